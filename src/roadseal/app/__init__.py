@@ -1,0 +1,1 @@
+"""The faces of Roadseal: thin; they parse, call and show."""

@@ -1,0 +1,64 @@
+"""The command line: `roadseal VERB …`.
+
+Exit codes: 0 holds · 1 does not hold · 2 usage · 3 incomplete evidence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from roadseal.errors import RoadsealError
+
+_VERBS = {
+    "pilot": "Measure the five approaches on a corridor.",
+    "profile": "Which cryptography is produced and accepted, and what comes next.",
+    "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Imports a verb's module when it is called: `roadseal v2x` does not load the pilot."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(_VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(f"roadseal.app.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.help = _VERBS[cmd_name]
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=__doc__.splitlines()[0],
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a mistake the user can mend is one sentence and one advice."""
+    try:
+        app()
+    except RoadsealError as error:
+        Console(stderr=True).print(
+            f"[bold red]error[/] [{error.code}] {error.message}\n[bold]→[/] {error.advice}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)

@@ -1,0 +1,57 @@
+"""Events: what happened to trust, told once, heard by whoever subscribes.
+
+Rooms emit events and do not know who listens; the evidence log, the report and the console subscribe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from roadseal.clock import Time64
+
+Fact = str | int | float | bool | None
+"""What an event may state: values that any format can hold, never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed trust.
+
+    Args:
+        time: when.
+        subject: whom or what it concerns: a station, a certificate, a link.
+        kind: what happened, dotted and stable: ``downgrade.refused``, ``certificate.revoked``.
+        facts: what an investigator will ask for.
+    """
+
+    time: Time64
+    subject: str
+    kind: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
+
+
+Emit = Callable[[Event], None]
+"""How a room tells: it is given one of these and calls it."""
+
+
+class EventLog:
+    """The in-process bus: keeps what was emitted and passes it on, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._listeners: list[Emit] = []
+
+    def subscribe(self, listener: Emit) -> None:
+        """Call `listener` with every later event."""
+        self._listeners.append(listener)
+
+    def __call__(self, event: Event) -> None:
+        """Record `event` and pass it to every listener."""
+        self.events.append(event)
+        for listener in self._listeners:
+            listener(event)
