@@ -1,0 +1,155 @@
+"""What a backhaul session may be made of: groups, signature schemes, cipher suites.
+
+A `TlsProfile` is both what an endpoint offers and what it accepts. It is configured into TLS before
+the handshake and checked again against what was negotiated after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from roadseal.errors import RoadsealError
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGroup:
+    """A TLS 1.3 key exchange group (RFC 8446 4.2.7, IANA "TLS Supported Groups").
+
+    Args:
+        codepoint: the number on the wire.
+        name: the registry's name, which is also OpenSSL's.
+        quantum_safe: whether any part of it withstands a quantum computer.
+    """
+
+    codepoint: int
+    name: str
+    quantum_safe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureScheme:
+    """A TLS 1.3 signature scheme (RFC 8446 4.2.3, IANA "TLS SignatureScheme").
+
+    Args:
+        codepoint: the number on the wire, in a CertificateVerify.
+        name: the registry's name, which is also OpenSSL's.
+        oid: the same signature's OID in a certificate.
+        quantum_safe: whether it withstands a quantum computer.
+    """
+
+    codepoint: int
+    name: str
+    oid: str
+    quantum_safe: bool
+
+
+_GROUPS = (
+    NamedGroup(0x0017, "secp256r1", quantum_safe=False),
+    NamedGroup(0x0018, "secp384r1", quantum_safe=False),
+    NamedGroup(0x0019, "secp521r1", quantum_safe=False),
+    NamedGroup(0x001D, "X25519", quantum_safe=False),
+    NamedGroup(0x001E, "X448", quantum_safe=False),
+    NamedGroup(0x001F, "brainpoolP256r1tls13", quantum_safe=False),
+    NamedGroup(0x0020, "brainpoolP384r1tls13", quantum_safe=False),
+    NamedGroup(0x0021, "brainpoolP512r1tls13", quantum_safe=False),
+    NamedGroup(0x0100, "ffdhe2048", quantum_safe=False),
+    NamedGroup(0x0101, "ffdhe3072", quantum_safe=False),
+    NamedGroup(0x0102, "ffdhe4096", quantum_safe=False),
+    NamedGroup(0x0103, "ffdhe6144", quantum_safe=False),
+    NamedGroup(0x0104, "ffdhe8192", quantum_safe=False),
+    NamedGroup(0x0200, "MLKEM512", quantum_safe=True),
+    NamedGroup(0x0201, "MLKEM768", quantum_safe=True),
+    NamedGroup(0x0202, "MLKEM1024", quantum_safe=True),
+    NamedGroup(0x11EB, "SecP256r1MLKEM768", quantum_safe=True),
+    NamedGroup(0x11EC, "X25519MLKEM768", quantum_safe=True),
+    NamedGroup(0x11ED, "SecP384r1MLKEM1024", quantum_safe=True),
+)
+GROUPS = MappingProxyType({group.codepoint: group for group in _GROUPS})
+"""Every group that Roadseal can name, by code point; an unknown one is never called classical."""
+
+_SCHEMES = (
+    SignatureScheme(0x0403, "ecdsa_secp256r1_sha256", "1.2.840.10045.4.3.2", quantum_safe=False),
+    SignatureScheme(0x0904, "mldsa44", "2.16.840.1.101.3.4.3.17", quantum_safe=True),
+    SignatureScheme(0x0905, "mldsa65", "2.16.840.1.101.3.4.3.18", quantum_safe=True),
+    SignatureScheme(0x0906, "mldsa87", "2.16.840.1.101.3.4.3.19", quantum_safe=True),
+)
+SCHEMES = MappingProxyType({scheme.codepoint: scheme for scheme in _SCHEMES})
+"""Every signature scheme that a profile may use, by code point."""
+
+_GROUP_NAMES = frozenset(group.name for group in _GROUPS)
+_SCHEMES_BY_NAME = {scheme.name: scheme for scheme in _SCHEMES}
+_AES_256 = ("TLS_AES_256_GCM_SHA384",)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsProfile:
+    """The parameters that one side of a session offers and accepts; nothing else is used.
+
+    Args:
+        name: what records and events call it.
+        groups: key exchange groups, the preferred one first.
+        signature_schemes: for CertificateVerify and for every certificate below the root,
+            the preferred one first.
+        certificate_algorithms: the schemes of which this side has a certificate of its own,
+            the preferred one first; a second one is the twin for peers that lack the first.
+        cipher_suites: TLS 1.3 suites, the preferred one first.
+
+    Raises:
+        RoadsealError: ``unknown-tls-parameter``.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    signature_schemes: tuple[str, ...]
+    certificate_algorithms: tuple[str, ...]
+    cipher_suites: tuple[str, ...] = _AES_256
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.groups if name not in _GROUP_NAMES]
+        schemes = (*self.signature_schemes, *self.certificate_algorithms)
+        unknown += [name for name in schemes if name not in _SCHEMES_BY_NAME]
+        if unknown or not (self.groups and self.signature_schemes and self.certificate_algorithms):
+            raise RoadsealError(
+                "unknown-tls-parameter",
+                f"TLS profile {self.name} names {', '.join(unknown) or 'no parameter'}.",
+                advice="Use the IANA names in roadseal.net.profile.GROUPS and SCHEMES.",
+            )
+
+    @property
+    def signature_oids(self) -> frozenset[str]:
+        """The certificate signatures it accepts, as OIDs."""
+        return frozenset(_SCHEMES_BY_NAME[name].oid for name in self.signature_schemes)
+
+
+CLASSICAL = TlsProfile(
+    "classical", ("X25519",), ("ecdsa_secp256r1_sha256",), ("ecdsa_secp256r1_sha256",)
+)
+"""X25519 and ECDSA P-256: what a quantum computer opens."""
+
+PQC = TlsProfile("pqc", ("MLKEM768", "X25519MLKEM768"), ("mldsa65",), ("mldsa65",))
+"""ML-KEM-768 alone where both can, ML-DSA-65 alone (draft-ietf-tls-mlkem, draft-ietf-tls-mldsa)."""
+
+HYBRID = TlsProfile(
+    "hybrid",
+    ("X25519MLKEM768",),
+    ("mldsa65", "ecdsa_secp256r1_sha256"),
+    ("mldsa65", "ecdsa_secp256r1_sha256"),
+)
+"""X25519MLKEM768 always; ML-DSA-65 with an ECDSA twin for peers that cannot.
+
+What is recorded today stays closed. A peer that signs with the twin is authenticated classically.
+"""
+
+HYBRID_TRANSITION = TlsProfile(
+    "hybrid-transition",
+    ("X25519MLKEM768", "X25519"),
+    ("mldsa65", "ecdsa_secp256r1_sha256"),
+    ("mldsa65", "ecdsa_secp256r1_sha256"),
+)
+"""As `HYBRID`, but a peer that knows only X25519 is still let in: for the widen-accept step."""
+
+PROFILES = MappingProxyType(
+    {profile.name: profile for profile in (CLASSICAL, PQC, HYBRID, HYBRID_TRANSITION)}
+)
+"""The shipped profiles by name."""

@@ -1,0 +1,291 @@
+"""TLS 1.3 with mutual authentication, sans-I/O: bytes in, bytes out, and a verdict.
+
+The only module that calls what pyOpenSSL keeps private: there is no public way to set groups and
+signature algorithms, to see which signature was used, or to verify at a given time. Everything the
+profile asks for is configured before the handshake and checked again after it, so a session outside
+the profile is refused even if the library should one day ignore what it was told.
+
+Not for several threads: one event loop, one thread.
+
+Source: RFC 8446; X25519MLKEM768 draft-ietf-tls-ecdhe-mlkem; ML-DSA draft-ietf-tls-mldsa.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from OpenSSL import SSL, _util, crypto
+
+from roadseal.clock import Time64, to_datetime
+from roadseal.errors import RoadsealError
+from roadseal.net.identity import Identity, subject_names
+from roadseal.net.profile import GROUPS, SCHEMES, TlsProfile
+from roadseal.net.refusal import Reason, Refusal, from_verify_code
+from roadseal.net.session import Negotiated, Side, TlsSession
+
+MAX_HANDSHAKE_BYTES: Final = 65_536
+"""A mutual ML-DSA-65 handshake with an intermediate needs about 16 KB in each direction."""
+
+_lib: Any = _util.lib
+_ffi: Any = _util.ffi
+_NO_AUTO_CHAIN: Final = 0x8  # SSL_MODE_NO_AUTO_CHAIN: else OpenSSL sends the root as well
+_HANDSHAKE, _TICKET, _CERTIFICATE_VERIFY, _KEY_UPDATE = 22, 4, 15, 24
+_GROUP_BY_LOWER_NAME = {group.name.lower(): group for group in GROUPS.values()}
+
+
+class TlsContext:
+    """One endpoint's configuration, shared by its sessions.
+
+    Args:
+        side: client or server.
+        profile: what to offer and accept.
+        identities: own certificates, at most one for each of the profile's algorithms;
+            the peer's signature algorithms select among them.
+        roots: trust anchors for the peer's chain.
+        keylog: receives every session's secrets (NSS key log lines); only for a drill.
+
+    Raises:
+        RoadsealError: ``identity-outside-profile``, ``tls-unsupported``.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        profile: TlsProfile,
+        identities: Sequence[Identity],
+        roots: Collection[x509.Certificate],
+        *,
+        keylog: Callable[[bytes], None] | None = None,
+    ) -> None:
+        algorithms = [identity.algorithm for identity in identities]
+        if not algorithms or not set(algorithms) <= set(profile.certificate_algorithms):
+            raise RoadsealError(
+                "identity-outside-profile",
+                f"Profile {profile.name} has no use for the identities {algorithms}.",
+                advice=f"Give one with {' or '.join(profile.certificate_algorithms)}.",
+            )
+        self.side = side
+        self.profile = profile
+        self._roots = frozenset(roots)
+        self._context = _configure(side, profile)
+        store = self._context.get_cert_store()
+        if store is not None:
+            store.set_flags(crypto.X509StoreFlags.X509_STRICT)
+            for root in self._roots:
+                store.add_cert(crypto.X509.from_cryptography(root))
+        for identity in identities:
+            _load(self._context, identity)
+        if keylog is not None:
+            self._context.set_keylog_callback(lambda _connection, line: keylog(line))
+
+    def session(
+        self,
+        *,
+        at: Time64,
+        expect: Collection[str] | None = None,
+        require: TlsProfile | None = None,
+        cpu_s: Callable[[], float] | None = None,
+        max_handshake_bytes: int = MAX_HANDSHAKE_BYTES,
+    ) -> TlsSession:
+        """Start a session.
+
+        Args:
+            at: the instant at which certificates must be valid.
+            expect: the peer must own one of these names (DNS or URI, exact);
+                None admits whoever chains to a root and leaves the rest to the caller.
+            require: accept only this narrower profile, for a peer once seen to support more.
+            cpu_s: a CPU clock; the session then sums what its own steps cost.
+            max_handshake_bytes: refuse a peer that sends more before the session is open.
+
+        Raises:
+            RoadsealError: ``identity-required``: a client must say whom it expects.
+        """
+        if self.side is Side.CLIENT and expect is None:
+            raise RoadsealError(
+                "identity-required",
+                "A client must say whom it expects.",
+                advice="Pass the names that the server's certificate may carry.",
+            )
+        names = None if expect is None else frozenset(expect)
+        watch = _Watch(require or self.profile, self._roots, names)
+        connection = SSL.Connection(self._context, None)
+        connection.set_app_data(watch)
+        handle = connection._ssl
+        _watches[int(_ffi.cast("uintptr_t", handle))] = watch
+        parameters = _lib.SSL_get0_param(handle)
+        _lib.X509_VERIFY_PARAM_set_time(parameters, int(to_datetime(at).timestamp()))
+        if self.side is Side.CLIENT:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+        return TlsSession(
+            self.side,
+            connection,
+            judge=lambda: _judge(connection, self.side, watch),
+            objection=lambda: watch.refusal,
+            cpu_s=cpu_s,
+            max_handshake_bytes=max_handshake_bytes,
+        )
+
+
+class _Watch:
+    """What OpenSSL's callbacks see of one handshake, and what they judge it by."""
+
+    def __init__(
+        self,
+        profile: TlsProfile,
+        roots: frozenset[x509.Certificate],
+        expect: frozenset[str] | None,
+    ) -> None:
+        self.profile = profile
+        self.refusal: Refusal | None = None
+        self.schemes: dict[bool, int] = {}  # keyed by whether this side wrote it
+        self.flights = 0
+        self._roots = roots
+        self._expect = expect
+        self._writing: bool | None = None
+
+    def message(self, written: bool, head: bytes) -> None:
+        """Note one handshake message, in the clear."""
+        if head[0] in (_TICKET, _KEY_UPDATE):
+            return
+        if written is not self._writing:
+            self._writing = written
+            self.flights += 1
+        if head[0] == _CERTIFICATE_VERIFY and len(head) >= 6:
+            self.schemes[written] = int.from_bytes(head[4:6], "big")
+
+    def certificate(self, found: crypto.X509, code: int, depth: int, ok: bool) -> bool:
+        """Judge one certificate of the peer's chain, from the root down."""
+        if not ok:
+            text = _ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
+            self.refusal = from_verify_code(code, f"{text}, at depth {depth}")
+            return False
+        try:
+            certificate = found.to_cryptography()
+            oid = certificate.signature_algorithm_oid.dotted_string
+        except ValueError:
+            self.refusal = Refusal(Reason.MALFORMED, f"certificate at depth {depth}")
+            return False
+        if oid not in self.profile.signature_oids and certificate not in self._roots:
+            self.refusal = Refusal(
+                Reason.CERTIFICATE_OUTSIDE_PROFILE, f"signed with {oid}, at depth {depth}"
+            )
+        elif depth == 0 and self._expect is not None:
+            names = subject_names(certificate)
+            if not names & self._expect:
+                self.refusal = Refusal(
+                    Reason.IDENTITY_MISMATCH, f"the peer is {', '.join(sorted(names)) or 'unnamed'}"
+                )
+        return self.refusal is None
+
+
+_watches: WeakValueDictionary[int, _Watch] = WeakValueDictionary()
+
+
+@_ffi.callback("void(int, int, int, const void *, size_t, SSL *, void *)")  # type: ignore[untyped-decorator]  # cffi has no types
+def _on_message(
+    written: int, _version: int, content_type: int, data: Any, size: int, ssl: Any, _argument: Any
+) -> None:
+    watch = _watches.get(int(_ffi.cast("uintptr_t", ssl)))
+    if watch is not None and content_type == _HANDSHAKE and size:
+        watch.message(bool(written), bytes(_ffi.buffer(data, min(size, 6))))
+
+
+def _on_certificate(
+    connection: SSL.Connection, found: crypto.X509, code: int, depth: int, ok: int
+) -> bool:
+    watch = connection.get_app_data()
+    return isinstance(watch, _Watch) and watch.certificate(found, code, depth, bool(ok))
+
+
+def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated | Refusal:
+    """Compare what was negotiated with the profile: the check that nothing replaces."""
+    profile = watch.profile
+    version = connection.get_protocol_version_name()
+    if version != "TLSv1.3":
+        return Refusal(Reason.WRONG_VERSION, version)
+    named = _GROUP_BY_LOWER_NAME.get((connection.get_group_name() or "").lower())
+    if named is None or named.name not in profile.groups:
+        group = named.name if named else str(connection.get_group_name())
+        return Refusal(Reason.GROUP_OUTSIDE_PROFILE, f"{group} is not in {profile.name}")
+    cipher_suite = connection.get_cipher_name() or ""
+    if cipher_suite not in profile.cipher_suites:
+        return Refusal(Reason.CIPHER_OUTSIDE_PROFILE, f"{cipher_suite} is not in {profile.name}")
+    if _lib.SSL_session_reused(connection._ssl):
+        return Refusal(Reason.RESUMED, "a resumed session shows no certificate")
+    certificate = connection.get_peer_certificate(as_cryptography=True)
+    if certificate is None or not connection.get_verified_chain(as_cryptography=True):
+        return Refusal(Reason.NO_CERTIFICATE, "no verified chain")
+    signatures: list[str] = []
+    for written in (True, False):
+        scheme = SCHEMES.get(watch.schemes.get(written, 0))
+        if scheme is None or scheme.name not in profile.signature_schemes:
+            used = scheme.name if scheme else f"{watch.schemes.get(written, 0):#06x}"
+            whose = "own" if written else "the peer's"
+            return Refusal(
+                Reason.SIGNATURE_OUTSIDE_PROFILE, f"{whose} {used} is not in {profile.name}"
+            )
+        signatures.append(scheme.name)
+    client, server = signatures if side is Side.CLIENT else reversed(signatures)
+    names = subject_names(certificate)
+    return Negotiated(
+        profile.name, named.name, cipher_suite, client, server, watch.flights, names, certificate
+    )
+
+
+def _configure(side: Side, profile: TlsProfile) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.set_max_proto_version(SSL.TLS1_3_VERSION)
+    context.set_options(
+        SSL.OP_NO_TICKET
+        | SSL.OP_NO_COMPRESSION
+        | SSL.OP_NO_RENEGOTIATION
+        | SSL.OP_CIPHER_SERVER_PREFERENCE
+    )
+    context.set_mode(_NO_AUTO_CHAIN)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_tls13_ciphersuites(":".join(profile.cipher_suites).encode())
+    # A slash ranks: the server asks again rather than settle for a lower group it was sent.
+    groups = ("/" if side is Side.SERVER else ":").join(profile.groups)
+    schemes = ":".join(profile.signature_schemes)
+    handle = context._context
+    if not (
+        _lib.SSL_CTX_set1_curves_list(handle, groups.encode())
+        and _lib.SSL_CTX_set1_sigalgs_list(handle, schemes.encode())
+    ):
+        raise RoadsealError(
+            "tls-unsupported",
+            f"This OpenSSL cannot do all of profile {profile.name}: {groups}; {schemes}.",
+            advice="Install cryptography 50 or newer, which brings OpenSSL 4.",
+        )
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _on_certificate)
+    _lib.SSL_CTX_set_msg_callback(handle, _on_message)
+    return context
+
+
+def _load(context: SSL.Context, identity: Identity) -> None:
+    chain = b"".join(
+        certificate.public_bytes(Encoding.PEM)
+        for certificate in (identity.certificate, *identity.chain)
+    )
+    # The only bound call that gives each certificate its own chain reads a file. It holds nothing secret.
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(chain)
+        file.flush()
+        context.use_certificate_chain_file(file.name)
+    der = identity.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    key = crypto.load_privatekey(crypto.FILETYPE_ASN1, der)
+    # Context.use_privatekey takes no ML-DSA key of `cryptography` and deprecates its own.
+    if not _lib.SSL_CTX_use_PrivateKey(context._context, key._pkey):
+        raise RoadsealError(
+            "identity-unusable",
+            f"The key does not fit the certificate of {', '.join(sorted(identity.names))}.",
+            advice="Give each certificate its own key.",
+        )
