@@ -1,0 +1,137 @@
+//! Link layers: from a captured frame to what it carries.
+//!
+//! Link types: the registry of the Tcpdump group (<https://www.tcpdump.org/linktypes.html>).
+
+mod ethernet;
+mod monitor;
+mod wifi;
+
+use crate::capture::Packet;
+use crate::take;
+
+/// EtherType of GeoNetworking (ETSI TS 102 636-4-1).
+pub(crate) const GEONETWORKING: u16 = 0x8947;
+/// EtherType of the WAVE Short Message Protocol (IEEE 1609.3).
+pub(crate) const WSMP: u16 = 0x88dc;
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const IPV6: u16 = 0x86dd;
+
+/// The kind of frame in a capture (LINKTYPE_ value).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// BSD loopback: address family in the byte order of the capturing machine, then IP.
+    pub const NULL: Self = Self(0);
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+    /// IP without link layer.
+    pub const RAW: Self = Self(101);
+    /// IEEE 802.11.
+    pub const IEEE802_11: Self = Self(105);
+    /// OpenBSD loopback: address family, then IP.
+    pub const LOOP: Self = Self(108);
+    /// Linux cooked capture.
+    pub const LINUX_SLL: Self = Self(113);
+    /// IEEE 802.11 behind a Prism header.
+    pub const IEEE802_11_PRISM: Self = Self(119);
+    /// IEEE 802.11 behind a radiotap header.
+    pub const IEEE802_11_RADIOTAP: Self = Self(127);
+    /// First of the sixteen link types left to users.
+    pub const USER0: Self = Self(147);
+    /// Last of the sixteen link types left to users.
+    pub const USER15: Self = Self(162);
+    /// IEEE 802.11 behind an AVS header.
+    pub const IEEE802_11_AVS: Self = Self(163);
+    /// IEEE 802.11 (or Ethernet) behind a per-packet information header.
+    pub const PPI: Self = Self(192);
+    /// IPv4 without link layer.
+    pub const IPV4: Self = Self(228);
+    /// IPv6 without link layer.
+    pub const IPV6: Self = Self(229);
+    /// Linux cooked capture, version 2.
+    pub const LINUX_SLL2: Self = Self(276);
+
+    /// Whether frames of this type are looked into; if not, they are silently without message.
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        matches!(
+            self,
+            Self::NULL
+                | Self::ETHERNET
+                | Self::RAW
+                | Self::IEEE802_11
+                | Self::LOOP
+                | Self::LINUX_SLL
+                | Self::IEEE802_11_PRISM
+                | Self::IEEE802_11_RADIOTAP
+                | Self::IEEE802_11_AVS
+                | Self::PPI
+                | Self::IPV4
+                | Self::IPV6
+                | Self::LINUX_SLL2
+        ) || self.is_user()
+    }
+
+    fn is_user(self) -> bool {
+        (Self::USER0.0..=Self::USER15.0).contains(&self.0)
+    }
+}
+
+/// What a link layer carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Upper<'a> {
+    /// A packet of the protocol with this EtherType.
+    EtherType(u16, &'a [u8]),
+    /// An IP packet of either version.
+    Ip(&'a [u8]),
+    /// Nobody says what.
+    Any(&'a [u8]),
+}
+
+/// Gives `found` everything that `packet` carries: at most one thing, except in an aggregate.
+pub(crate) fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>)) {
+    let frame = packet.captured;
+    // `None` below means that a header is cut or not understood: nothing is carried.
+    let _ = match packet.link_type {
+        LinkType::ETHERNET => ethernet::frame(frame, found),
+        LinkType::IEEE802_11 => wifi::frame(frame, found),
+        LinkType::IEEE802_11_RADIOTAP => monitor::radiotap(frame, packet.is_whole(), found),
+        LinkType::IEEE802_11_PRISM | LinkType::IEEE802_11_AVS => monitor::prism(frame, found),
+        LinkType::PPI => monitor::ppi(frame, packet.is_whole(), found),
+        LinkType::LINUX_SLL => monitor::cooked(frame, packet.is_whole(), found),
+        LinkType::LINUX_SLL2 => monitor::cooked_2(frame, packet.is_whole(), found),
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => {
+            found(Upper::Ip(frame));
+            Some(())
+        }
+        LinkType::NULL | LinkType::LOOP => frame.get(4..).map(|ip| found(Upper::Ip(ip))),
+        user if user.is_user() => {
+            found(Upper::Any(frame));
+            Some(())
+        }
+        _ => None,
+    };
+}
+
+/// Logical link control with a SNAP header (IEEE 802-2014 clause 9.4), or the EtherType itself.
+///
+/// IEEE 802.11-2016 annex E.2.3 prescribes the bare EtherType in the 5.9 GHz band; older
+/// stations write LLC/SNAP there. No EtherType of ours begins like the SNAP address, so both
+/// are told apart by their first octets.
+fn llc<'a>(body: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) -> Option<()> {
+    const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
+    const ETHERNET_CODE: [u8; 3] = [0, 0, 0];
+    const BRIDGE_TUNNEL_CODE: [u8; 3] = [0, 0, 0xf8];
+    let mut rest = body;
+    if let Some(behind) = body.strip_prefix(&SNAP) {
+        rest = behind;
+        let organisation = take::take::<3>(&mut rest)?;
+        if organisation != ETHERNET_CODE && organisation != BRIDGE_TUNNEL_CODE {
+            return None;
+        }
+    }
+    let ether_type = take::u16_be(&mut rest)?;
+    found(Upper::EtherType(ether_type, rest));
+    Some(())
+}
