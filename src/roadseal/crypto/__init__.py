@@ -5,7 +5,7 @@
 'ecdsa-p256+fn-dsa-512/pre1'
 """
 
-from roadseal.crypto.algorithms import Algorithm, Kind, Sizes, Status, algorithm, algorithms
+from roadseal.crypto.algorithms import Algorithm, Kind, Sizes, Status, algorithm, registry
 from roadseal.crypto.downgrade import Decision, DowngradeGuard, Outcome
 from roadseal.crypto.migration import Action, Step, migration_steps
 from roadseal.crypto.profile import Choice, Profile
@@ -39,12 +39,12 @@ __all__ = [
     "WaiverStatus",
     "WaiverVerdict",
     "algorithm",
-    "algorithms",
     "at_least",
     "check_waiver",
     "load_profile",
     "migration_steps",
     "profile_names",
+    "registry",
     "sign_waiver",
     "stronger_than",
 ]

@@ -98,7 +98,7 @@ class Algorithm:
 
 
 @cache
-def algorithms() -> Mapping[str, Algorithm]:
+def registry() -> Mapping[str, Algorithm]:
     """Return every algorithm by id, in the order of the file."""
     file = resources.files(__package__).joinpath("algorithms.toml")
     return read_algorithms(TomlSource(file.name, file.read_text("utf-8")))
@@ -110,7 +110,7 @@ def algorithm(id: str) -> Algorithm:  # noqa: A002 - the row's own name for it
     Raises:
         RoadsealError: ``unknown-algorithm``; the advice names the nearest id.
     """
-    if found := algorithms().get(id):
+    if found := registry().get(id):
         return found
     raise RoadsealError(
         "unknown-algorithm", f"No algorithm is called {id!r}.", advice=nearest_advice(id)
@@ -119,7 +119,7 @@ def algorithm(id: str) -> Algorithm:  # noqa: A002 - the row's own name for it
 
 def nearest_advice(id: str) -> str:  # noqa: A002
     """Return the sentence that names the ids nearest to a misspelt one."""
-    near = difflib.get_close_matches(id, algorithms(), n=2)
+    near = difflib.get_close_matches(id, registry(), n=2)
     return f"Did you mean {' or '.join(near)}?" if near else "See algorithms.toml for the ids."
 
 

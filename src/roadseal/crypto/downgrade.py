@@ -1,7 +1,7 @@
 """Downgrade: nobody who was once seen strong is later taken for weak.
 
 The guard remembers, for each peer and purpose, the strongest algorithms it has seen, and only
-ratchets up. Show it *authenticated* observations only: otherwise anybody could raise a peer's level.
+ratchets up. Show it *authenticated* observations only: else anybody could raise a peer's level.
 
 Memory is bounded, and forgetting must not open a door in silence:
 
@@ -23,7 +23,7 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from roadseal.clock import Time64
-from roadseal.crypto.algorithms import algorithms
+from roadseal.crypto.algorithms import registry
 from roadseal.crypto.profile import Profile
 from roadseal.crypto.purpose import Purpose
 from roadseal.crypto.strength import at_least, stronger_than, strongest
@@ -196,7 +196,7 @@ class DowngradeGuard:
                 continue
             # Quantum safety, once seen, is owed for ever. Half of a dual is owed only while our own
             # profile would still take more of what the peer can do: else the profile has moved on.
-            lost = algorithms()[strong].quantum_safe and not algorithms()[algorithm].quantum_safe
+            lost = registry()[strong].quantum_safe and not registry()[algorithm].quantum_safe
             if lost or any(
                 at_least(strong, more) and stronger_than(more, algorithm) for more in accept
             ):
@@ -238,7 +238,7 @@ def _worth_remembering(purpose: Purpose, algorithm: str) -> bool:
     """Whether anything that could serve `purpose` is weaker, under whatever profile comes next."""
     return any(
         purpose.admits(other) and stronger_than(algorithm, other.id)
-        for other in algorithms().values()
+        for other in registry().values()
     )
 
 

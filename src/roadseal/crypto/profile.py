@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from roadseal.crypto.algorithms import Status, algorithms, nearest_advice
+from roadseal.crypto.algorithms import Status, nearest_advice, registry
 from roadseal.crypto.purpose import Purpose
 from roadseal.errors import RoadsealError
 
@@ -153,7 +153,7 @@ def _broken_by_algorithm(
     status: Status, purpose: Purpose, role: str, id_: str
 ) -> Iterator[BrokenRule]:
     at = (purpose, role)
-    row = algorithms().get(id_)
+    row = registry().get(id_)
     if row is None:
         message = f"no algorithm is called {id_!r}."
         yield BrokenRule("unknown-algorithm", at, id_, message, nearest_advice(id_))
@@ -169,7 +169,7 @@ def _broken_by_algorithm(
         )
     elif not purpose.admits(row):
         reason = "recognised, never used" if row.recognised_only else "without an IEEE 1609.2 index"
-        usable = ", ".join(each.id for each in algorithms().values() if purpose.admits(each))
+        usable = ", ".join(each.id for each in registry().values() if purpose.admits(each))
         message = f"{id_} is {reason}."
         yield BrokenRule("profile-not-usable", at, id_, message, f"Choose one of {usable}.")
     firm = purpose.status_of(row)

@@ -1,8 +1,8 @@
 """Waivers: a signed permission to accept less, for one subject and purpose, until an end date.
 
 A waiver is a text of two lines: canonical JSON, and the base64 of an ML-DSA-65 signature (FIPS 204)
-over the bytes of the first line, under the context string `CONTEXT`. There is one way to write a given
-waiver, and an unknown field makes it malformed: it might be a restriction we do not understand.
+over the bytes of the first line, under the context string `CONTEXT`. There is one way to write a
+given waiver, and an unknown field makes it malformed: it might be a restriction we do not know.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64, from_datetime, to_datetime
-from roadseal.crypto.algorithms import algorithms
+from roadseal.crypto.algorithms import registry
 from roadseal.crypto.purpose import Purpose
 from roadseal.errors import RoadsealError
 
@@ -233,7 +233,7 @@ def _decode(line: bytes) -> Waiver:
     texts = (waiver.issuer, waiver.subject, waiver.reason)
     if not all(text.isprintable() and 0 < len(text) <= MAX_TEXT_CHARS for text in texts):
         raise ValueError("a text is empty, too long or not printable")
-    row = algorithms().get(waiver.algorithm)
+    row = registry().get(waiver.algorithm)
     if row is None or not waiver.purpose.admits(row):
         raise ValueError("the algorithm does not serve the purpose")
     if not 0 < waiver.not_after - waiver.not_before <= MAX_WAIVER_S * MICROSECONDS_PER_SECOND:
