@@ -275,7 +275,7 @@ def _load(context: SSL.Context, identity: Identity) -> None:
         certificate.public_bytes(Encoding.PEM)
         for certificate in (identity.certificate, *identity.chain)
     )
-    # The only bound call that gives each certificate its own chain reads a file. It holds nothing secret.
+    # The only bound call that gives a certificate its own chain reads a file; it holds no secret.
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         file.write(chain)
         file.flush()

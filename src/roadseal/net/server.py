@@ -1,0 +1,116 @@
+"""A server of messages over TLS: it survives whatever connects to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+
+from roadseal.clock import Clock
+from roadseal.events import Emit, Event
+from roadseal.net.refusal import Reason, Refusal
+from roadseal.net.stream import (
+    DEFAULT_LIMITS,
+    StreamLimits,
+    TlsRefusedError,
+    TlsStream,
+    establish,
+)
+from roadseal.net.tls import TlsContext
+
+
+class TlsServer:
+    """A listening server; closing it ends its sessions."""
+
+    def __init__(self, server: asyncio.Server, tasks: set[asyncio.Task[None]]) -> None:
+        self._server = server
+        self._tasks = tasks
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """How many connections it holds, the handshaking ones included."""
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Stop listening and end every session."""
+        self._server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+Handler = Callable[[TlsStream], Awaitable[None]]
+"""What a server does with an open session; the server closes it afterwards."""
+
+
+async def serve(
+    context: TlsContext,
+    handler: Handler,
+    *,
+    clock: Clock,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    expect: Collection[str] | None = None,
+    limits: StreamLimits = DEFAULT_LIMITS,
+    emit: Emit | None = None,
+    cpu_s: Callable[[], float] | None = None,
+) -> TlsServer:
+    """Listen, and give every session inside the profile to `handler`.
+
+    Args:
+        context: the server's configuration.
+        handler: called with each open session.
+        clock: for the validity of certificates and the time of events.
+        host: the address to listen on.
+        port: the TCP port; 0 takes a free one.
+        expect: names of which a client must own one; None admits whoever chains to a root.
+        limits: how long and how much a client may take.
+        emit: hears ``tls.opened``, ``tls.refused`` and ``tls.handler-failed``.
+        cpu_s: a CPU clock, to measure each session's own steps.
+    """
+    tasks: set[asyncio.Task[None]] = set()
+
+    def tell(subject: str, kind: str, **facts: str) -> None:
+        if emit is not None:
+            emit(Event(clock.now(), subject, kind, {"profile": context.profile.name, **facts}))
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = str(writer.get_extra_info("peername"))
+        try:
+            if len(tasks) > limits.max_connections:
+                raise TlsRefusedError(Refusal(Reason.TOO_MANY, f"{len(tasks)} connections"))
+            session = context.session(
+                at=clock.now(),
+                expect=expect,
+                cpu_s=cpu_s,
+                max_handshake_bytes=limits.max_handshake_bytes,
+            )
+            stream = await establish(reader, writer, session, limits)
+            used = stream.negotiated
+            peer = ", ".join(sorted(used.peer_names)) or peer
+            tell(
+                peer,
+                "tls.opened",
+                group=used.group,
+                client_signature=used.client_signature,
+                server_signature=used.server_signature,
+            )
+            await handler(stream)
+            await stream.close()
+        except TlsRefusedError as error:
+            tell(peer, "tls.refused", reason=error.refusal.reason, detail=error.refusal.detail)
+        except Exception as error:  # one session's fault must not take the others down
+            tell(peer, "tls.handler-failed", error=type(error).__name__)
+        finally:
+            writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(converse(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return TlsServer(await asyncio.start_server(accept, host, port), tasks)
