@@ -1,0 +1,207 @@
+"""A traffic scenario: what SUMO is given, wherever it came from.
+
+The files of a scenario are only read. Every run works in a mirror of links (see `simulation`), so
+that what a scenario's own files ask SUMO to write never lands beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from roadseal.errors import RoadsealError
+
+_INPUT_NAMES = {  # SUMO's synonyms
+    "net": "net-file",
+    "n": "net-file",
+    "routes": "route-files",
+    "r": "route-files",
+    "additional": "additional-files",
+    "a": "additional-files",
+    "b": "begin",
+}
+_RUN_DECIDES = (  # what a run sets itself, and outputs nobody asked Roadseal for
+    "begin",
+    "configuration-file",
+    "delay",
+    "duration-log",
+    "end",
+    "error-log",
+    "gui-settings-file",
+    "log",
+    "message-log",
+    "netstate-dump",
+    "no-step-log",
+    "no-warnings",
+    "num-clients",
+    "output-prefix",
+    "precision",
+    "quit-on-end",
+    "random",
+    "remote-port",
+    "save-configuration",
+    "save-state",
+    "seed",
+    "start",
+    "step-length",
+    "step-log",
+    "verbose",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What SUMO is given.
+
+    Args:
+        name: short, for tables and file names.
+        root: the directory that is mirrored for a run; None where no input refers to another file.
+        directory: where relative file names in `options` are looked up (inside `root`).
+        net_file: the network.
+        route_files: the demand, in loading order.
+        additional_files: SUMO additional files, in loading order.
+        options: further SUMO options of the scenario, (name, value), without outputs.
+        begin_s: simulated time of the first step.
+        demand: how the demand came about, one sentence for the report.
+        source: where the network comes from, with its licence.
+        emergency_vehicles: ids of the vehicles Roadseal added.
+    """
+
+    name: str
+    root: Path | None
+    directory: Path
+    net_file: Path
+    route_files: tuple[Path, ...]
+    additional_files: tuple[Path, ...]
+    options: tuple[tuple[str, str], ...]
+    begin_s: float
+    demand: str
+    source: str
+    emergency_vehicles: tuple[str, ...] = ()
+
+    def with_vehicles(self, route_file: Path, vehicle_ids: Sequence[str], note: str) -> Scenario:
+        """Return the scenario with one more route file, its vehicles marked as ours."""
+        return replace(
+            self,
+            route_files=(*self.route_files, route_file),
+            emergency_vehicles=(*self.emergency_vehicles, *vehicle_ids),
+            demand=f"{self.demand} {note}",
+        )
+
+    def digest(self) -> str:
+        """SHA-256 over the content of every input and option: names and places do not count."""
+        total = hashlib.sha256()
+        for file in (self.net_file, *self.route_files, *self.additional_files):
+            with file.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
+        settings = repr((self.options, self.begin_s, self.emergency_vehicles))
+        return hashlib.sha256(total.digest() + settings.encode()).hexdigest()
+
+
+def read_sumocfg(config: Path, *, source: str = "") -> Scenario:
+    """Read a SUMO configuration; its demand is taken as it is.
+
+    Args:
+        config: `*.sumocfg`.
+        source: where the scenario comes from, with its licence; by default its directory's name.
+
+    Raises:
+        RoadsealError: `scenario-missing` (the file or one it names), `scenario-unreadable` (with
+            the line), `scenario-incomplete` (no network or no demand).
+    """
+    config = config.absolute()
+    options = dict(_options(config))
+    net_file = next(iter(_files(config, options, "net-file")), None)
+    routes = _files(config, options, "route-files")
+    additional = _files(config, options, "additional-files")
+    if net_file is None or not routes:
+        raise RoadsealError(
+            "scenario-incomplete",
+            f"{config} names no {'demand (route-files)' if net_file else 'network (net-file)'}.",
+            advice="Name it in the <input> section of the configuration.",
+        )
+    inputs = (net_file, *routes, *additional)
+    begin_s = _seconds(config, options.get("begin", "0"))
+    return Scenario(
+        name=config.parent.name if config.stem in {"run", "osm", "sumo"} else config.stem,
+        root=Path(os.path.commonpath([config.parent, *(file.parent for file in inputs)])),
+        directory=config.parent,
+        net_file=net_file,
+        route_files=tuple(routes),
+        additional_files=tuple(additional),
+        options=tuple(
+            sorted(
+                (name, value)
+                for name, value in options.items()
+                if name not in _INPUT_NAMES.values() and not _run_decides(name)
+            )
+        ),
+        begin_s=begin_s,
+        demand=f"The scenario's own demand ({', '.join(file.name for file in routes)}).",
+        source=source or f"SUMO scenario {config.parent.name}/{config.name}.",
+    )
+
+
+def _options(config: Path) -> list[tuple[str, str]]:
+    try:
+        root = ElementTree.parse(config).getroot()  # noqa: S314  the operator's own scenario
+    except OSError as error:
+        raise RoadsealError(
+            "scenario-missing",
+            f"{config} cannot be read: {error.strerror}.",
+            advice="Give the path of a *.sumocfg file.",
+        ) from error
+    except ElementTree.ParseError as error:
+        raise RoadsealError(
+            "scenario-unreadable",
+            f"{config}, line {error.position[0]}: not well-formed XML ({error}).",
+            advice="Mend that line of the configuration.",
+        ) from error
+    found = []
+    for element in root.iter():
+        value = element.get("value", element.get("v"))
+        if value is not None:
+            found.append((_INPUT_NAMES.get(element.tag, element.tag), value))
+    return found
+
+
+def _files(config: Path, options: dict[str, str], name: str) -> list[Path]:
+    files = []
+    for part in options.get(name, "").replace(",", " ").split():
+        file = Path(os.path.normpath(config.parent / part))
+        if not file.is_file():
+            raise RoadsealError(
+                "scenario-missing",
+                f"{config}, line {_line_of(config, part)}: there is no file {file}.",
+                advice=f"Correct {name} in the configuration, or put the file there.",
+            )
+        files.append(file)
+    return files
+
+
+def _line_of(file: Path, text: str) -> int:
+    lines = file.read_text(errors="replace").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if text in line), 1)
+
+
+def _seconds(config: Path, text: str) -> float:
+    """SUMO writes times as seconds or as [days:]hours:minutes:seconds."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError as error:
+        raise RoadsealError(
+            "scenario-unreadable",
+            f"{config}, line {_line_of(config, text)}: {text!r} is not a time.",
+            advice="Write seconds, or hours:minutes:seconds.",
+        ) from error
+    factors = (1, 60, 3600, 86400)
+    return sum(part * factor for part, factor in zip(reversed(parts), factors, strict=False))
+
+
+def _run_decides(name: str) -> bool:
+    """Outputs and their settings contain `output`; the rest is listed."""
+    return "output" in name or name.startswith(_RUN_DECIDES)

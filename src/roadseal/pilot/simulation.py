@@ -1,0 +1,274 @@
+"""One SUMO run inside this process.
+
+libsumo is one simulation a process: runs in parallel belong in the workers of a process pool. A run
+works in a directory of its own, in which the scenario is mirrored by links: whatever the scenario's
+files ask SUMO to write lands there and is removed with it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import libsumo
+import polars as pl
+
+from roadseal.errors import RoadsealError
+from roadseal.pilot.scenario import Scenario
+
+Progress = Callable[[float, float], None]
+"""Told (simulated seconds done, simulated seconds in all) about once a simulated second."""
+
+SUMO_VERSION = str(libsumo.getVersion()[1])
+_MIRROR_LIMIT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """What SUMO itself counted as abnormal.
+
+    Args:
+        teleports: vehicles SUMO moved because they were stuck (their trace has a jump).
+        collisions: between vehicles.
+        emergency_stops: vehicles that stood at a red light they could no longer brake for.
+        emergency_braking: vehicles that braked harder than their comfort.
+    """
+
+    teleports: int
+    collisions: int
+    emergency_stops: int
+    emergency_braking: int
+
+
+class Simulation:
+    """A running SUMO; made by `simulate`."""
+
+    def __init__(self, directory: Path, begin_s: float, step_s: float) -> None:
+        self.begin_s = begin_s
+        self.step_s = step_s
+        self.step_count = 0
+        self.signal_ids: tuple[str, ...] = tuple(sorted(libsumo.trafficlight.getIDList()))
+        self._directory = directory
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time of the step that was last computed (of the traces' rows)."""
+        return self.begin_s + (self.step_count - 1) * self.step_s
+
+    def step(self) -> None:
+        """Compute one step."""
+        libsumo.simulation.step()
+        self.step_count += 1
+
+    def signal_states(self) -> dict[str, str]:
+        """State string of every signal in the step last computed."""
+        state_of = libsumo.trafficlight.getRedYellowGreenState
+        return {signal: state_of(signal) for signal in self.signal_ids}
+
+    def finish(self) -> None:
+        """End the run; SUMO completes its outputs."""
+        libsumo.close()
+
+    @property
+    def fcd_file(self) -> Path:
+        """SUMO's own trace, complete once the run is finished."""
+        return self._directory / "fcd.parquet"
+
+    def trips(self) -> pl.DataFrame:
+        """One row a vehicle that entered the network; call once the run is finished.
+
+        Columns: vehicle, type, arrived, stops, depart_s, depart_delay_s, travel_time_s,
+        time_loss_s, waiting_s, route_length_m, sorted by departure. Vehicles still under way are
+        counted up to the end of the run.
+        """
+        raw = pl.read_parquet(self._directory / "trips.parquet")
+        number = {
+            "depart_s": "depart",
+            "depart_delay_s": "departDelay",
+            "travel_time_s": "duration",
+            "time_loss_s": "timeLoss",
+            "waiting_s": "waitingTime",
+            "route_length_m": "routeLength",
+        }
+        return raw.select(
+            pl.col("tripinfo_id").alias("vehicle"),
+            pl.col("tripinfo_vType").alias("type"),
+            (pl.col("tripinfo_arrival").cast(pl.Float64) >= 0).alias("arrived"),
+            pl.col("tripinfo_waitingCount").cast(pl.UInt16).alias("stops"),
+            *(
+                pl.col(f"tripinfo_{source}").cast(pl.Float64).alias(name)
+                for name, source in number.items()
+            ),
+        ).sort("depart_s", "vehicle")
+
+    def incidents(self) -> Incidents:
+        """What SUMO counted as abnormal; call once the run is finished."""
+        root = ElementTree.parse(self._directory / "statistics.xml").getroot()  # noqa: S314  SUMO's
+        safety = _attributes(root, "safety")
+        return Incidents(
+            teleports=int(_attributes(root, "teleports").get("total", 0)),
+            collisions=int(safety.get("collisions", 0)),
+            emergency_stops=int(safety.get("emergencyStops", 0)),
+            emergency_braking=int(safety.get("emergencyBraking", 0)),
+        )
+
+
+@contextmanager
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int,
+    step_s: float,
+    with_traces: bool,
+    scratch_dir: Path | None = None,
+) -> Iterator[Simulation]:
+    """Start SUMO; call `finish` on what it yields, then read the outputs, inside the `with`.
+
+    Args:
+        scenario: what to run.
+        seed: of SUMO's random numbers.
+        step_s: length of a step.
+        with_traces: write the floating-car data of every vehicle and step.
+        scratch_dir: where the run's own directory is made and removed; the system's by default.
+
+    Raises:
+        RoadsealError: `sumo-busy` (this process already runs one), `sumo-failed` (SUMO's own words,
+            with file and line where they can be found).
+    """
+    if libsumo.isLoaded():
+        raise RoadsealError(
+            "sumo-busy",
+            "SUMO already runs in this process.",
+            advice="Run simulations one after the other, or in workers of a process pool.",
+        )
+    with tempfile.TemporaryDirectory(prefix="roadseal-sumo-", dir=scratch_dir) as scratch:
+        directory = Path(scratch)
+        config = _stage(scenario, directory / "scenario")
+        try:
+            libsumo.start(["sumo", *_arguments(config, directory, seed, step_s, with_traces)])
+            yield Simulation(directory, scenario.begin_s, step_s)
+        except libsumo.TraCIException as error:
+            raise _explained(error, scenario, directory) from error
+        finally:
+            if libsumo.isLoaded():
+                with suppress(libsumo.TraCIException):
+                    libsumo.close()
+
+
+def _arguments(
+    config: Path, directory: Path, seed: int, step_s: float, with_traces: bool
+) -> list[str]:
+    options = {
+        "configuration-file": config,
+        "seed": seed,
+        "step-length": step_s,
+        "tripinfo-output": directory / "trips.parquet",
+        "tripinfo-output.write-unfinished": "true",
+        "statistic-output": directory / "statistics.xml",
+        "error-log": directory / "errors.txt",
+        "no-step-log": "true",
+        "no-warnings": "true",  # they would tear the progress bar; incidents are counted
+        "duration-log.disable": "true",
+        "xml-validation": "never",  # needs the schemas of an installed SUMO_HOME
+    }
+    if with_traces:
+        options["fcd-output"] = directory / "fcd.parquet"
+        options["fcd-output.attributes"] = "x,y,angle,speed,lane"
+        options["output.compression"] = "snappy"
+    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
+
+
+def _stage(scenario: Scenario, mirror: Path) -> Path:
+    """Mirror the scenario's directory by links and write the configuration of this run into it."""
+    mirror.mkdir()
+    directory = mirror
+    if scenario.root is not None:
+        _link_tree(scenario, mirror)
+        directory = mirror / scenario.directory.relative_to(scenario.root)
+
+    def staged(file: Path) -> str:
+        inside = scenario.root is not None and file.is_relative_to(scenario.root)
+        return str(mirror / file.relative_to(scenario.root) if inside and scenario.root else file)
+
+    settings = {
+        **dict(scenario.options),
+        "net-file": staged(scenario.net_file),
+        "route-files": ",".join(map(staged, scenario.route_files)),
+        "additional-files": ",".join(map(staged, scenario.additional_files)),
+        "begin": str(scenario.begin_s),
+    }
+    root = ElementTree.Element("sumoConfiguration")
+    for name, value in settings.items():
+        if value:
+            ElementTree.SubElement(root, name, value=value)
+    config = directory / "roadseal-run.sumocfg"
+    config.write_bytes(ElementTree.tostring(root))
+    return config
+
+
+def _link_tree(scenario: Scenario, mirror: Path) -> None:
+    root = scenario.root
+    assert root is not None  # noqa: S101  narrowing for the type checker
+    places = {
+        file.parent
+        for file in (scenario.net_file, *scenario.route_files, *scenario.additional_files)
+        if file.is_relative_to(root)
+    }
+    links = 0
+    for place in sorted({scenario.directory, *places}):
+        for parent, _, names in os.walk(place):
+            target = mirror / Path(parent).relative_to(root)
+            target.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                link = target / name
+                if not link.is_symlink():
+                    link.symlink_to(Path(parent) / name)
+                    links += 1
+            if links > _MIRROR_LIMIT:
+                raise RoadsealError(
+                    "scenario-too-large",
+                    f"{place} holds more than {_MIRROR_LIMIT} files.",
+                    advice="Put the scenario's files into a directory of their own.",
+                )
+
+
+def _explained(error: Exception, scenario: Scenario, directory: Path) -> RoadsealError:
+    with suppress(libsumo.TraCIException):
+        libsumo.close()
+    errors = directory / "errors.txt"
+    logged = errors.read_text(errors="replace") if errors.is_file() else ""
+    words = " ".join(str(error).split())
+    if words in {"", "Process Error"}:
+        words = " ".join(logged.replace("Error: ", "").split()) or "it gave no reason"
+    words = words.replace(f"{directory / 'scenario'}{os.sep}", "").rstrip(".")
+    place = _place_of(words, scenario)
+    return RoadsealError(
+        "sumo-failed",
+        f"SUMO refused {scenario.name}{place}: {words}.",
+        advice="Mend the scenario there; `sumo --configuration-file` alone shows the same error.",
+    )
+
+
+def _place_of(words: str, scenario: Scenario) -> str:
+    """File and line of the first thing that SUMO's message puts in quotes."""
+    files = (*scenario.route_files, *scenario.additional_files, scenario.net_file)
+    for name in re.findall(r"'([^']+)'", words):
+        wanted = re.compile(rf'["\s]{re.escape(name)}["\s]')
+        for file in files:
+            with file.open(errors="replace") as lines:
+                for number, line in enumerate(lines, 1):
+                    if wanted.search(line):
+                        return f" ({file.name}, line {number})"
+    return ""
+
+
+def _attributes(root: Any, tag: str) -> dict[str, str]:
+    found = root.find(tag)
+    return dict(found.attrib) if found is not None else {}
