@@ -1,1 +1,72 @@
-"""Placeholder until the room is furnished."""
+"""Messages on the wire: post-quantum TLS between roadside and centre, and links to measure it on.
+
+`connect` and `serve` carry messages over mutually authenticated TLS 1.3; a `TlsProfile` says what a
+session may be made of. `Relay` puts a backhaul medium between them, `measure_handshakes` measures,
+and `classical_secrets_opened` shows what a quantum adversary gets out of a recording.
+"""
+
+from roadseal.net.capture import KeyExchange, Reading, Recording, read_key_exchange
+from roadseal.net.identity import Authority, Identity
+from roadseal.net.link import LOOPBACK, Link, load_links, shipped_links
+from roadseal.net.measure import (
+    HandshakeSample,
+    HandshakeSummary,
+    measure_handshakes,
+    summarise,
+)
+from roadseal.net.profile import (
+    CLASSICAL,
+    HYBRID,
+    HYBRID_TRANSITION,
+    PQC,
+    PROFILES,
+    TlsProfile,
+)
+from roadseal.net.qday import Opened, Outcome, QuantumOracle, classical_secrets_opened
+from roadseal.net.refusal import Reason, Refusal
+from roadseal.net.relay import Relay
+from roadseal.net.server import TlsServer, serve
+from roadseal.net.session import Negotiated, Side, State, TlsSession
+from roadseal.net.stream import StreamLimits, TlsRefusedError, TlsStream, connect
+from roadseal.net.tls import TlsContext
+
+__all__ = [
+    "CLASSICAL",
+    "HYBRID",
+    "HYBRID_TRANSITION",
+    "LOOPBACK",
+    "PQC",
+    "PROFILES",
+    "Authority",
+    "HandshakeSample",
+    "HandshakeSummary",
+    "Identity",
+    "KeyExchange",
+    "Link",
+    "Negotiated",
+    "Opened",
+    "Outcome",
+    "QuantumOracle",
+    "Reading",
+    "Reason",
+    "Recording",
+    "Refusal",
+    "Relay",
+    "Side",
+    "State",
+    "StreamLimits",
+    "TlsContext",
+    "TlsProfile",
+    "TlsRefusedError",
+    "TlsServer",
+    "TlsSession",
+    "TlsStream",
+    "classical_secrets_opened",
+    "connect",
+    "load_links",
+    "measure_handshakes",
+    "read_key_exchange",
+    "serve",
+    "shipped_links",
+    "summarise",
+]
