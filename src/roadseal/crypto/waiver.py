@@ -36,7 +36,7 @@ MAX_WAIVER_BYTES = 8192
 MAX_WAIVER_S = 366 * 86_400
 """Longest time between the two dates: what lasts longer is no waiver but another profile."""
 
-MAX_TEXT_CHARS = 300
+MAX_TEXT_CHARS = 200
 """Longest subject, issuer or reason."""
 
 

@@ -235,7 +235,7 @@ def _status(status: Status) -> str:
 
 def _table(*columns: str) -> Table:
     """Make a table that gives its width to the algorithms: only they may be folded."""
-    table = Table(header_style="bold", box=box.HORIZONTALS)
+    table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
     for column in columns:
         short = column in {"purpose", "", "status", "action", "step", "profile", "bytes", "waiver"}
         table.add_column(column, no_wrap=short, overflow="fold")
