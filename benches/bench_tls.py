@@ -77,7 +77,7 @@ def show(rows: list[dict]) -> None:
     for row in rows:
         table.add_row(
             row["profile"],
-            "leaf + intermediate" if row["intermediate"] else "leaf",
+            "leaf + ICA" if row["intermediate"] else "leaf",
             f"{row['successes']}/{row['n']}",
             f"{row['client_cpu_p50_s'] * 1e3:.2f}",
             f"{row['server_cpu_p50_s'] * 1e3:.2f}",
