@@ -186,9 +186,10 @@ fn limits_hold() {
         Err(CaptureError::TooLarge { stated: 3, limit: 2, .. })
     ));
     let packet = [writer.section(), writer.interface(LinkType::RAW, 0, &[]), writer.simple(11, &[0; 12])];
-    assert!(
-        matches!(last_item(&packet.concat(), limits), Err(CaptureError::TooLarge { stated: 11, limit: 10, .. }))
-    );
+    assert!(matches!(
+        last_item(&packet.concat(), limits),
+        Err(CaptureError::TooLarge { stated: 11, limit: 10, .. })
+    ));
 }
 
 #[test]

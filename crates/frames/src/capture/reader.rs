@@ -7,7 +7,7 @@ use super::{Limits, Packet};
 use crate::error::CaptureError;
 
 /// How much is asked of the source at a time, in bytes.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// The packets of a capture read from a stream, in memory bounded by its [`Limits`].
 #[derive(Debug)]
@@ -66,8 +66,11 @@ impl<R: Read> CaptureReader<R> {
         self.buffer.copy_within(self.begin..self.end, 0);
         self.end -= self.begin;
         self.begin = 0;
-        self.buffer.resize(self.buffer.len().max(len).max(CHUNK), 0);
         while self.end < len {
+            // Memory follows what has really come, not what a record promises.
+            if self.end == self.buffer.len() {
+                self.buffer.resize(self.end + CHUNK, 0);
+            }
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(count) => self.end += count,

@@ -99,13 +99,20 @@ pub fn geonet_unsecured() -> Vec<u8> {
 
 /// Common header, single-hop broadcast, BTP-B to port 2001, and five bytes of message.
 pub fn common_header_on() -> Vec<u8> {
-    let mut bytes = vec![0x20, 0x50, 0x02, 0x80, 0x00, 0x09, 0x01, 0x00];
+    common_header_of(0x50, 0, 4)
+}
+
+/// As [`common_header_on`] with any header type and subtype, and an extended header that has
+/// `before` and `after` other bytes around the position of the source.
+pub fn common_header_of(kind: u8, before: usize, after: usize) -> Vec<u8> {
+    let mut bytes = vec![0x20, kind, 0x02, 0x80, 0x00, 0x09, 0x01, 0x00];
+    bytes.resize(8 + before, 0);
     bytes.extend([0x14, 0x00, 0x02, 0x00, 0x5e, 0x00, 0x53, 0x01]); // GeoNetworking address
     bytes.extend(0x1234_5678u32.to_be_bytes());
     bytes.extend(525_200_000i32.to_be_bytes());
-    bytes.extend(134_050_000i32.to_be_bytes());
+    bytes.extend((-134_050_000i32).to_be_bytes());
     bytes.extend([0x80, 0x00, 0x00, 0x00]); // accuracy, speed, heading
-    bytes.extend([0; 4]); // media dependent
+    bytes.resize(bytes.len() + after, 0);
     bytes.extend([0x07, 0xd1, 0x00, 0x00]);
     bytes.extend([0x02, 0x02, 0xca, 0xfe, 0x00]);
     bytes
