@@ -129,7 +129,7 @@ def record(
         ) as simulation:
             signals = run(simulation, duration_s, progress=progress)
             simulation.finish()
-            trips = _trips(simulation, scenario)
+            trips = trips_table(simulation, scenario)
             vehicles = _vehicles(simulation.fcd_file, trips, scenario.begin_s, step_s)
             incidents = simulation.incidents()
         for name, table in (("vehicles", vehicles), ("signals", signals), ("trips", trips)):
@@ -193,7 +193,8 @@ def run(
     return table.select("step", time_s, "signal", "state")
 
 
-def _trips(simulation: Simulation, scenario: Scenario) -> pl.DataFrame:
+def trips_table(simulation: Simulation, scenario: Scenario) -> pl.DataFrame:
+    """The trips of a finished simulation, with `vehicle` as the enum of all tables."""
     trips = simulation.trips()
     ids = pl.Enum(trips["vehicle"])
     types = pl.Enum(trips["type"].unique().sort())
