@@ -1,8 +1,8 @@
 """The radio of the pilot: what arrives, and how busy the channel is. Modelled, never measured.
 
 `evaluate` answers for one kind of message on an evenly filled road. For stations at real places,
-`offered_load` sums what the stations send, `packet_delivery` looks up what arrives under it; `allowed_rate_hz` is what
-congestion control leaves of a rate.
+`offered_load` sums what they send, `packet_delivery` looks up what arrives under it, and
+`allowed_rate_hz` is what congestion control leaves of a rate.
 """
 
 from roadseal.pilot.radio.config import BITRATES_MBPS, Access, RadioConfig

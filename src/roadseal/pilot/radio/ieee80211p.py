@@ -50,32 +50,30 @@ def evaluate(config: RadioConfig, distance_m: Floats) -> RadioResult:
     )
     noise_loss = reception.noise_loss(signal_dbm)  # (24)
 
-    spacing_m = interferers(density_per_m)
-    if spacing_m.size == 0:
-        busy = collision = np.zeros_like(distance_m)
-    else:
-        to_sender_m = np.abs(spacing_m[None, :] + distance_m[:, None])  # (D, I)
-        senses_sender = path.sensing_ratio(to_sender_m, config.power_dbm, threshold_dbm)
-        senses_receiver = path.sensing_ratio(spacing_m, config.power_dbm, threshold_dbm)
-        nearer = np.abs(spacing_m)[None, :] < np.abs(distance_m)[:, None]
+    spacing_m, stations = interferers(density_per_m)
+    to_sender_m = np.abs(spacing_m[None, :] + distance_m[:, None])  # (D, I)
+    senses_sender = path.sensing_ratio(to_sender_m, config.power_dbm, threshold_dbm)
+    senses_receiver = path.sensing_ratio(spacing_m, config.power_dbm, threshold_dbm)
+    nearer = np.abs(spacing_m)[None, :] < np.abs(distance_m)[:, None]
 
-        # A sender waits while it hears the channel busy: both see the same part of the load.
-        view = path.common_view(config.power_dbm, threshold_dbm)
-        shared = at_whole_metres(view / view[0], to_sender_m)
-        awake_hz = rate_hz / (1 - cbr * shared)
-        same_slot = _SLOT_S * awake_hz * senses_sender  # (22)
-        hidden_before = other_s * awake_hz * (1 - senses_sender)  # (16), (18)
-        hidden_during = own_s * awake_hz * (1 - senses_sender)
+    # A sender waits while it hears the channel busy: both see the same part of the load.
+    view = path.common_view(config.power_dbm, threshold_dbm)
+    shared = at_whole_metres(view / view[0], to_sender_m)
+    awake_hz = rate_hz / (1 - cbr * shared)
+    same_slot = _SLOT_S * awake_hz * senses_sender  # (22)
+    hidden_before = other_s * awake_hz * (1 - senses_sender)  # (16), (18)
+    hidden_during = own_s * awake_hz * (1 - senses_sender)
 
-        spoils = reception.spoiled_by(
-            signal_dbm, config.power_dbm - path.path_loss_db(spacing_m), noise_loss
-        )  # (30), (31)
+    spoils = reception.spoiled_by(
+        signal_dbm, config.power_dbm - path.path_loss_db(spacing_m), noise_loss
+    )  # (30), (31)
 
-        busy_each = senses_receiver * (np.where(nearer, same_slot, 0) + hidden_before)  # (14), (21)
-        collision_each = spoils * (  # (26), (28), (32)
-            np.where(nearer, 0, same_slot) + hidden_during + hidden_before * (1 - senses_receiver)
-        )
-        busy, collision = at_least_one(busy_each), at_least_one(collision_each)
+    busy_each = senses_receiver * (np.where(nearer, same_slot, 0) + hidden_before)  # (14), (21)
+    collision_each = spoils * (  # (26), (28), (32)
+        np.where(nearer, 0, same_slot) + hidden_during + hidden_before * (1 - senses_receiver)
+    )
+    busy = at_least_one(busy_each, stations)
+    collision = at_least_one(collision_each, stations)
 
     pdr, losses = combine(
         {

@@ -56,21 +56,20 @@ def evaluate(config: RadioConfig, distance_m: Floats) -> RadioResult:
     )
     noise_loss = reception.noise_loss(signal_dbm)  # (13)
 
+    spacing_m, stations = interferers(density_per_m)
+    spoils = reception.spoiled_by(  # (17), (18)
+        signal_dbm, config.power_dbm - path.path_loss_db(spacing_m), noise_loss
+    )
+    to_sender_m = np.abs(spacing_m[None, :] + distance_m[:, None])
+    sensed_share = float(np.clip(2 * busy - 0.4, 0, 1))  # (22)
     collision = np.zeros_like(distance_m)
-    spacing_m = interferers(density_per_m)
-    if spacing_m.size:
-        spoils = reception.spoiled_by(  # (17), (18)
-            signal_dbm, config.power_dbm - path.path_loss_db(spacing_m), noise_loss
-        )
-        to_sender_m = np.abs(spacing_m[None, :] + distance_m[:, None])
-        sensed_share = float(np.clip(2 * busy - 0.4, 0, 1))  # (22)
-        for share, (limit_dbm, taken) in (
-            (sensed_share, (threshold_dbm, excluded)),
-            (1 - sensed_share, window.raised_threshold(threshold_dbm)),
-        ):
-            if share > 0:
-                same = window.same_resource(to_sender_m, limit_dbm, taken)
-                collision += share * at_least_one(spoils * same, fragments)  # (14), (21)
+    for share, (limit_dbm, taken) in (
+        (sensed_share, (threshold_dbm, excluded)),
+        (1 - sensed_share, window.raised_threshold(threshold_dbm)),
+    ):
+        if share > 0:
+            same = window.same_resource(to_sender_m, limit_dbm, taken)
+            collision += share * at_least_one(spoils * same, stations * fragments)  # (14), (21)
 
     pdr, losses = combine(
         {

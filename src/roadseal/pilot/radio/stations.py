@@ -28,6 +28,8 @@ _HIGHEST_LOAD: Final[dict[Access, float]] = {"11p": 4.0, "lte-v2x": 3.0}
 _MODELLED_LOADS: Final = 17
 _PAIRS_AT_ONCE: Final = 250_000  # keeps the work inside the cache
 _REACH_M: Final = 3000
+_FASTEST_HZ: Final = 100.0
+_DENSEST_PER_KM: Final = 5000.0
 
 
 def offered_load(
@@ -161,9 +163,12 @@ def _offering(load: float, config: RadioConfig) -> RadioConfig:
     sent = replace(config, bytes=config.interferer_bytes or config.bytes)
     heard_km = config.path.sensed_metres(config.power_dbm, config.threshold_dbm) / 1000
     messages_per_km_s = load / (airtime_s(sent) * heard_km)
-    slowest_per_km = messages_per_km_s / (100.0 if config.access == "11p" else config.rate_hz)
-    density_per_km = min(max(slowest_per_km, 100.0 if config.access == "11p" else 1.0), 5000.0)
-    rate_hz = min(messages_per_km_s / density_per_km, 100.0)
+    if config.access == "11p":
+        density_per_km = max(messages_per_km_s / _FASTEST_HZ, 100.0)
+    else:
+        density_per_km = messages_per_km_s / config.rate_hz
+    density_per_km = min(density_per_km, _DENSEST_PER_KM)
+    rate_hz = min(messages_per_km_s / density_per_km, _FASTEST_HZ)
     return replace(config, density_per_km=density_per_km, rate_hz=rate_hz)
 
 

@@ -17,6 +17,7 @@ CHANNEL_BLOCKS: Final = 50  # resource blocks of a 10 MHz channel
 MAX_MCS: Final = 20  # above it the sidelink uses 64-QAM, which Release 14 does not decode
 AUTOMATIC_MCS: Final = 11  # the highest that is chosen without being asked for
 _CONTROL_BLOCKS: Final = 2
+_LAST_QPSK_MCS: Final = 10  # passed over: MCS 11 carries as much at half the code rate
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def allocate(message_bytes: int, grid: SubchannelGrid, mcs: int | None) -> tuple
     Without an MCS the validated one is kept as long as the message fits into one subframe, then
     raised to 11; what is larger still is cut into equal fragments at MCS 11. A given MCS is kept.
     """
-    candidates = range(grid.mcs, AUTOMATIC_MCS + 1) if mcs is None else (mcs,)
+    candidates = [*range(grid.mcs, _LAST_QPSK_MCS), AUTOMATIC_MCS] if mcs is None else [mcs]
     for candidate in candidates:
         allocation = _smallest(message_bytes, grid, candidate)
         if allocation is not None:
@@ -101,7 +102,7 @@ def _usable_blocks(grid: SubchannelGrid, subchannels: int) -> int:
 
 def _capacity_bytes(mcs: int, blocks: int) -> int:
     """3GPP TS 36.213: table 8.6.1-1 (MCS to TBS index), table 7.1.7.2.1-1 (size in bits)."""
-    row = _BLOCK_BITS[mcs if mcs <= 10 else mcs - 1]
+    row = _BLOCK_BITS[mcs if mcs <= _LAST_QPSK_MCS else mcs - 1]
     return row[_BLOCKS.index(blocks)] // 8
 
 
