@@ -11,13 +11,23 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from roadseal.clock import SystemClock
-from roadseal.net import CLASSICAL, HYBRID, LOOPBACK, PQC, measure_handshakes, summarise
+from roadseal.net import (
+    CLASSICAL,
+    HYBRID,
+    LOOPBACK,
+    PQC,
+    HandshakeSample,
+    TlsProfile,
+    measure_handshakes,
+    summarise,
+)
 
 ROUND = 20
 
@@ -34,7 +44,7 @@ def main() -> None:
         for profile in (CLASSICAL, PQC, HYBRID)
         for intermediate in (True, False)
     ]
-    samples = {case: [] for case in cases}
+    samples: dict[tuple[TlsProfile, bool], list[HandshakeSample]] = {case: [] for case in cases}
     rounds = range(max(1, arguments.n // ROUND))
     console = Console(stderr=True)
     for number in track(rounds, "handshakes", console=console, disable=arguments.json):
@@ -68,7 +78,7 @@ def main() -> None:
     show(rows)
 
 
-def show(rows: list[dict]) -> None:
+def show(rows: list[dict[str, Any]]) -> None:
     table = Table(title="TLS 1.3 mutual handshake: medians, and ratios to the first row")
     for title in ("profile", "chain", "n ok", "client ms", "server ms", "CPU ratio", "up B"):
         table.add_column(title, justify="left" if title in ("profile", "chain") else "right")

@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadseal.clock import Time64
+from roadseal.crypto import Purpose, load_profile, profile_names
 from roadseal.errors import RoadsealError
 from roadseal.net.identity import Authority
-from roadseal.net.profile import CLASSICAL, HYBRID, HYBRID_TRANSITION, PQC, PROFILES, TlsProfile
+from roadseal.net.profile import (
+    CLASSICAL,
+    HYBRID,
+    HYBRID_TRANSITION,
+    PQC,
+    PROFILES,
+    TlsProfile,
+    tls_profile,
+)
 from roadseal.net.refusal import Reason
 from roadseal.net.session import Side, State
 from roadseal.net.tls import TlsContext
@@ -47,6 +56,17 @@ def test_both_sides_agree_on_what_the_profile_asks(yard, wire, profile):
     client.close()
     wire(client, server)
     assert (client.state, server.state) == (State.CLOSED, State.CLOSED)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_each_crypto_profile_opens_a_session_with_what_it_produces(yard, name):
+    profile = load_profile(name)
+    tls = tls_profile(profile)
+    client, _ = yard.handshake(yard.context(Side.CLIENT, tls), yard.context(Side.SERVER, tls))
+    wanted = profile[Purpose.TLS_KEY_EXCHANGE].preferred
+    assert client.negotiated.group.lower() == wanted.replace("-", "")
+    wanted = profile[Purpose.TLS_AUTHENTICATION].preferred
+    assert client.negotiated.server_signature == {"ecdsa-p256": ECDSA, "ml-dsa-65": ML_DSA}[wanted]
 
 
 def test_plain_ml_kem_falls_to_the_hybrid_group_with_a_second_round_trip(yard):

@@ -21,6 +21,7 @@ from roadseal.net.profile import (
     PQC,
     PROFILES,
     TlsProfile,
+    tls_profile,
 )
 from roadseal.net.qday import Opened, Outcome, QuantumOracle, classical_secrets_opened
 from roadseal.net.refusal import Reason, Refusal
@@ -69,4 +70,5 @@ __all__ = [
     "serve",
     "shipped_links",
     "summarise",
+    "tls_profile",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from roadseal.crypto.profile import Profile
+from roadseal.crypto.purpose import Purpose
 from roadseal.errors import RoadsealError
 
 
@@ -70,6 +72,7 @@ GROUPS = MappingProxyType({group.codepoint: group for group in _GROUPS})
 
 _SCHEMES = (
     SignatureScheme(0x0403, "ecdsa_secp256r1_sha256", "1.2.840.10045.4.3.2", quantum_safe=False),
+    SignatureScheme(0x0503, "ecdsa_secp384r1_sha384", "1.2.840.10045.4.3.3", quantum_safe=False),
     SignatureScheme(0x0904, "mldsa44", "2.16.840.1.101.3.4.3.17", quantum_safe=True),
     SignatureScheme(0x0905, "mldsa65", "2.16.840.1.101.3.4.3.18", quantum_safe=True),
     SignatureScheme(0x0906, "mldsa87", "2.16.840.1.101.3.4.3.19", quantum_safe=True),
@@ -80,6 +83,20 @@ SCHEMES = MappingProxyType({scheme.codepoint: scheme for scheme in _SCHEMES})
 _GROUP_NAMES = frozenset(group.name for group in _GROUPS)
 _SCHEMES_BY_NAME = {scheme.name: scheme for scheme in _SCHEMES}
 _AES_256 = ("TLS_AES_256_GCM_SHA384",)
+
+_TLS_NAMES = {  # algorithms.toml to TLS
+    "x25519": "X25519",
+    "p256": "secp256r1",
+    "ml-kem-768": "MLKEM768",
+    "ml-kem-1024": "MLKEM1024",
+    "x25519mlkem768": "X25519MLKEM768",
+    "secp256r1mlkem768": "SecP256r1MLKEM768",
+    "ecdsa-p256": "ecdsa_secp256r1_sha256",
+    "ecdsa-p384": "ecdsa_secp384r1_sha384",
+    "ml-dsa-44": "mldsa44",
+    "ml-dsa-65": "mldsa65",
+    "ml-dsa-87": "mldsa87",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +170,25 @@ PROFILES = MappingProxyType(
     {profile.name: profile for profile in (CLASSICAL, PQC, HYBRID, HYBRID_TRANSITION)}
 )
 """The shipped profiles by name."""
+
+
+def tls_profile(profile: Profile) -> TlsProfile:
+    """Return what a crypto profile means for TLS: what it produces first, then what it accepts.
+
+    Raises:
+        RoadsealError: ``unknown-tls-parameter``: an algorithm has no TLS code point.
+    """
+    exchange, authentication = (
+        profile[Purpose.TLS_KEY_EXCHANGE],
+        profile[Purpose.TLS_AUTHENTICATION],
+    )
+
+    def named(*ids: str) -> tuple[str, ...]:
+        return tuple(_TLS_NAMES.get(id_, id_) for id_ in dict.fromkeys(ids))
+
+    return TlsProfile(
+        profile.name,
+        groups=named(*exchange.produce, *exchange.accept),
+        signature_schemes=named(*authentication.produce, *authentication.accept),
+        certificate_algorithms=named(*authentication.produce),
+    )
