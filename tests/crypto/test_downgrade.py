@@ -182,8 +182,10 @@ def test_a_waiver_in_the_future_does_not_displace_one_in_force() -> None:
     later = replace(
         WAIVER, not_before=WAIVER.not_after, not_after=parse_instant("2027-06-01"), reason="More."
     )
+    before_both = Time64(WAIVER.not_before - 1)
     for waiver in (WAIVER, later):
-        assert guard.admit(sign_waiver(waiver, KEY), now=NOW).ok
+        assert guard.admit(sign_waiver(waiver, KEY), now=before_both).ok
+    assert not guard.observe("rsu-1", Purpose.MESSAGE, ECDSA, now=before_both).allowed
     for now in (NOW, later.not_before):
         assert guard.observe("rsu-1", Purpose.MESSAGE, ECDSA, now=now).outcome is Outcome.WAIVED
     assert not guard.observe("rsu-1", Purpose.MESSAGE, ECDSA, now=later.not_after).allowed

@@ -206,8 +206,10 @@ class DowngradeGuard:
     def _remember(
         self, peer: str, purpose: Purpose, seen: frozenset[str], algorithm: str, now: Time64
     ) -> None:
+        if algorithm in seen or not _worth_remembering(purpose, algorithm):
+            return
         level = strongest(seen | {algorithm})
-        if level == seen or not _worth_remembering(purpose, algorithm):
+        if level == seen:
             return
         self._seen.setdefault(peer, {})[purpose] = level
         facts = {"purpose": str(purpose), "strongest_seen": ", ".join(sorted(level))}
