@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_SIGNAL_STEP_DB = 0.25
-_INTERFERENCE_STEP_DB = 0.5
+_SIGNAL_STEP_DB = 0.5
+_INTERFERENCE_STEP_DB = 1.0
 _SPREAD = 5.0  # standard deviations of shadowing that are integrated over
 
 
@@ -81,7 +81,7 @@ class Reception:
     def noise_loss(self, signal_dbm: Floats) -> Floats:
         """Probability that a sensed frame is lost to noise; mean signal (D,) to (D,)."""
         level_dbm, weight = self._sensed_signal(signal_dbm)
-        return np.asarray(weight @ self.curve.at(level_dbm - self.noise_dbm))
+        return np.asarray(np.einsum("dl,l->d", weight, self.curve.at(level_dbm - self.noise_dbm)))
 
     def spoiled_by(self, signal_dbm: Floats, other_dbm: Floats, noise_loss: Floats) -> Floats:
         """Probability that one interferer spoils a frame which noise alone would not.
@@ -101,7 +101,9 @@ class Reception:
         disturbance_dbm = 10 * np.log10(10 ** (shadowed_dbm / 10) + 10 ** (self.noise_dbm / 10))
 
         error_rate = self.curve.at(level_dbm[:, None] - disturbance_dbm[None, :])
-        either_loss = (signal_weight @ error_rate) @ (density / density.sum(axis=0))
+        # Not `@`: a BLAS with threads is slower here, and its last bits depend on their number.
+        shadowed_loss = np.einsum("dl,lx->dx", signal_weight, error_rate)
+        either_loss = np.einsum("dx,xi->di", shadowed_loss, density / density.sum(axis=0))
         survives = np.maximum(1 - noise_loss, 1e-12)[:, None]
         return np.asarray(np.clip((either_loss - noise_loss[:, None]) / survives, 0, 1))
 

@@ -7,6 +7,7 @@ models of this package (IST-WINNER+ D5.3, table 4-1; 3GPP TR 36.885 annex A.1.4)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,7 +74,13 @@ class Propagation:
         return np.asarray(np.maximum(correlation, 0.0) / profile.sum())
 
     def _sensing_profile(self, power_dbm: float, threshold_dbm: float) -> Floats:
-        return self.sensing_ratio(np.arange(-_REACH_M, _REACH_M + 1), power_dbm, threshold_dbm)
+        return normal_cdf((power_dbm - _loss_profile(self) - threshold_dbm) / self.shadowing_db)
+
+
+@lru_cache(maxsize=16)
+def _loss_profile(propagation: Propagation) -> Floats:
+    """Path loss at every metre of the reach, in both directions."""
+    return propagation.path_loss_db(np.arange(-_REACH_M, _REACH_M + 1))
 
 
 def normal_cdf(z: Floats) -> Floats:

@@ -71,7 +71,7 @@ def offered_load(
         away = places[start : start + chunk, None, :] - stations[None, :, :]
         apart_m = np.sqrt(away[..., 0] ** 2 + away[..., 1] ** 2)
         metre = np.minimum(apart_m + 0.5, _REACH_M).astype(np.int32)
-        load[start : start + chunk] = heard[metre] @ share
+        load[start : start + chunk] = np.einsum("mn,n->m", heard[metre], share)
     return load
 
 
