@@ -89,27 +89,31 @@ pub(crate) enum Body<'a> {
 }
 
 /// Reads the basic header of a frame that is known to be GeoNetworking.
+///
+/// The version is not looked at: its nibble and the next one have kept their place since
+/// V1.2.1, and a packet of a later version is better reported than passed over.
 pub(crate) fn body(bytes: &[u8]) -> Option<Body<'_>> {
     const COMMON_HEADER: u8 = 1;
     const SECURED_PACKET: u8 = 2;
     let (&[version_and_next, _reserved, _lifetime, _hop_limit], rest) = bytes.split_first_chunk()?;
-    match (version_and_next >> 4, version_and_next & 0x0f) {
-        (0 | 1, SECURED_PACKET) => Some(Body::Secured(rest)),
-        (0 | 1, COMMON_HEADER) => Some(Body::Unsecured(without_padding(rest)?)),
+    match version_and_next & 0x0f {
+        SECURED_PACKET => Some(Body::Secured(rest)),
+        COMMON_HEADER => Some(Body::Unsecured(without_padding(rest)?)),
         _ => None,
     }
 }
 
-/// Reads the basic header of bytes that may or may not be GeoNetworking: every reserved bit must
-/// be zero, the position must be on Earth and the payload must end where the bytes end.
+/// Reads the basic header of bytes that may or may not be GeoNetworking: the version must be
+/// known (0 to 1), every reserved bit zero, the position on Earth, and the payload must end
+/// where the bytes end.
 pub(crate) fn plausible_body(bytes: &[u8]) -> Option<Body<'_>> {
     let body = body(bytes)?;
-    let reserved_is_zero = bytes.get(1) == Some(&0);
+    let first_octets_fit = matches!(bytes, [0x00..=0x1f, 0, ..]);
     let plausible = match body {
         Body::Secured(spdu) => crate::spdu::plausible(spdu) || crate::spdu::plausible_legacy(spdu),
         Body::Unsecured(packet) => plausible_packet(packet) && bytes.len() == packet.len() + 4,
     };
-    (reserved_is_zero && plausible).then_some(body)
+    (first_octets_fit && plausible).then_some(body)
 }
 
 fn plausible_packet(packet: &[u8]) -> bool {

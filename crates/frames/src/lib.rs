@@ -40,3 +40,8 @@ pub use geonet::{GeonetPayload, HeaderType, SourcePosition, geonet_payload};
 pub use link::LinkType;
 pub use locate::{Kind, Located, Network, messages, spdus};
 pub use scan::candidate_offsets;
+
+/// The examples of the documentation, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/captures.md")]
+struct Documentation;

@@ -134,13 +134,16 @@ fn a_cut_tail_yields_what_is_whole_and_then_says_so() {
     }
 }
 
+/// What is done to a good block.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn damage_is_named_with_its_place_and_its_owner() {
     for writer in BOTH {
         let section = writer.section();
         let interface = writer.interface(LinkType::ETHERNET, 0, &[]);
         let good = writer.enhanced(0, 1, &[1; 8]);
-        let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let damaged = |change: Change<'_>| {
             let mut block = writer.enhanced(0, 2, &[2; 8]);
             change(&mut block);
             let file = [&section[..], &interface, &good, &block].concat();
@@ -148,7 +151,7 @@ fn damage_is_named_with_its_place_and_its_owner() {
             assert_eq!(packets.len(), 1, "the good packet stands");
             (error.expect("damage"), (file.len() - block.len()) as u64)
         };
-        let cases: [(&dyn Fn(&mut Vec<u8>), Damage); 5] = [
+        let cases: [(Change<'_>, Damage); 5] = [
             (&|b| b[4..8].copy_from_slice(&writer.u32(11)), Damage::BlockLength),
             (&|b| b[4..8].copy_from_slice(&writer.u32(33)), Damage::BlockLength),
             (&|b| *b.last_mut().expect("bytes") ^= 1, Damage::TrailingLength),

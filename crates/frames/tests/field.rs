@@ -17,7 +17,7 @@ fn every_recorded_message_is_a_candidate() {
     for name in ["bsmTx_commsignia.gz", "rxMsg_commsignia_map.gz"] {
         let Some(path) = testdata(&format!("v2x/us-field/{name}")) else { return };
         let Ok(output) = Command::new("gzip").arg("-dc").arg(path).output() else {
-            println!("skipped: gzip does not run");
+            eprintln!("skipped: gzip does not run");
             return;
         };
         let log = output.stdout;
@@ -28,7 +28,7 @@ fn every_recorded_message_is_a_candidate() {
     }
     assert_eq!(missing.len(), 0, "of {expected} messages");
     // Each signed message holds a second candidate: the unsecured data it signs.
-    println!("{expected} messages among {candidates} candidates in {bytes} bytes");
+    eprintln!("{expected} messages among {candidates} candidates in {bytes} bytes");
     assert!(candidates < 3 * expected, "{candidates} candidates for {expected} messages");
 }
 

@@ -133,6 +133,16 @@ fn a_packet_that_claims_security_in_vain_is_malformed() {
 }
 
 #[test]
+fn a_later_version_of_geonetworking_is_not_passed_over() {
+    let mut payload = geonet_secured(&sample_spdu());
+    payload[0] = 0x22;
+    let frame = ethernet(GEONETWORKING, &payload);
+    assert_eq!(only(&spdus(&packet(LinkType::ETHERNET, &frame)), "declared").kind, Kind::Spdu);
+    let frame = ipv4_udp(&payload);
+    assert_eq!(messages(&packet(LinkType::RAW, &frame)), [], "undeclared, it is a guess too many");
+}
+
+#[test]
 fn an_aggregate_carries_several() {
     let (first, second) = (sample_spdu(), legacy_spdu());
     let payloads = [geonet_secured(&first), geonet_secured(&second)];

@@ -15,7 +15,7 @@ fn dissect(file: &Path) -> Option<Vec<String>> {
     let output = match Command::new("tshark").arg("-r").arg(file).args(["-T", "pdml"]).output() {
         Ok(output) => output,
         Err(error) => {
-            println!("skipped: tshark does not run ({error})");
+            eprintln!("skipped: tshark does not run ({error})");
             return None;
         }
     };
@@ -185,7 +185,7 @@ fn seen_by_peer(file: &Path) -> Option<Vec<Seen>> {
         command.args(["-e", field]);
     });
     let Ok(output) = command.output() else {
-        println!("skipped: tshark does not run");
+        eprintln!("skipped: tshark does not run");
         return None;
     };
     let text = String::from_utf8(output.stdout).expect("text");
@@ -214,7 +214,7 @@ fn captures_of_both_formats_and_byte_orders_read_as_wireshark_reads_them() {
             writer.interface(LinkType::ETHERNET, 64, &[(9, &[9])]),
             writer.interface(LinkType::RAW, 0, &[(9, &[0x80 | 20])]),
             writer.obsolete(0, 1_700_000_000_000_000_001, &frames[1]),
-            writer.enhanced(1, 1_700_000_000 << 20 | 1 << 19, &frames[0]),
+            writer.enhanced(1, (1_700_000_000 << 20) | (1 << 19), &frames[0]),
         ]
         .concat();
         ng.extend(Writer { big_endian: !big_endian }.pcapng(&[(LinkType::ETHERNET, frames[2].clone())]));
@@ -245,28 +245,28 @@ fn other_peoples_captures_have_as_many_packets_and_no_message() {
         .collect();
     paths.sort();
     assert!(paths.len() > 50, "{} captures", paths.len());
-    let mut packets = 0;
-    for path in &paths {
+    let Some(counted) = counted_by_peer(&paths) else { return };
+    assert_eq!(counted.len(), paths.len());
+    for (path, theirs) in paths.iter().zip(&counted) {
         let file = std::fs::read(path).expect("readable");
-        let mut ours = 0u64;
+        let mut ours = 0;
         for packet in Capture::new(&file) {
             let packet = packet.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(messages(&packet), [], "{} frame {}", path.display(), packet.number);
             ours = packet.number;
         }
-        let Some(theirs) = counted_by_peer(path) else { return };
-        assert_eq!(ours, theirs, "{}", path.display());
-        packets += ours;
+        assert_eq!(ours, *theirs, "{}", path.display());
     }
-    println!("{} captures, {packets} packets, no message", paths.len());
+    eprintln!("{} captures, {} packets, no message", paths.len(), counted.iter().sum::<u64>());
 }
 
-/// `capinfos` counts packets without dissecting them.
-fn counted_by_peer(path: &Path) -> Option<u64> {
-    let Ok(output) = Command::new("capinfos").args(["-M", "-T", "-r", "-c"]).arg(path).output() else {
-        println!("skipped: capinfos does not run");
+/// `capinfos` counts packets without dissecting them: one line for each file.
+fn counted_by_peer(paths: &[PathBuf]) -> Option<Vec<u64>> {
+    let Ok(output) = Command::new("capinfos").args(["-M", "-T", "-r", "-c"]).args(paths).output() else {
+        eprintln!("skipped: capinfos does not run");
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().rsplit('\t').next()?.parse().ok()
+    let count = |line: &str| line.rsplit('\t').next()?.parse().ok();
+    text.lines().map(count).collect()
 }

@@ -1,6 +1,6 @@
 //! Captures too large for memory, or still being written.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use super::decoder::{Decoder, Step};
 use super::{Limits, Packet};
@@ -12,12 +12,11 @@ const CHUNK: usize = 64 << 10;
 /// The packets of a capture read from a stream, in memory bounded by its [`Limits`].
 #[derive(Debug)]
 pub struct CaptureReader<R> {
-    source: R,
+    source: BufReader<R>,
     decoder: Decoder,
+    /// What has come from the source and is not yet behind the decoder, from `begin` on.
     buffer: Vec<u8>,
-    /// The part of `buffer` that is filled and not yet consumed.
     begin: usize,
-    end: usize,
     finished: bool,
 }
 
@@ -29,8 +28,8 @@ impl<R: Read> CaptureReader<R> {
 
     /// Reads `source` under `limits`.
     pub fn with_limits(source: R, limits: Limits) -> Self {
-        let decoder = Decoder::new(limits);
-        Self { source, decoder, buffer: Vec::new(), begin: 0, end: 0, finished: false }
+        let source = BufReader::with_capacity(CHUNK, source);
+        Self { source, decoder: Decoder::new(limits), buffer: Vec::new(), begin: 0, finished: false }
     }
 
     /// The next packet, valid until the next call; `None` at the end.
@@ -43,11 +42,11 @@ impl<R: Read> CaptureReader<R> {
         }
         self.finished = true; // until a packet is found
         loop {
-            match self.decoder.step(&self.buffer[self.begin..self.end])? {
+            match self.decoder.step(&self.buffer[self.begin..])? {
                 Step::Skip(len) => self.begin += len,
                 Step::Need(len) => {
                     if !self.fill(len)? {
-                        self.decoder.finish(self.end - self.begin, len)?;
+                        self.decoder.finish(self.buffer.len() - self.begin, len)?;
                         return Ok(None);
                     }
                 }
@@ -61,25 +60,24 @@ impl<R: Read> CaptureReader<R> {
         }
     }
 
-    /// Makes at least `len` unconsumed bytes available; `false` where the source ends before.
+    /// Makes at least `len` bytes available behind the decoder; `false` where the source ends
+    /// before. Memory follows what has really come, not what a record promises.
     fn fill(&mut self, len: usize) -> Result<bool, CaptureError> {
-        self.buffer.copy_within(self.begin..self.end, 0);
-        self.end -= self.begin;
+        self.buffer.drain(..self.begin);
         self.begin = 0;
-        while self.end < len {
-            // Memory follows what has really come, not what a record promises.
-            if self.end == self.buffer.len() {
-                self.buffer.resize(self.end + CHUNK, 0);
-            }
-            match self.source.read(&mut self.buffer[self.end..]) {
-                Ok(0) => return Ok(false),
-                Ok(count) => self.end += count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+        while self.buffer.len() < len {
+            let chunk = match self.source.fill_buf() {
+                Ok([]) => return Ok(false),
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let offset = self.decoder.offset() + self.end as u64;
+                    let offset = self.decoder.offset() + self.buffer.len() as u64;
                     return Err(CaptureError::Read { offset, kind: error.kind() });
                 }
-            }
+            };
+            let count = chunk.len();
+            self.buffer.extend_from_slice(chunk);
+            self.source.consume(count);
         }
         Ok(true)
     }

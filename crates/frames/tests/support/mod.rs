@@ -20,7 +20,7 @@ pub fn testdata(path: &str) -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    println!("skipped: {} is absent (set ROADSEAL_TESTDATA)", found.display());
+    eprintln!("skipped: {} is absent (set ROADSEAL_TESTDATA)", found.display());
     None
 }
 
@@ -37,7 +37,7 @@ pub fn field_spdus() -> Option<Vec<(u32, Vec<u8>)>> {
 
 pub fn hex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| (byte as char).to_digit(16).expect("hex digit") as u8;
-    text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    text.as_bytes().chunks(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
 }
 
 /// Begins as signed data does; the rest is filler.
@@ -77,9 +77,9 @@ pub fn wsmp_2(psid: u32, data: &[u8]) -> Vec<u8> {
 fn p_encode(psid: u32) -> Vec<u8> {
     match psid {
         0..0x80 => vec![psid as u8],
-        0x80..0x4080 => (psid as u16 - 0x80 | 0x8000).to_be_bytes().to_vec(),
-        0x4080..0x20_4080 => (psid - 0x4080 | 0xc0_0000).to_be_bytes()[1..].to_vec(),
-        _ => (psid - 0x20_4080 | 0xe000_0000).to_be_bytes().to_vec(),
+        0x80..0x4080 => ((psid as u16 - 0x80) | 0x8000).to_be_bytes().to_vec(),
+        0x4080..0x20_4080 => ((psid - 0x4080) | 0xc0_0000).to_be_bytes()[1..].to_vec(),
+        _ => ((psid - 0x20_4080) | 0xe000_0000).to_be_bytes().to_vec(),
     }
 }
 
