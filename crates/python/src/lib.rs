@@ -1,0 +1,38 @@
+//! The compiled half of Roadseal, as Python sees it: types are converted, the GIL is released, errors are
+//! mapped, and nothing is decided here.
+
+mod captures;
+mod certificates;
+mod describe;
+mod keys;
+mod messages;
+mod verifying;
+
+use pyo3::prelude::*;
+
+/// Roadseal's compiled core; use it through `roadseal.v2x`.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::captures::{Located, find_messages, read_capture};
+    #[pymodule_export]
+    use crate::certificates::{certificate_digest, encode_certificate, encode_to_be_signed_certificate};
+    #[pymodule_export]
+    use crate::describe::{describe_certificate, describe_message};
+    #[pymodule_export]
+    use crate::keys::{SigningKey, VerifyingKey, signing_digest};
+    #[pymodule_export]
+    use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of};
+    #[pymodule_export]
+    use crate::verifying::{CertificateVerdict, Verdict, Verifier};
+}
+
+/// The algorithm of this name, or a ValueError: names come from Roadseal's own tables.
+fn algorithm(id: &str) -> PyResult<spdu::algorithm::Algorithm> {
+    spdu::algorithm::Algorithm::from_id(id)
+        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("unknown algorithm {id:?}")))
+}
+
+fn refused(what: &str) -> PyErr {
+    pyo3::exceptions::PyValueError::new_err(what.to_owned())
+}

@@ -1,0 +1,245 @@
+//! What a certificate allows: PSIDs, service specific permissions, and the right to hand them on
+//! (IEEE 1609.2 clauses 6.4.28 to 6.4.35 and 5.2.4).
+
+use crate::coer::{Reader, Result};
+
+/// Service specific permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ssp {
+    /// Octets whose meaning the application knows.
+    Opaque(Vec<u8>),
+    /// A bit map.
+    Bitmap(Vec<u8>),
+    /// A form that this version does not know; it permits nothing that can be shown.
+    Unknown,
+}
+
+impl Ssp {
+    fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        match reader.choice()? {
+            0 => Ok(Self::Opaque(reader.octets()?.to_vec())),
+            1 => Ok(Self::Bitmap(reader.open(Reader::octets)?.to_vec())),
+            _ => {
+                reader.octets()?;
+                Ok(Self::Unknown)
+            }
+        }
+    }
+
+    /// The octets, whichever the form.
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Self::Opaque(octets) | Self::Bitmap(octets) => octets,
+            Self::Unknown => &[],
+        }
+    }
+}
+
+/// A service and what the holder may do in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PsidSsp {
+    /// Provider service identifier (ITS-AID).
+    pub psid: u64,
+    /// Permissions within the service; `None` is the service's default.
+    pub ssp: Option<Ssp>,
+}
+
+impl PsidSsp {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        let with_ssp = preamble(reader, 1)? & 1 != 0;
+        let psid = reader.unsigned()?;
+        Ok(Self { psid, ssp: if with_ssp { Some(Ssp::parse(reader)?) } else { None } })
+    }
+}
+
+/// Which SSPs an issuer may give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SspRange {
+    /// One of these octet strings.
+    Opaque(Vec<Vec<u8>>),
+    /// Any.
+    All,
+    /// Bit maps that equal `value` wherever `mask` is set.
+    Bitmap {
+        /// The fixed bits.
+        value: Vec<u8>,
+        /// Which bits are fixed.
+        mask: Vec<u8>,
+    },
+    /// A form that this version does not know; it allows nothing.
+    Unknown,
+}
+
+impl SspRange {
+    fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        match reader.choice()? {
+            0 => Ok(Self::Opaque(reader.sequence_of(|r| r.octets().map(<[u8]>::to_vec))?)),
+            1 => Ok(Self::All),
+            2 => reader.open(|inner| {
+                let value = inner.octets()?.to_vec();
+                Ok(Self::Bitmap { value, mask: inner.octets()?.to_vec() })
+            }),
+            _ => {
+                reader.octets()?;
+                Ok(Self::Unknown)
+            }
+        }
+    }
+
+    /// Whether `ssp` lies in this range.
+    pub fn permits(&self, ssp: Option<&Ssp>) -> bool {
+        match (self, ssp) {
+            (Self::All, _) => true,
+            (Self::Opaque(allowed), Some(Ssp::Opaque(octets))) => allowed.contains(octets),
+            // An empty opaque SSP in the range is what stands for an absent one.
+            (Self::Opaque(allowed), None) => allowed.iter().any(Vec::is_empty),
+            (Self::Bitmap { value, mask }, Some(Ssp::Bitmap(bits))) => matches(bits, value, mask),
+            _ => false,
+        }
+    }
+}
+
+/// A service that an issuer may give, and within which SSPs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PsidSspRange {
+    /// Provider service identifier.
+    pub psid: u64,
+    /// The SSPs; `None` is any, as `SspRange::All`.
+    pub range: Option<SspRange>,
+}
+
+/// A group of permissions an issuer may hand on, and how far down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPermissions {
+    /// The services; `None` is all.
+    pub subjects: Option<Vec<PsidSspRange>>,
+    /// The least length of the chain below this certificate.
+    pub min_chain_length: i32,
+    /// How much longer the chain may be; −1 is without limit.
+    pub chain_length_range: i32,
+    /// End entities may be application certificates.
+    pub app: bool,
+    /// End entities may be enrolment certificates.
+    pub enrol: bool,
+}
+
+impl GroupPermissions {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        let present = preamble(reader, 3)?;
+        let subjects = match reader.choice()? {
+            0 => Some(reader.sequence_of(|r| {
+                let with_range = preamble(r, 1)? & 1 != 0;
+                let psid = r.unsigned()?;
+                Ok(PsidSspRange { psid, range: if with_range { Some(SspRange::parse(r)?) } else { None } })
+            })?),
+            1 => None,
+            _ => {
+                reader.octets()?;
+                Some(Vec::new())
+            }
+        };
+        let min_chain_length = if present & 4 != 0 { reader.signed()? } else { 1 };
+        let chain_length_range = if present & 2 != 0 { reader.signed()? } else { 0 };
+        let ee_type = if present & 1 != 0 { reader.u8()? } else { 0x80 };
+        let (app, enrol) = (ee_type & 0x80 != 0, ee_type & 0x40 != 0);
+        Ok(Self { subjects, min_chain_length, chain_length_range, app, enrol })
+    }
+
+    /// Whether `depth` certificates may follow below the holder of this group.
+    fn allows_depth(&self, depth: i32) -> bool {
+        let longest = self.min_chain_length.saturating_add(self.chain_length_range);
+        depth >= self.min_chain_length && (self.chain_length_range < 0 || depth <= longest)
+    }
+
+    fn grants(&self, psid: u64, ssp: Option<&Ssp>) -> Grant {
+        let Some(subjects) = &self.subjects else { return Grant::Yes };
+        let named = subjects.iter().filter(|subject| subject.psid == psid);
+        let permits = |range: &SspRange| if range.permits(ssp) { Grant::Yes } else { Grant::NoSsp };
+        named.map(|subject| subject.range.as_ref().map_or(Grant::Yes, permits)).max().unwrap_or(Grant::NoPsid)
+    }
+
+    fn names(&self, psid: u64) -> bool {
+        self.subjects.as_ref().is_some_and(|subjects| subjects.iter().any(|subject| subject.psid == psid))
+    }
+}
+
+/// Whether an issuer's groups cover a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grant {
+    /// The service is not among them.
+    NoPsid,
+    /// The service is, but not with this SSP.
+    NoSsp,
+    /// Covered.
+    Yes,
+}
+
+/// Whether an issuer that holds `groups` may put `permission` into a certificate `depth` steps below it.
+pub fn grants(groups: &[GroupPermissions], permission: &PsidSsp, depth: i32, enrol: bool) -> Grant {
+    // "all" speaks only of services that no group names.
+    let named = groups.iter().any(|group| group.names(permission.psid));
+    groups
+        .iter()
+        .filter(|group| group.subjects.is_some() || !named)
+        .filter(|group| group.allows_depth(depth) && if enrol { group.enrol } else { group.app })
+        .map(|group| group.grants(permission.psid, permission.ssp.as_ref()))
+        .max()
+        .unwrap_or(Grant::NoPsid)
+}
+
+/// Whether an issuer that holds `outer` may hand the group `inner` on to a subordinate authority.
+pub fn delegates(outer: &[GroupPermissions], inner: &GroupPermissions) -> bool {
+    let mut able = outer.iter().filter(|group| group.reaches(inner));
+    let Some(wanted) = &inner.subjects else { return able.any(|group| group.subjects.is_none()) };
+    let able: Vec<_> = able.collect();
+    wanted.iter().all(|range| able.iter().any(|group| group.covers(range)))
+}
+
+impl GroupPermissions {
+    /// Whether the chains below `inner`, each one longer as seen from here, and its kinds of end entity are
+    /// within this group.
+    fn reaches(&self, inner: &Self) -> bool {
+        let shortest = inner.min_chain_length.saturating_add(1);
+        let longest = shortest.saturating_add(inner.chain_length_range);
+        let endless = inner.chain_length_range < 0;
+        let deep_enough = shortest >= self.min_chain_length
+            && (self.chain_length_range < 0 || (!endless && self.allows_depth(longest)));
+        deep_enough && (self.app || !inner.app) && (self.enrol || !inner.enrol)
+    }
+
+    fn covers(&self, wanted: &PsidSspRange) -> bool {
+        let Some(subjects) = &self.subjects else { return true };
+        let mut named = subjects.iter().filter(|subject| subject.psid == wanted.psid);
+        named.any(|subject| match (&subject.range, &wanted.range) {
+            (Some(SspRange::All) | None, _) => true,
+            (Some(SspRange::Opaque(have)), Some(SspRange::Opaque(want))) => {
+                want.iter().all(|ssp| have.contains(ssp))
+            }
+            (Some(SspRange::Bitmap { value, mask }), Some(SspRange::Bitmap { value: want, mask: fixed })) => {
+                matches(fixed, mask, mask) && matches(want, value, mask)
+            }
+            _ => false,
+        })
+    }
+}
+
+/// Whether `bits` equals `value` wherever `mask` is set. Bits beyond the mask are free; bits that the mask
+/// fixes must be there.
+pub(crate) fn matches(bits: &[u8], value: &[u8], mask: &[u8]) -> bool {
+    let agrees = |(index, (value, mask)): (usize, (&u8, &u8))| match bits.get(index) {
+        Some(bit) => (bit ^ value) & mask == 0,
+        None => *mask == 0,
+    };
+    value.len() == mask.len() && value.iter().zip(mask).enumerate().all(agrees)
+}
+
+/// The preamble of a SEQUENCE without extension bit: `count` presence bits, right-aligned in the answer.
+fn preamble(reader: &mut Reader<'_>, count: u32) -> Result<u8> {
+    let byte = reader.u8()?;
+    if byte & (0xff >> count) != 0 {
+        return reader.malformed();
+    }
+    Ok(byte >> (8 - count))
+}

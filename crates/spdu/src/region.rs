@@ -1,0 +1,250 @@
+//! Where a certificate holds: geographic regions (IEEE 1609.2 clause 6.4.17).
+
+use crate::coer::{Reader, Result};
+
+/// A place on the ground, in units of 1/10 microdegree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Latitude, −900,000,000 to 900,000,000.
+    pub latitude: i32,
+    /// Longitude, −1,799,999,999 to 1,800,000,000.
+    pub longitude: i32,
+}
+
+/// What the standard writes for an unknown latitude and longitude.
+const UNKNOWN: Location = Location { latitude: 900_000_001, longitude: 1_800_000_001 };
+
+/// Mean radius of the Earth (IUGG).
+const EARTH_RADIUS_M: f64 = 6_371_008.8;
+
+impl Location {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self { latitude: reader.i32()?, longitude: reader.i32()? })
+    }
+
+    /// Whether the sender knew where it was.
+    pub fn is_known(self) -> bool {
+        self.latitude != UNKNOWN.latitude && self.longitude != UNKNOWN.longitude
+    }
+
+    /// Great-circle distance in metres.
+    pub fn distance_m(self, other: Self) -> f64 {
+        let radians = |value: i32| f64::from(value) * 1e-7 * std::f64::consts::PI / 180.0;
+        let (lat1, lat2) = (radians(self.latitude), radians(other.latitude));
+        let half_lat = (lat2 - lat1) / 2.0;
+        let half_lon = (radians(other.longitude) - radians(self.longitude)) / 2.0;
+        let chord = half_lat.sin().powi(2) + lat1.cos() * lat2.cos() * half_lon.sin().powi(2);
+        2.0 * EARTH_RADIUS_M * chord.sqrt().min(1.0).asin()
+    }
+}
+
+/// A rectangle between two parallels and two meridians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rectangle {
+    /// The north-west corner.
+    pub north_west: Location,
+    /// The south-east corner.
+    pub south_east: Location,
+}
+
+impl Rectangle {
+    fn contains(&self, place: Location) -> bool {
+        let (west, east) = (self.north_west.longitude, self.south_east.longitude);
+        let longitude = place.longitude;
+        let between = if west <= east {
+            (west..=east).contains(&longitude)
+        } else {
+            longitude >= west || longitude <= east
+        };
+        between && (self.south_east.latitude..=self.north_west.latitude).contains(&place.latitude)
+    }
+
+    fn corners(&self) -> [Location; 4] {
+        let Self { north_west: nw, south_east: se } = *self;
+        let corner = |latitude, longitude| Location { latitude, longitude };
+        [nw, corner(nw.latitude, se.longitude), se, corner(se.latitude, nw.longitude)]
+    }
+}
+
+/// A country, by its UN M.49 code, or parts of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Country {
+    /// UN M.49 code: 380 is Italy.
+    pub code: u16,
+    /// Regions within it; `None` is the whole country.
+    pub regions: Option<Vec<Subdivision>>,
+}
+
+/// A region of a country and, where given, its subregions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subdivision {
+    /// The region.
+    pub region: u8,
+    /// Subregions; `None` is the whole region.
+    pub subregions: Option<Vec<u16>>,
+}
+
+/// A geographic region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Region {
+    /// Within `radius_m` of `center`.
+    Circle {
+        /// The middle.
+        center: Location,
+        /// Radius in metres.
+        radius_m: u16,
+    },
+    /// In any of the rectangles.
+    Rectangles(Vec<Rectangle>),
+    /// Inside the polygon.
+    Polygon(Vec<Location>),
+    /// In any of the countries.
+    Identified(Vec<Country>),
+    /// A form that this version does not know; holds nowhere that can be shown.
+    Unknown,
+}
+
+impl Region {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self> {
+        match reader.choice()? {
+            0 => Ok(Self::Circle { center: Location::parse(reader)?, radius_m: reader.u16()? }),
+            1 => reader
+                .sequence_of(|r| {
+                    Ok(Rectangle { north_west: Location::parse(r)?, south_east: Location::parse(r)? })
+                })
+                .map(Self::Rectangles),
+            2 => {
+                let corners = reader.sequence_of(Location::parse)?;
+                if corners.len() < 3 { reader.malformed() } else { Ok(Self::Polygon(corners)) }
+            }
+            3 => reader.sequence_of(parse_identified).map(|found| {
+                found.into_iter().collect::<Option<Vec<_>>>().map_or(Self::Unknown, Self::Identified)
+            }),
+            _ => {
+                reader.octets()?;
+                Ok(Self::Unknown)
+            }
+        }
+    }
+
+    /// Whether `place` lies in the region; `None` where geometry cannot tell (countries).
+    pub fn contains(&self, place: Location) -> Option<bool> {
+        match self {
+            Self::Circle { center, radius_m } => Some(center.distance_m(place) <= f64::from(*radius_m)),
+            Self::Rectangles(rectangles) => {
+                Some(rectangles.iter().any(|rectangle| rectangle.contains(place)))
+            }
+            Self::Polygon(corners) => Some(polygon_contains(corners, place)),
+            Self::Identified(_) | Self::Unknown => None,
+        }
+    }
+
+    /// Whether the whole of `inner` lies in this region: an issuer may give away only what it has.
+    /// `None` where the two forms cannot be compared without a map.
+    pub fn encloses(&self, inner: &Self) -> Option<bool> {
+        if self == inner && *self != Self::Unknown {
+            return Some(true);
+        }
+        match (self, inner) {
+            (Self::Circle { center, radius_m }, Self::Circle { center: other, radius_m: radius }) => {
+                // The standard's radii are whole metres; so is the tolerance.
+                Some(center.distance_m(*other) + f64::from(*radius) <= f64::from(*radius_m) + 1.0)
+            }
+            (Self::Identified(outer), Self::Identified(inner)) => {
+                Some(inner.iter().all(|country| outer.iter().any(|o| o.encloses(country))))
+            }
+            (Self::Identified(_) | Self::Unknown, _) | (_, Self::Identified(_) | Self::Unknown) => None,
+            (_, Self::Circle { center, radius_m }) => {
+                Some(circle_outline(*center, *radius_m).into_iter().all(|p| self.contains(p) == Some(true)))
+            }
+            (_, Self::Rectangles(rectangles)) => Some(
+                rectangles
+                    .iter()
+                    .flat_map(Rectangle::corners)
+                    .all(|corner| self.contains(corner) == Some(true)),
+            ),
+            (_, Self::Polygon(corners)) => {
+                Some(corners.iter().all(|&corner| self.contains(corner) == Some(true)))
+            }
+        }
+    }
+}
+
+impl Country {
+    fn encloses(&self, inner: &Self) -> bool {
+        let Some(outer) = &self.regions else { return self.code == inner.code };
+        let Some(wanted) = &inner.regions else { return false };
+        self.code == inner.code
+            && wanted.iter().all(|region| outer.iter().any(|candidate| candidate.encloses(region)))
+    }
+}
+
+impl Subdivision {
+    fn encloses(&self, inner: &Self) -> bool {
+        if self.region != inner.region {
+            return false;
+        }
+        let Some(outer) = &self.subregions else { return true };
+        inner
+            .subregions
+            .as_ref()
+            .is_some_and(|wanted| wanted.iter().all(|subregion| outer.contains(subregion)))
+    }
+}
+
+fn parse_identified(reader: &mut Reader<'_>) -> Result<Option<Country>> {
+    let choice = reader.choice()?;
+    if choice > 2 {
+        reader.octets()?;
+        return Ok(None);
+    }
+    let code = reader.u16()?;
+    let regions = match choice {
+        0 => None,
+        1 => {
+            let regions = reader.sequence_of(Reader::u8)?;
+            Some(regions.into_iter().map(|region| Subdivision { region, subregions: None }).collect())
+        }
+        _ => Some(reader.sequence_of(|r| {
+            Ok(Subdivision { region: r.u8()?, subregions: Some(r.sequence_of(Reader::u16)?) })
+        })?),
+    };
+    Ok(Some(Country { code, regions }))
+}
+
+/// Even-odd rule; the edge counts as inside.
+fn polygon_contains(corners: &[Location], place: Location) -> bool {
+    let (x, y) = (f64::from(place.longitude), f64::from(place.latitude));
+    let mut inside = false;
+    for (index, from) in corners.iter().enumerate() {
+        let to = &corners[(index + 1) % corners.len()];
+        let (x1, y1) = (f64::from(from.longitude), f64::from(from.latitude));
+        let (x2, y2) = (f64::from(to.longitude), f64::from(to.latitude));
+        let aligned = (x2 - x1) * (y - y1) == (y2 - y1) * (x - x1);
+        if aligned && (x1.min(x2)..=x1.max(x2)).contains(&x) && (y1.min(y2)..=y1.max(y2)).contains(&y) {
+            return true;
+        }
+        if (y1 > y) != (y2 > y) && x < x1 + (y - y1) / (y2 - y1) * (x2 - x1) {
+            inside = !inside;
+        }
+    }
+    inside
+}
+
+/// Thirty-two points on the rim of a circle.
+fn circle_outline(center: Location, radius_m: u16) -> Vec<Location> {
+    let latitude = f64::from(center.latitude) * 1e-7;
+    let degrees_per_m = 180.0 / (std::f64::consts::PI * EARTH_RADIUS_M);
+    (0..32)
+        .map(|step| {
+            let angle = f64::from(step) * std::f64::consts::TAU / 32.0;
+            let north = f64::from(radius_m) * angle.cos() * degrees_per_m;
+            let east = f64::from(radius_m) * angle.sin() * degrees_per_m / latitude.to_radians().cos();
+            Location {
+                latitude: center.latitude.saturating_add((north * 1e7) as i32),
+                longitude: center.longitude.saturating_add((east * 1e7) as i32),
+            }
+        })
+        .collect()
+}
