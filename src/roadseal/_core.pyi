@@ -1,0 +1,225 @@
+"""Roadseal's compiled core; use it through `roadseal.v2x`."""
+
+from typing import Any, final
+
+@final
+class SigningKey:
+    """A private key in this process: it signs and is never read back."""
+
+    @staticmethod
+    def generate(algorithm_id: str) -> SigningKey:
+        """Generate a key from the operating system's randomness."""
+
+    @staticmethod
+    def from_secret(algorithm_id: str, secret: bytes) -> SigningKey:
+        """Load an ECDSA scalar, an ML-DSA seed or an encoded FN-DSA signing key."""
+
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def public_key(self) -> bytes: ...
+    def sign(self, digest: bytes, algorithm_id: str | None = None) -> bytes:
+        """Sign a digest, with one half only of a dual key if `algorithm_id` names it."""
+
+@final
+class VerifyingKey:
+    """A public key, decoded once."""
+
+    def __new__(cls, algorithm_id: str, public_key: bytes) -> VerifyingKey: ...
+    def count_valid(self, digests: list[bytes], signatures: list[bytes]) -> int:
+        """How many of the pairs of digest and raw signature hold."""
+
+@final
+class Verifier:
+    """Decides whether messages may be believed; shared between threads, bounded in memory.
+
+    Args:
+        policy: what it asks of messages.
+        threads: how many cores `verify_batch` uses.
+    """
+
+    def __new__(cls, policy: Any, threads: int) -> Verifier: ...
+    def add_root(self, certificate: bytes) -> str:
+        """Trust a self-signed certificate; `ok`, or why it cannot be a root."""
+
+    def add_certificates(self, certificates: list[bytes]) -> list[str]:
+        """Keep certificates for good, in any order; one reason each."""
+
+    def learn(self, certificate: bytes) -> str:
+        """Learn a certificate as if a message had brought it; kept while there is room."""
+
+    def look_into(self, certificate: bytes) -> CertificateVerdict:
+        """Judge a certificate without keeping it."""
+
+    def pin(self, signer: bytes | None, algorithm_id: str, public_key: bytes) -> None:
+        """Take this key for the signer with this HashedId8, whoever issued its certificate.
+
+        `None` is the signer "self". The key is in SEC 1 or FIPS 204/206 encoding.
+        """
+
+    def revoke(self, hash: bytes) -> None:
+        """Refuse what a certificate, or anything it issued, signed; `hash` ends its hash."""
+
+    def anchor(self, certificate_sha256: bytes, until_us: int) -> None:
+        """A post-quantum batch vouches for the certificate until then (Time64)."""
+
+    def knows(self, signer: bytes) -> bool:
+        """Whether a certificate with this HashedId8 is at hand."""
+
+    def occupancy(self) -> tuple[int, int, int, int]:
+        """Certificates trusted, learned, messages remembered, certificates anchored."""
+
+    def verify(
+        self, message: bytes, at: int | None = None, here: tuple[int, int] | None = None
+    ) -> Verdict:
+        """Judge a message at Time64 `at`, or at its own time if that is `None`.
+
+        `here` is the receiver's latitude and longitude in 1/10 microdegree, for messages that do not
+        say where they are from.
+        """
+
+    def verify_batch(
+        self, messages: list[bytes], at: int | None = None, here: tuple[int, int] | None = None
+    ) -> list[Verdict]:
+        """Judge messages in order, on all cores given, without the GIL."""
+
+@final
+class Verdict:
+    """Whether a message may be believed, part by part; `None` is "not looked at"."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def overall(self) -> str: ...
+    @property
+    def signature(self) -> str | None: ...
+    @property
+    def chain(self) -> str | None: ...
+    @property
+    def validity(self) -> str | None: ...
+    @property
+    def permission(self) -> str | None: ...
+    @property
+    def freshness(self) -> str | None: ...
+    @property
+    def psid(self) -> int | None: ...
+    @property
+    def generation_time(self) -> int | None: ...
+    @property
+    def expiry_time(self) -> int | None: ...
+    @property
+    def generation_location(self) -> tuple[int, int] | None: ...
+    @property
+    def signer(self) -> bytes | None: ...
+    @property
+    def with_certificate(self) -> bool: ...
+    @property
+    def algorithm(self) -> str | None: ...
+    @property
+    def certificate_algorithm(self) -> str | None: ...
+    @property
+    def anchored(self) -> bool: ...
+    @property
+    def payload(self) -> tuple[int, int] | None: ...
+    @property
+    def ssp(self) -> bytes | None: ...
+
+@final
+class CertificateVerdict:
+    """Whether a certificate holds."""
+
+    @property
+    def readable(self) -> bool: ...
+    @property
+    def signature(self) -> str | None:
+        """The issuer's signature; `None` if the issuer is not at hand or there is none (implicit)."""
+
+    @property
+    def chain(self) -> str:
+        """The chain up to a trusted root, or why the certificate could not be read."""
+
+    @property
+    def hashed_id8(self) -> bytes | None: ...
+    @property
+    def digest(self) -> bytes | None: ...
+    @property
+    def algorithm(self) -> str | None: ...
+    @property
+    def signed_with(self) -> str | None: ...
+    @property
+    def window_us(self) -> tuple[int, int] | None:
+        """First and last microsecond (Time64) in which it and its known issuers hold."""
+
+    @property
+    def public_point(self) -> bytes | None:
+        """An ECDSA key on a NIST curve as uncompressed SEC 1 octets."""
+
+@final
+class Located:
+    """A secured message found in a capture."""
+
+    @property
+    def frame(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def network(self) -> str: ...
+    @property
+    def psid(self) -> int | None: ...
+    @property
+    def timestamp_ns(self) -> int | None: ...
+    @property
+    def legacy_v2(self) -> bool: ...
+
+def read_capture(file: bytes) -> tuple[list[Located], int, str | None]:
+    """The secured messages of a pcap or pcapng file, its frames, and what ended the reading early."""
+
+def find_messages(log: bytes) -> list[tuple[int, int]]:
+    """Offset and length of every signed or encrypted message in a binary log."""
+
+def describe_message(message: bytes) -> dict[str, Any]:
+    """A message as a tree; an unreadable one is `{"error": reason, "offset": …}`."""
+
+def describe_certificate(certificate: bytes) -> dict[str, Any]:
+    """A certificate as a tree; an unreadable one is `{"error": reason, "offset": …}`."""
+
+def certificate_digest(certificate: bytes) -> tuple[bytes, str]:
+    """The whole hash of a certificate's canonical form, and the hash's name."""
+
+def hash_of(algorithm_id: str) -> str:
+    """The name of the hash that goes with a key of this algorithm."""
+
+def signing_digest(algorithm_id: str, signed: bytes, signer_digest: bytes | None = None) -> bytes:
+    """What a signer signs: H(H(signed) ‖ H(signer's certificate))."""
+
+def encode_to_be_signed_data(payload: bytes, header: Any) -> bytes:
+    """`ToBeSignedData` around a payload."""
+
+def encode_signed_data(
+    to_be_signed: bytes,
+    algorithm_id: str,
+    signature: bytes,
+    digest: bytes | None = None,
+    certificate: bytes | None = None,
+) -> bytes:
+    """The whole message; without `digest` and `certificate` the signer is "self"."""
+
+def encode_to_be_signed_certificate(
+    contents: Any,
+    algorithm_id: str,
+    key: bytes,
+    implicit: bool = False,
+    alt_signature: bytes | None = None,
+) -> bytes:
+    """`ToBeSignedCertificate`."""
+
+def encode_certificate(
+    to_be_signed: bytes,
+    issuer_algorithm_id: str,
+    issuer_id: bytes | None = None,
+    signature_algorithm_id: str | None = None,
+    signature: bytes | None = None,
+) -> bytes:
+    """The certificate: without `issuer_id` a root, without `signature` an implicit one."""
