@@ -42,7 +42,7 @@ class EmergencyDemand:
     count: int = 3
     first_s: float = 60.0
     last_s: float = 300.0
-    blue_light: bool = False
+    blue_light: bool = True
     speed_factor: float = 1.0
 
 

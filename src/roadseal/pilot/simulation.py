@@ -7,6 +7,7 @@ files ask SUMO to write lands there and is removed with it.
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 import libsumo
 import polars as pl
@@ -139,8 +141,8 @@ def simulate(
         scratch_dir: where the run's own directory is made and removed; the system's by default.
 
     Raises:
-        RoadsealError: `sumo-busy` (this process already runs one), `sumo-failed` (SUMO's own words,
-            with file and line where they can be found).
+        RoadsealError: `sumo-busy` (this process already runs one), `scenario-unreadable` (file and
+            line), `sumo-failed` (SUMO's own words, with file and line where they can be found).
     """
     if libsumo.isLoaded():
         raise RoadsealError(
@@ -148,6 +150,8 @@ def simulate(
             "SUMO already runs in this process.",
             advice="Run simulations one after the other, or in workers of a process pool.",
         )
+    for file in (scenario.net_file, *scenario.route_files, *scenario.additional_files):
+        _check_well_formed(file)
     with tempfile.TemporaryDirectory(prefix="roadseal-sumo-", dir=scratch_dir) as scratch:
         directory = Path(scratch)
         config = _stage(scenario, directory / "scenario")
@@ -160,6 +164,26 @@ def simulate(
             if libsumo.isLoaded():
                 with suppress(libsumo.TraCIException):
                     libsumo.close()
+
+
+def _check_well_formed(file: Path) -> None:
+    """Refuse XML that breaks off or is garbled: on some of it libsumo ends the process."""
+    opened = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opened(file, "rb") as stream:
+            expat.ParserCreate().ParseFile(stream)
+    except OSError as error:
+        raise RoadsealError(
+            "scenario-unreadable",
+            f"{file} cannot be read: {error}.",
+            advice="Put the file there, or correct the scenario.",
+        ) from error
+    except expat.ExpatError as error:
+        raise RoadsealError(
+            "scenario-unreadable",
+            f"{file}, line {error.lineno}: not well-formed XML ({expat.ErrorString(error.code)}).",
+            advice="Mend that line.",
+        ) from error
 
 
 def _arguments(

@@ -220,9 +220,20 @@ def _vehicles(fcd: Path, trips: pl.DataFrame, begin_s: float, step_s: float) -> 
         pl.col("vehicle_lane").cast(lanes).alias("lane"),
     )
     rows = scan.select(pl.len()).collect().item()
-    slices = [compact.slice(start, _SLICE).collect() for start in range(0, rows, _SLICE)]
-    table = pl.concat(slices, rechunk=False).sort("step", pl.col("vehicle").to_physical())
-    return table.insert_column(1, table.select(_time(begin_s, step_s)).to_series())
+    tables: list[pl.DataFrame] = []
+    rest = compact.head(0).collect()
+    for start in range(0, rows, _SLICE):
+        table = pl.concat([rest, compact.slice(start, _SLICE).collect()])
+        # SUMO writes step after step; the last step may go on in the next slice.
+        last = table["step"][-1] if start + _SLICE < rows else None
+        goes_on = pl.lit(False) if last is None else pl.col("step") == last
+        rest = table.filter(goes_on)
+        tables.append(
+            table.filter(~goes_on)
+            .sort("step", pl.col("vehicle").to_physical())
+            .select("step", _time(begin_s, step_s), "vehicle", *_MOTION, "lane")
+        )
+    return pl.concat(tables) if tables else rest.with_columns(_time(begin_s, step_s))
 
 
 def _time(begin_s: float, step_s: float) -> pl.Expr:

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import libsumo
+import polars as pl
+import pytest
+from traffic_scenes import SCENES, bologna, grid, grid_config
+
+from roadseal.errors import RoadsealError
+from roadseal.pilot.corridor import read_corridor
+from roadseal.pilot.passages import stop_line_passages
+from roadseal.pilot.simulation import simulate
+from roadseal.pilot.traffic import Trace, record
+
+DURATION_S = 120.0
+TABLES = ("vehicles", "signals", "trips")
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    return record(grid(), seed=1, duration_s=DURATION_S, out_dir=SCENES / "traces")
+
+
+def tables_of(trace: Trace) -> list[bytes]:
+    return [(trace.directory / f"{name}.parquet").read_bytes() for name in TABLES]
+
+
+def test_the_trace_is_what_sumo_did(trace: Trace) -> None:
+    """The same run asked vehicle by vehicle and signal by signal, at some of its steps."""
+    vehicles = trace.vehicles
+    last: dict[str, str] = {}
+    shown: dict[tuple[int, str], str] = {}
+    changes = {(row["step"], row["signal"]): row["state"] for row in trace.signals.to_dicts()}
+    with simulate(grid(), seed=1, step_s=0.1, with_traces=False) as simulation:
+        for step in range(round(DURATION_S / 0.1)):
+            simulation.step()
+            for signal, state in simulation.signal_states().items():
+                if last.get(signal) != state:
+                    shown[step, signal] = last[signal] = state
+            if step % 97:
+                continue
+            rows = {r["vehicle"]: r for r in vehicles.filter(pl.col("step") == step).to_dicts()}
+            assert set(rows) == set(libsumo.vehicle.getIDList())
+            for vehicle, row in rows.items():
+                assert (row["x"], row["y"]) == pytest.approx(
+                    libsumo.vehicle.getPosition(vehicle), abs=1e-3
+                )
+                assert row["speed"] == pytest.approx(libsumo.vehicle.getSpeed(vehicle), abs=1e-3)
+                assert row["angle"] == pytest.approx(libsumo.vehicle.getAngle(vehicle), abs=1e-2)
+                assert row["lane"] == libsumo.vehicle.getLaneID(vehicle)
+                assert row["time_s"] == round(step * 0.1, 9)
+        simulation.finish()
+    assert changes == shown
+
+
+def test_schemas_and_order(trace: Trace) -> None:
+    vehicles, trips = trace.vehicles, trace.trips
+    assert trace.vehicle_steps == vehicles.height > 5_000
+    kinds = [kind.base_type() for kind in vehicles.dtypes]
+    assert kinds == [pl.UInt32, pl.Float64, pl.Enum, *[pl.Float32] * 4, pl.Enum]
+    assert trips["vehicle"].to_physical().to_list() == list(range(trips.height))
+    key = vehicles.select(pl.col("step").cast(pl.UInt64) * 2**32 + pl.col("vehicle").to_physical())
+    assert key.to_series().is_sorted()
+    assert key.to_series().is_unique().all()
+    emergency = trips.filter(pl.col("emergency"))
+    assert sorted(emergency["vehicle"].to_list()) == ["emergency_0", "emergency_1"]
+    assert trips.schema["vehicle"] == vehicles.schema["vehicle"]
+
+
+def test_same_seed_same_bytes_and_a_replay_the_second_time(trace: Trace, tmp_path: Path) -> None:
+    again = record(grid(), seed=1, duration_s=DURATION_S, out_dir=tmp_path)
+    assert not again.replayed
+    assert tables_of(again) == tables_of(trace)
+    replay = record(grid(), seed=1, duration_s=DURATION_S, out_dir=tmp_path)
+    assert replay == dataclasses.replace(again, replayed=True)
+    short = record(grid(), seed=2, duration_s=5, out_dir=tmp_path)
+    assert short.directory != replay.directory
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "manifest", "missing"])
+def test_a_damaged_trace_is_recorded_again(tmp_path: Path, damage: str) -> None:
+    first = record(grid(), seed=3, duration_s=5, out_dir=tmp_path)
+    kept = tables_of(first)
+    table = first.directory / "vehicles.parquet"
+    content = table.read_bytes()
+    if damage == "truncate":
+        table.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        table.write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
+    elif damage == "manifest":
+        (first.directory / "trace.json").write_text("{")
+    else:
+        table.unlink()
+    second = record(grid(), seed=3, duration_s=5, out_dir=tmp_path)
+    assert not second.replayed
+    assert tables_of(second) == kept
+    assert [path.name for path in tmp_path.iterdir()] == [second.directory.name]
+
+
+def test_nothing_is_written_beside_the_scenario(trace: Trace) -> None:
+    """Its configuration asks for tripinfo.xml and log.txt, its detector for e1.xml."""
+    names = sorted(path.name for path in grid_config().parent.iterdir())
+    assert names == ["detectors.add.xml", "grid.net.xml", "grid.rou.xml", "grid.sumocfg"]
+    assert trace.directory.is_dir()
+
+
+def test_progress_is_told_once_a_simulated_second(tmp_path: Path) -> None:
+    told: list[tuple[float, float]] = []
+    record(
+        grid(),
+        seed=4,
+        duration_s=5,
+        out_dir=tmp_path,
+        progress=lambda done_s, total_s: told.append((done_s, total_s)),
+    )
+    assert told == [(pytest.approx(n), 5) for n in range(1, 6)]
+
+
+def test_passages_of_vehicles_that_obey_are_never_at_red(trace: Trace) -> None:
+    corridor = read_corridor(grid().net_file, name="grid", source="test")
+    passages = stop_line_passages(trace.vehicles, corridor)
+    assert passages.height > 30
+    indices: dict[tuple[str, str], set[int]] = {}
+    for signal in corridor.signals:
+        for link in signal.links:
+            indices.setdefault((signal.id, link.from_lane), set()).add(link.index)
+    signals = trace.signals
+    for row in passages.to_dicts():
+        at = signals.filter((pl.col("signal") == row["signal"]) & (pl.col("step") <= row["step"]))[
+            "state"
+        ][-1]
+        lights = {at[index] for index in indices[row["signal"], row["lane"]]}
+        assert lights & set("Ggy"), row
+
+
+def test_bologna_is_recorded_from_a_read_only_place(tmp_path: Path) -> None:
+    scenario = bologna()
+    before = sorted(scenario.directory.iterdir())
+    trace = record(scenario, seed=1, duration_s=20, out_dir=tmp_path)
+    assert trace.trips.height > 50
+    assert trace.signals["signal"].n_unique() == 13
+    assert sorted(scenario.directory.iterdir()) == before
+
+
+def test_sumo_s_refusal_names_file_and_line(tmp_path: Path) -> None:
+    routes = tmp_path / "bad.rou.xml"
+    routes.write_text(
+        '<routes>\n\n<vehicle id="a" depart="0"><route edges="A0B0 Nowhere"/></vehicle></routes>'
+    )
+    scenario = dataclasses.replace(grid(), route_files=(routes,), root=None)
+    with pytest.raises(RoadsealError) as caught:
+        record(scenario, seed=1, duration_s=5, out_dir=tmp_path / "out")
+    assert caught.value.code == "sumo-failed"
+    assert "(bad.rou.xml, line 3)" in caught.value.message
+    assert "Nowhere" in caught.value.message
+    record(grid(), seed=5, duration_s=1, out_dir=tmp_path / "out")  # SUMO still starts after it
+
+
+def test_a_broken_network_is_named(tmp_path: Path) -> None:
+    net = tmp_path / "broken.net.xml"
+    net.write_text("<net><edge")
+    scenario = dataclasses.replace(grid(), net_file=net, root=None)
+    with pytest.raises(RoadsealError, match=r"broken\.net\.xml, line 1"):
+        record(scenario, seed=1, duration_s=5, out_dir=tmp_path / "out")
+
+
+def test_one_simulation_a_process_and_no_empty_trace(tmp_path: Path) -> None:
+    with (
+        simulate(grid(), seed=1, step_s=0.1, with_traces=False),
+        pytest.raises(RoadsealError, match="already runs"),
+    ):
+        record(grid(), seed=9, duration_s=5, out_dir=tmp_path)
+    with pytest.raises(RoadsealError, match="no step"):
+        record(grid(), seed=9, duration_s=0, out_dir=tmp_path)
