@@ -2,6 +2,26 @@
 
 from typing import Any, final
 
+__all__ = [
+    "CertificateVerdict",
+    "Located",
+    "SigningKey",
+    "Verdict",
+    "Verifier",
+    "VerifyingKey",
+    "certificate_digest",
+    "describe_certificate",
+    "describe_message",
+    "encode_certificate",
+    "encode_signed_data",
+    "encode_to_be_signed_certificate",
+    "encode_to_be_signed_data",
+    "find_messages",
+    "hash_of",
+    "read_capture",
+    "signing_digest",
+]
+
 @final
 class SigningKey:
     """A private key in this process: it signs and is never read back."""

@@ -192,8 +192,8 @@ def issue(
 ) -> bytes:
     """Issue a certificate for somebody's key.
 
-    Nothing is checked here: what the issuer may give is for its own rules to say, and every receiver
-    checks it.
+    Nothing is checked here: what the issuer may give is for its own rules to say, and every
+    receiver checks it.
 
     Args:
         contents: what it says.

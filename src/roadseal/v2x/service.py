@@ -45,9 +45,9 @@ COMMANDS = frozenset({SPATEM, MAPEM, SREM, SSEM, 0x82, 0x204095, 0x204096, 0x204
 """Services whose messages move signals or vehicles: what they say is acted upon."""
 
 EMERGENCY_PRIORITY_SSP = (bytes.fromhex("02810000"), bytes.fromhex("ff810000"))
-"""Value and mask of the SREM SSP (version 2, ETSI TS 103 301) that lets an emergency vehicle ask for
-priority: octet 1 has the right to request in its first bit, then one bit a `BasicVehicleRole`, of
-which emergency is the seventh."""
+"""Value and mask of the SREM SSP (version 2, ETSI TS 103 301) that lets an emergency vehicle ask
+for priority: octet 1 has the right to request in its first bit, then one bit a `BasicVehicleRole`,
+of which emergency is the seventh."""
 
 
 def service_name(psid: int) -> str:

@@ -10,6 +10,8 @@ Keys live in this process and die with it. Nothing here is for a road that peopl
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from roadseal.clock import Time64
 from roadseal.v2x import service
 from roadseal.v2x.certificate import (
@@ -57,6 +59,15 @@ _ISSUABLE = (
 _ASSURANCE = 0x60
 
 
+class StationOptions(TypedDict, total=False):
+    """What may differ from one station to the next; see `Authority.station`."""
+
+    start: Time64 | None
+    duration: Duration | None
+    region: Region | None
+    algorithm: str | None
+
+
 class Authority:
     """A root and an authorisation authority under it, for one message profile.
 
@@ -96,17 +107,17 @@ class Authority:
         certificate = issue(contents, signer.algorithm, signer.public_key, self.root)
         self.authorisation = Credential(certificate, signer)
 
-    def vehicle(self, **changes: object) -> Credential:
+    def vehicle(self, **options: Unpack[StationOptions]) -> Credential:
         """An authorisation ticket of an ordinary vehicle."""
-        return self.station(VEHICLE, **changes)
+        return self.station(VEHICLE, **options)
 
-    def emergency_vehicle(self, **changes: object) -> Credential:
+    def emergency_vehicle(self, **options: Unpack[StationOptions]) -> Credential:
         """An authorisation ticket that permits an emergency vehicle to ask for priority."""
-        return self.station(EMERGENCY_VEHICLE, **changes)
+        return self.station(EMERGENCY_VEHICLE, **options)
 
-    def roadside_unit(self, **changes: object) -> Credential:
-        """The certificate of a roadside unit that sends SPaT, MAP and answers to priority requests."""
-        return self.station(ROADSIDE_UNIT, **changes)
+    def roadside_unit(self, **options: Unpack[StationOptions]) -> Credential:
+        """A certificate of a roadside unit that sends SPaT, MAP and answers to priority requests."""
+        return self.station(ROADSIDE_UNIT, **options)
 
     def station(
         self,
