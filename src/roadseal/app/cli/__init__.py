@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from roadseal.errors import RoadsealError
@@ -56,8 +57,11 @@ def main() -> None:
     try:
         app()
     except RoadsealError as error:
+        code, message, advice = (
+            escape(part) for part in (f"[{error.code}]", error.message, error.advice)
+        )
         Console(stderr=True).print(
-            f"[bold red]error[/] [{error.code}] {error.message}\n[bold]→[/] {error.advice}",
+            f"[bold red]error[/] {code} {message}\n[bold]→[/] {advice}",
             highlight=False,
             soft_wrap=True,
         )
