@@ -77,8 +77,8 @@ class Verifier:
         `None` is the signer "self". The key is in SEC 1 or FIPS 204/206 encoding.
         """
 
-    def revoke(self, hash: bytes) -> None:
-        """Refuse what a certificate, or anything it issued, signed; `hash` ends its hash."""
+    def revoke(self, hash_end: bytes) -> None:
+        """Refuse what a certificate, or anything it issued, signed; its hash ends so."""
 
     def anchor(self, certificate_sha256: bytes, until_us: int) -> None:
         """A post-quantum batch vouches for the certificate until then (Time64)."""
@@ -94,8 +94,8 @@ class Verifier:
     ) -> Verdict:
         """Judge a message at Time64 `at`, or at its own time if that is `None`.
 
-        `here` is the receiver's latitude and longitude in 1/10 microdegree, for messages that do not
-        say where they are from.
+        `here` is the receiver's latitude and longitude in 1/10 microdegree, for messages that do
+        not say where they are from.
         """
 
     def verify_batch(
@@ -152,7 +152,7 @@ class CertificateVerdict:
     def readable(self) -> bool: ...
     @property
     def signature(self) -> str | None:
-        """The issuer's signature; `None` if the issuer is not at hand or there is none (implicit)."""
+        """The issuer's signature; `None` if there is no issuer at hand or none needed."""
 
     @property
     def chain(self) -> str:
@@ -194,7 +194,7 @@ class Located:
     def legacy_v2(self) -> bool: ...
 
 def read_capture(file: bytes) -> tuple[list[Located], int, str | None]:
-    """The secured messages of a pcap or pcapng file, its frames, and what ended the reading early."""
+    """The secured messages of a pcap or pcapng file, its frames, and what ended it early."""
 
 def find_messages(log: bytes) -> list[tuple[int, int]]:
     """Offset and length of every signed or encrypted message in a binary log."""

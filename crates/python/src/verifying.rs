@@ -106,8 +106,8 @@ impl Verifier {
         Ok(())
     }
 
-    fn revoke(&self, hash: &[u8]) {
-        self.0.revoke(hash);
+    fn revoke(&self, hash_end: &[u8]) {
+        self.0.revoke(hash_end);
     }
 
     fn anchor(&self, certificate_sha256: [u8; 32], until_us: u64) {

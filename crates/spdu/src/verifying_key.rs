@@ -1,5 +1,7 @@
 //! Public keys, decoded once and ready to verify.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ML_DSA_44, ML_DSA_65, ParsedPublicKey,
@@ -25,10 +27,11 @@ enum Inner {
     Dual { ecdsa: Nist, fn_dsa: Box<VerifyingKey512> },
 }
 
-/// A key on a NIST curve: parsed for verification, and as a point for signatures that carry R in full.
+/// A key on a NIST curve: parsed for verification and, once a signature carries R in full, as a point.
 struct Nist {
+    curve: Curve,
     parsed: ParsedPublicKey,
-    point: Point,
+    point: OnceLock<Option<Point>>,
 }
 
 impl VerifyingKey {
@@ -118,14 +121,14 @@ impl VerifyingKey {
     pub fn reconstruct(&self, value: &CurvePoint<'_>, digest: &Digest) -> Option<Self> {
         let (Inner::P256(issuer) | Inner::Dual { ecdsa: issuer, .. }) = &self.0 else { return None };
         let value = Point::from_sec1(Curve::P256, &value.sec1()?)?;
-        let key = value.multiply_add(&ecqv_scalar(digest.as_ref()), &issuer.point)?;
+        let key = value.multiply_add(&ecqv_scalar(digest.as_ref()), issuer.point()?)?;
         Self::from_sec1(Algorithm::EcdsaP256, &key.to_sec1()?)
     }
 
     /// SEC 1 octets of an ECDSA key on a NIST curve.
     pub fn to_sec1(&self) -> Option<Vec<u8>> {
         match &self.0 {
-            Inner::P256(key) | Inner::P384(key) | Inner::Dual { ecdsa: key, .. } => key.point.to_sec1(),
+            Inner::P256(key) | Inner::P384(key) | Inner::Dual { ecdsa: key, .. } => key.point()?.to_sec1(),
             _ => None,
         }
     }
@@ -133,13 +136,15 @@ impl VerifyingKey {
 
 impl Nist {
     fn new(curve: Curve, sec1: &[u8]) -> Option<Self> {
-        let point = Point::from_sec1(curve, sec1)?;
-        let octets = point.to_sec1()?;
         let parsed = match curve {
-            Curve::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, octets),
-            Curve::P384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, octets),
+            Curve::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, sec1),
+            Curve::P384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, sec1),
         };
-        Some(Self { parsed: parsed.ok()?, point })
+        Some(Self { curve, parsed: parsed.ok()?, point: OnceLock::new() })
+    }
+
+    fn point(&self) -> Option<&Point> {
+        self.point.get_or_init(|| Point::from_sec1(self.curve, self.parsed.as_ref())).as_ref()
     }
 
     fn verify(&self, digest: &Digest, r: &CurvePoint<'_>, s: &[u8]) -> bool {
@@ -150,7 +155,7 @@ impl Nist {
             tail[..s.len()].copy_from_slice(s);
             return self.parsed.verify_digest_sig(digest, &fixed[..r.x.len() + s.len()]).is_ok();
         };
-        self.point.verifies(digest.as_ref(), r.x, s, odd, r.y)
+        self.point().is_some_and(|point| point.verifies(digest.as_ref(), r.x, s, odd, r.y))
     }
 }
 

@@ -116,7 +116,7 @@ class Authority:
         return self.station(EMERGENCY_VEHICLE, **options)
 
     def roadside_unit(self, **options: Unpack[StationOptions]) -> Credential:
-        """A certificate of a roadside unit that sends SPaT, MAP and answers to priority requests."""
+        """A certificate of a roadside unit: SPaT, MAP and answers to priority requests."""
         return self.station(ROADSIDE_UNIT, **options)
 
     def station(
