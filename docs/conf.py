@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from pygments.lexers.rust import RustLexer
+from sphinx.application import Sphinx
+
 _init = Path(__file__).parent.parent / "src/roadseal/__init__.py"
 
 project = "Roadseal"
@@ -19,3 +22,8 @@ nitpicky = True
 html_theme = "furo"
 html_title = "Roadseal"
 html_show_sphinx = False
+
+
+def setup(app: Sphinx) -> None:
+    """Colours Rust examples that rustdoc compiles without running."""
+    app.add_lexer("rust,no_run", RustLexer)
