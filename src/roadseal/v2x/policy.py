@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from roadseal.crypto import Profile, Purpose
+from roadseal.crypto import Profile, Purpose, algorithm
 
 VERIFIABLE = (
     "ecdsa-p256",
@@ -66,14 +66,22 @@ class Policy:
     def accepting(cls, profile: Profile, **changes: object) -> Policy:
         """The policy of a station that follows a cryptographic profile.
 
+        A composite is accepted where one of its components is: all of them must hold.
+
         Args:
             profile: what it accepts for messages and certificates.
             changes: any field of the policy that should differ from its default.
         """
         accepted = {
-            "messages": tuple(a for a in profile[Purpose.MESSAGE].accept if a in VERIFIABLE),
-            "certificates": tuple(
-                a for a in profile[Purpose.CERTIFICATE].accept if a in VERIFIABLE
-            ),
+            "messages": _verifiable(profile[Purpose.MESSAGE].accept),
+            "certificates": _verifiable(profile[Purpose.CERTIFICATE].accept),
         }
         return cls(**{**accepted, **changes})  # type: ignore[arg-type]  # checked by the dataclass
+
+
+def _verifiable(accepted: Collection[str]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in VERIFIABLE
+        if name in accepted or any(part in accepted for part in algorithm(name).components)
+    )
