@@ -90,7 +90,7 @@ def drives(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(drives(), st.sampled_from([0.1, 0.2, 0.5]), st.integers(1, 3))
 def test_every_cam_is_the_one_of_the_slow_reading_of_the_standard(rows, dcc_s, n_gen_cam) -> None:
     rules = CamRules(gen_cam_dcc_s=dcc_s, n_gen_cam=n_gen_cam)

@@ -104,7 +104,7 @@ def test_every_real_program_obeys_its_own_plan() -> None:
             assert plan.conflicts(state) == []
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_whatever_is_wished_the_display_stays_safe(data: st.DataObject) -> None:
     plan = data.draw(st.sampled_from(real_plans()))
@@ -130,7 +130,7 @@ def test_a_steady_wish_is_fulfilled() -> None:
             for goal, _ in plan.states:
                 heads = SignalHeads(plan)
                 heads.observe(0.0, start)
-                for step in range(1, 300):
+                for step in range(1, 200):
                     heads.advance(step * STEP_S, goal)
                 assert heads.displayed == goal
 

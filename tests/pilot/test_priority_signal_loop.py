@@ -27,7 +27,7 @@ from roadseal.pilot.priority_signal import Grant
 from roadseal.pilot.signal_plan import read_plan
 from roadseal.pilot.traffic import record
 
-DURATION_S = 200.0
+DURATION_S = 150.0
 STEPS = round(DURATION_S / 0.1)
 PHANTOM = Grant("B1", 0, "phantom", 90.0)
 
