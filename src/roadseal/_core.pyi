@@ -19,6 +19,7 @@ __all__ = [
     "find_messages",
     "hash_of",
     "read_capture",
+    "signer_certificates",
     "signing_digest",
 ]
 
@@ -207,6 +208,9 @@ def describe_certificate(certificate: bytes) -> dict[str, Any]:
 
 def certificate_digest(certificate: bytes) -> tuple[bytes, str]:
     """The whole hash of a certificate's canonical form, and the hash's name."""
+
+def signer_certificates(message: bytes) -> list[bytes]:
+    """The certificates a message brings, as received: its signer's chain, and a requested one."""
 
 def hash_of(algorithm_id: str) -> str:
     """The name of the hash that goes with a key of this algorithm."""

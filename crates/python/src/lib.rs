@@ -22,7 +22,7 @@ mod _core {
     #[pymodule_export]
     use crate::keys::{SigningKey, VerifyingKey, signing_digest};
     #[pymodule_export]
-    use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of};
+    use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of, signer_certificates};
     #[pymodule_export]
     use crate::verifying::{CertificateVerdict, Verdict, Verifier};
 }

@@ -1,9 +1,10 @@
-//! Writing messages.
+//! Writing messages, and taking certificates out of them.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use spdu::algorithm::Hash;
 use spdu::encode::{self, Body, HeaderSpec, SignerSpec};
+use spdu::message::{Content, Limits, Signer};
 use spdu::region::Location;
 
 use crate::{algorithm, refused};
@@ -78,4 +79,22 @@ pub fn hash_of(algorithm_id: &str) -> PyResult<&'static str> {
         Hash::Sha256 => "sha-256",
         Hash::Sha384 => "sha-384",
     })
+}
+
+/// The certificates that a message brings, as received: its signer's, those above it, and one that somebody
+/// asked for. Empty for what cannot be read.
+#[pyfunction]
+pub fn signer_certificates<'py>(py: Python<'py>, message: &[u8]) -> Vec<Bound<'py, PyBytes>> {
+    let Ok(Content::Signed(signed)) = Content::parse(message, &Limits::default()) else { return Vec::new() };
+    let signers = match &signed.signer {
+        Signer::Certificates(certificates) => certificates.as_slice(),
+        _ => &[],
+    };
+    let requested = signed.header.requested_certificate.clone().and_then(|range| message.get(range));
+    signers
+        .iter()
+        .map(|certificate| certificate.bytes)
+        .chain(requested)
+        .map(|b| PyBytes::new(py, b))
+        .collect()
 }

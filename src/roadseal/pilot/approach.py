@@ -61,7 +61,7 @@ class Approach:
         commands = {self.commands.message}
         return Policy.accepting(
             load_profile(self.profile),
-            messages_by_psid={psid: commands for psid in service.COMMANDS},
+            messages_by_psid=dict.fromkeys(service.COMMANDS, commands),
             required_ssp={service.SREM: service.EMERGENCY_PRIORITY_SSP},
             max_age_us=2_000_000,
         )

@@ -171,12 +171,11 @@ class Results:
             KeyError, TypeError, ValueError: it is not one.
         """
         data = json.loads(text)
-        figure = lambda row: None if row is None else Figure(**_typed(row))  # noqa: E731
         return cls(
             about=data["about"],
             approaches=data["approaches"],
             measures=[
-                Measure(**{**row, "values": {k: figure(v) for k, v in row["values"].items()}})
+                Measure(**{**row, "values": {k: _figure(v) for k, v in row["values"].items()}})
                 for row in data["measures"]
             ],
             curves=[Curve(**_typed(row)) for row in data["curves"]],
@@ -244,6 +243,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _figure(row: Mapping[str, Any] | None) -> Figure | None:
+    return None if row is None else Figure(**_typed(row))
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
