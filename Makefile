@@ -67,13 +67,13 @@ clean: ## delete what was built, keep what was installed
 	$(PYTHON) -m venv .venv
 
 .venv/.locked: requirements.txt | .venv/bin/pip
-	@echo "Installing Python packages (250 MB to fetch; one to five minutes)"
+	@echo "Installing Python packages (380 MB to fetch; two to five minutes)"
 	python -m pip install --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 .venv/.locked-dev: requirements-dev.txt .venv/.locked
 	@scripts/debian $(DEBIAN_DEV)
-	@echo "Installing Python packages for tests and documentation (60 MB to fetch; about a minute)"
+	@echo "Installing Python packages for tests and documentation (130 MB to fetch; about a minute)"
 	python -m pip install --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
