@@ -28,7 +28,7 @@ demo: .venv/.core ## measure the five approaches on the embedded corridor
 test: .venv/.core .venv/.locked-dev ## run every test
 	@test -d "$${ROADSEAL_TESTDATA:-../shared/data}" \
 		|| echo "The field material is not at hand: tests that need it are skipped and say so."
-	cargo test --release --locked $(PURE_CRATES)
+	cargo test --release --locked $(PURE_CRATES) -- --show-output
 	pytest -n $(JOBS) --doctest-modules --doctest-glob='*.md' tests src docs/*.md README.md
 
 lint: .venv/.core .venv/.locked-dev ## check style, types, arrows, the stub, and that the documentation builds
