@@ -1,0 +1,189 @@
+"""What cryptography costs on this machine: measured once, kept, and read by every later run.
+
+The pilot's queues are driven by these distributions. Keeping them is what makes the same seed give
+the same results: a run that measured anew would differ in the last digits. Delete the file, or ask
+for a new calibration, after a change of machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from roadseal import __version__
+from roadseal.clock import SystemClock, Time64
+from roadseal.net import TlsProfile, measure_handshakes, shipped_links
+from roadseal.v2x import Header, Identification, message_profile, service, sign
+from roadseal.v2x.testing import Authority
+
+_LAYOUT = 1
+_OPERATIONS = 200
+_START = Time64(700_000_000_000_000)
+_PERCENTILES = tuple(range(0, 101, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU time of one operation on this machine, as percentiles 0, 2, …, 100, microseconds."""
+
+    n: int
+    percentiles_us: tuple[float, ...]
+
+    @property
+    def median_us(self) -> float:
+        """The median."""
+        return self.percentiles_us[len(self.percentiles_us) // 2]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCosts:
+    """What a message profile costs: signing, verifying with the signer known, and first contact."""
+
+    sign: Cost
+    verify: Cost
+    first_contact: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Handshakes:
+    """Handshakes of a backhaul profile over a medium, one value a handshake."""
+
+    wall_ms: tuple[float, ...]
+    cpu_ms: tuple[float, ...]
+    bytes_up: tuple[int, ...]
+    bytes_down: tuple[int, ...]
+    round_trips: tuple[int, ...]
+    successes: int
+    n: int
+    group: str
+
+
+class Calibration:
+    """Costs by message profile, and handshakes by backhaul profile and medium.
+
+    Args:
+        directory: where the file is kept.
+        clock: for measuring.
+        tell: told what is being measured.
+    """
+
+    def __init__(
+        self, directory: Path, clock: SystemClock, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self._file = directory / f"calibration-{__version__}-{platform.machine()}.json"
+        self._clock = clock
+        self._tell = tell or (lambda _: None)
+        self._rows: dict[str, Any] = self._load()
+
+    @property
+    def path(self) -> Path:
+        """Where the measurements are kept."""
+        return self._file
+
+    @property
+    def p256_verify_us(self) -> float:
+        """The reference of all scaling."""
+        return self.message("ecdsa-p256").verify.median_us
+
+    def message(self, profile: str) -> MessageCosts:
+        """Costs of a message profile."""
+        row = self._row(f"message {profile}", lambda: _measure_message(profile, self._clock))
+        return MessageCosts(**{name: _cost(cost) for name, cost in row.items()})
+
+    def handshakes(self, profile: TlsProfile, medium: str, n: int, seed: int) -> Handshakes:
+        """Handshakes over a medium: sockets, TLS, certificates are real, the medium is modelled."""
+        row = self._row(
+            f"handshake {profile.name} {medium} {n} {seed}",
+            lambda: _measure_handshakes(profile, medium, n, seed, self._clock),
+        )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
+        }
+        return Handshakes(**values)
+
+    def _row(self, key: str, measure: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        if key not in self._rows:
+            self._tell(key)
+            self._rows[key] = dict(measure())
+            self._save()
+        found: Mapping[str, Any] = self._rows[key]
+        return found
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            data = json.loads(self._file.read_text("utf-8"))
+            return dict(data["rows"]) if data["layout"] == _LAYOUT else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}  # none yet, or damaged: measured again
+
+    def _save(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"layout": _LAYOUT, "rows": self._rows}, indent=1, sort_keys=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._file.parent, delete=False) as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(stream.name).replace(self._file)
+
+
+def _cost(row: Mapping[str, Any]) -> Cost:
+    return Cost(row["n"], tuple(row["percentiles_us"]))
+
+
+def _measure_message(name: str, clock: SystemClock) -> dict[str, Any]:
+    authority = Authority(message_profile(name).name, now=_START)
+    vehicles = [authority.vehicle() for _ in range(_OPERATIONS // 10)]
+    headers = [
+        Header(psid=service.CAM, generation_time=Time64(_START + index))
+        for index in range(_OPERATIONS)
+    ]
+    payload = bytes(85)
+    messages = [sign(payload, header, vehicles[0]) for header in headers]
+    first = [sign(payload, headers[0], vehicle, Identification.CERTIFICATE) for vehicle in vehicles]
+    verifier = authority.verifier()
+    verifier.learn(vehicles[0].certificate)
+    strangers = [authority.verifier() for _ in range(10)]
+    return {
+        "sign": _time(clock, [partial(sign, payload, each, vehicles[0]) for each in headers]),
+        "verify": _time(clock, [partial(verifier.verify, each, _START) for each in messages]),
+        "first_contact": _time(
+            clock,
+            [partial(each.verify, message, _START) for each in strangers for message in first],
+        ),
+    }
+
+
+def _time(clock: SystemClock, operations: Sequence[Callable[[], object]]) -> dict[str, Any]:
+    times_us = []
+    for operation in operations:
+        before = clock.cpu_s()
+        operation()
+        times_us.append((clock.cpu_s() - before) * 1e6)
+    times_us.sort()
+    last = len(times_us) - 1
+    picked = [round(times_us[round(last * percent / 100)], 2) for percent in _PERCENTILES]
+    return {"n": len(times_us), "percentiles_us": picked}
+
+
+def _measure_handshakes(
+    profile: TlsProfile, medium: str, n: int, seed: int, clock: SystemClock
+) -> dict[str, Any]:
+    samples = measure_handshakes(profile, shipped_links()[medium], n, seed, clock)
+    done = [sample for sample in samples if sample.success]
+    return {
+        "wall_ms": [round(sample.wall_s * 1e3, 3) for sample in done],
+        "cpu_ms": [round((s.client_cpu_s + s.server_cpu_s) * 1e3, 3) for s in done],
+        "bytes_up": [sample.bytes_up for sample in done],
+        "bytes_down": [sample.bytes_down for sample in done],
+        "round_trips": [sample.round_trips for sample in done],
+        "successes": len(done),
+        "n": len(samples),
+        "group": done[0].group if done else "",
+    }
