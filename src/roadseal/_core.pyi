@@ -144,6 +144,17 @@ class Verdict:
     def payload(self) -> tuple[int, int] | None: ...
     @property
     def ssp(self) -> bytes | None: ...
+    @property
+    def missing(self) -> bytes | None:
+        """HashedId8 of the certificate without which nothing more can be said."""
+
+    @property
+    def p2pcd_requests(self) -> list[bytes]:
+        """HashedId3 of the certificates that the sender asks for."""
+
+    @property
+    def requested_certificate(self) -> tuple[int, int] | None:
+        """Where in the message a certificate lies that somebody had asked for."""
 
 @final
 class CertificateVerdict:

@@ -248,6 +248,23 @@ impl Verdict {
         Some(PyBytes::new(py, self.0.summary.as_ref()?.ssp.as_ref()?))
     }
 
+    #[getter]
+    fn missing<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        Some(PyBytes::new(py, &self.0.summary.as_ref()?.missing?))
+    }
+
+    #[getter]
+    fn p2pcd_requests<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let requests = self.0.summary.as_ref().map_or(&[][..], |summary| &summary.p2pcd_requests);
+        requests.iter().map(|id| PyBytes::new(py, id)).collect()
+    }
+
+    #[getter]
+    fn requested_certificate(&self) -> Option<(usize, usize)> {
+        let range = self.0.summary.as_ref()?.requested_certificate.as_ref()?;
+        Some((range.start, range.end))
+    }
+
     fn __repr__(&self) -> String {
         format!("Verdict({:?})", self.0.overall.id())
     }

@@ -320,6 +320,19 @@ impl<'a> Certificate<'a> {
         }
     }
 
+    /// The digest of its issuer; `None` for a root.
+    pub fn issuer_id(&self) -> Option<HashedId8> {
+        match self.issuer {
+            Issuer::Itself(_) => None,
+            Issuer::Digest(_, id) => Some(id),
+        }
+    }
+
+    /// Whether it names `issuer` as its issuer.
+    pub fn is_issued_by(&self, issuer: &Certificate<'_>) -> bool {
+        self.issuer == Issuer::Digest(issuer.hash(), issuer.hashed_id8())
+    }
+
     /// The hash that names this certificate and that its key signs.
     pub fn hash(&self) -> Hash {
         self.algorithm().map_or(Hash::Sha256, Algorithm::hash)

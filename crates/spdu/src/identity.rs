@@ -5,12 +5,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest::Digest;
 
 use crate::algorithm::{Algorithm, Hash};
-use crate::certificate::{Certificate, HashedId8, Issuer, KeyIndicator, Validity, last_eight};
+use crate::certificate::{Certificate, CertificateId, HashedId8, Issuer, KeyIndicator, Validity, last_eight};
 use crate::permissions::{self, Grant, GroupPermissions, PsidSsp};
 use crate::region::{Location, Region};
+use crate::twin::twin_digest;
 use crate::verdict::Reason;
 use crate::verifying_key::VerifyingKey;
-use crate::wire::PublicKey;
+use crate::wire::{CurvePoint, PointForm, PublicKey};
 
 /// Longest chain that is followed.
 const MAX_CHAIN: usize = 8;
@@ -20,6 +21,8 @@ pub struct Identity {
     /// Hash of the bytes as received: what caches compare.
     pub(crate) received: [u8; 32],
     digest: Digest,
+    /// The hash of the certificate that its holder could make of it.
+    twin: Option<Digest>,
     id: HashedId8,
     bytes: Box<[u8]>,
     key: Option<VerifyingKey>,
@@ -29,6 +32,7 @@ pub struct Identity {
     app_permissions: Vec<PsidSsp>,
     issue_permissions: Vec<GroupPermissions>,
     region: Option<Region>,
+    is_root: bool,
     issuer: Option<Arc<Identity>>,
     signature: Option<Reason>,
     chain: Reason,
@@ -51,6 +55,7 @@ impl Identity {
             received: received_hash(certificate.bytes),
             id: last_eight(digest.as_ref()),
             digest,
+            twin: twin_digest(certificate),
             bytes: certificate.bytes.into(),
             key: own_key(certificate),
             algorithm: certificate.algorithm(),
@@ -59,6 +64,7 @@ impl Identity {
             app_permissions: certificate.app_permissions.clone(),
             issue_permissions: certificate.issue_permissions.clone(),
             region: certificate.region.clone(),
+            is_root: matches!(certificate.issuer, Issuer::Itself(_)),
             issuer: None,
             signature: None,
             chain: Reason::UnknownIssuer,
@@ -69,6 +75,13 @@ impl Identity {
         };
         if identity.key.is_none() && identity.chain != Reason::UnknownIssuer {
             identity.chain = Reason::UnsupportedAlgorithm;
+        }
+        // Both are critical (clause 5.2.6): what cannot be read may restrict the certificate.
+        if certificate.id == CertificateId::Unknown || certificate.region == Some(Region::Unknown) {
+            identity.chain = Reason::UnsupportedAlgorithm;
+        }
+        if !points_hold(certificate) {
+            identity.chain = Reason::Malformed;
         }
         identity
     }
@@ -136,7 +149,7 @@ impl Identity {
         }
         let groups = &issuer.issue_permissions;
         let granted = |permission| permissions::grants(groups, permission, 1, false);
-        let delegated = self.issue_permissions.iter().all(|group| permissions::delegates(groups, group));
+        let delegated = permissions::delegates(groups, &self.issue_permissions);
         match self.app_permissions.iter().map(granted).min() {
             Some(Grant::NoPsid) => return Reason::PsidNotPermitted,
             Some(Grant::NoSsp) => return Reason::SspMismatch,
@@ -164,6 +177,22 @@ impl Identity {
     /// The chain as it is judged: `Ok` up to a trusted root, or what is wrong with it.
     pub fn chain(&self) -> Reason {
         self.chain
+    }
+
+    /// Whether more certificates could mend the chain.
+    pub(crate) fn is_orphan(&self) -> bool {
+        matches!(self.chain, Reason::UnknownIssuer | Reason::UntrustedRoot)
+    }
+
+    /// What signed it and its issuers, but for the root: trust in that one does not rest on its signature.
+    pub(crate) fn chain_algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        let chain = std::iter::once(self).chain(self.ancestors());
+        chain.filter(|identity| !identity.is_root).filter_map(|identity| identity.signed_with)
+    }
+
+    /// Its hash and that of its twin.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(self.digest()).chain(self.twin.as_ref().map(AsRef::as_ref))
     }
 
     /// Whether the issuer's signature holds; `None` if the issuer is unknown or there is none to check.
@@ -264,6 +293,26 @@ pub(crate) fn signature_input(hash: Hash, signed: &[u8], signer: &Digest) -> Dig
     context.finish()
 }
 
+/// Whether every point that came with its y lies on its curve. The canonical form, which is what gets
+/// hashed, keeps only the parity of y: off the curve, all its other bits would be free.
+fn points_hold(certificate: &Certificate<'_>) -> bool {
+    let holds = |algorithm, point: &CurvePoint<'_>| {
+        let octets = (point.form == PointForm::Uncompressed).then(|| point.sec1()).flatten();
+        octets.is_none_or(|octets| VerifyingKey::from_sec1(algorithm, &octets).is_some())
+    };
+    let encryption = certificate.encryption_key.is_none_or(|(curve, point)| {
+        let algorithm = if curve == 0 { Algorithm::EcdsaP256 } else { Algorithm::EcdsaBrainpoolP256r1 };
+        holds(algorithm, &point)
+    });
+    encryption
+        && match &certificate.key {
+            KeyIndicator::Key(PublicKey::Point(Algorithm::Sm2, _)) => true,
+            KeyIndicator::Key(PublicKey::Point(algorithm, point)) => holds(*algorithm, point),
+            KeyIndicator::Reconstruction(point) => holds(Algorithm::EcdsaP256, point),
+            _ => true,
+        }
+}
+
 fn own_key(certificate: &Certificate<'_>) -> Option<VerifyingKey> {
     let KeyIndicator::Key(key) = &certificate.key else { return None };
     match (key, certificate.alt_key) {
@@ -307,7 +356,8 @@ fn check_signature(
         return Err(Reason::BadSignature);
     }
     match (&certificate.alt_signature, issuer.algorithm()) {
-        (Some(second), Algorithm::EcdsaP256FnDsa512) => {
+        // The second signature adds to ECDSA; two of its own kind are no more than one.
+        (Some(second), Algorithm::EcdsaP256FnDsa512) if algorithm == Algorithm::EcdsaP256 => {
             let bytes = certificate.alt_to_be_signed().ok_or(Reason::BadSignature)?;
             let holds = issuer.verify(&signature_input(hash, &bytes, issuer_digest), second);
             if holds { Ok(Algorithm::EcdsaP256FnDsa512) } else { Err(Reason::BadSignature) }

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod region;
 mod replay;
 pub mod signing_key;
+mod twin;
 pub mod verdict;
 pub mod verifier;
 pub mod verifying_key;

@@ -186,7 +186,13 @@ impl<'a> SignedData<'a> {
                 if count == 0 || count > limits.certificates {
                     return if count == 0 { reader.malformed() } else { Err(ParseError::TooLarge) };
                 }
-                Signer::Certificates((0..count).map(|_| Certificate::read(reader)).collect::<Result<_>>()?)
+                let certificates: Vec<_> =
+                    (0..count).map(|_| Certificate::read(reader)).collect::<Result<_>>()?;
+                // Only the first is signed along: the others must be bound to it, or anybody could change them.
+                if !certificates.windows(2).all(|pair| pair[0].is_issued_by(&pair[1])) {
+                    return reader.malformed();
+                }
+                Signer::Certificates(certificates)
             }
             2 => Signer::Itself,
             _ => return reader.unsupported(),
@@ -315,7 +321,11 @@ fn read_header_extensions(reader: &mut Reader<'_>, header: &mut Header) -> Resul
 }
 
 fn read_missing_crl(reader: &mut Reader<'_>) -> Result<([u8; 3], u16)> {
-    let extended = reader.u8()? & 0x80 != 0;
+    let extended = match reader.u8()? {
+        0x00 => false,
+        0x80 => true,
+        _ => return reader.malformed(),
+    };
     let missing = (reader.array()?, reader.u16()?);
     if extended {
         reader.extensions()?;

@@ -189,12 +189,25 @@ pub fn grants(groups: &[GroupPermissions], permission: &PsidSsp, depth: i32, enr
         .unwrap_or(Grant::NoPsid)
 }
 
-/// Whether an issuer that holds `outer` may hand the group `inner` on to a subordinate authority.
-pub fn delegates(outer: &[GroupPermissions], inner: &GroupPermissions) -> bool {
-    let mut able = outer.iter().filter(|group| group.reaches(inner));
-    let Some(wanted) = &inner.subjects else { return able.any(|group| group.subjects.is_none()) };
-    let able: Vec<_> = able.collect();
-    wanted.iter().all(|range| able.iter().any(|group| group.covers(range)))
+/// Whether an issuer that holds `outer` may hand the groups `inner` on to a subordinate authority.
+pub fn delegates(outer: &[GroupPermissions], inner: &[GroupPermissions]) -> bool {
+    let names = |groups: &[GroupPermissions], psid| groups.iter().any(|group| group.names(psid));
+    inner.iter().all(|group| {
+        let able = || outer.iter().filter(|candidate| candidate.reaches(group));
+        match &group.subjects {
+            // "all" is every service that the same certificate does not name: where the issuer names one, it
+            // would hand that one on without its limits.
+            None => {
+                let named = outer.iter().filter_map(|group| group.subjects.as_ref()).flatten();
+                able().any(|candidate| candidate.subjects.is_none())
+                    && named.into_iter().all(|subject| names(inner, subject.psid))
+            }
+            Some(wanted) => wanted.iter().all(|range| {
+                let named = names(outer, range.psid);
+                able().any(|candidate| (candidate.subjects.is_some() || !named) && candidate.covers(range))
+            }),
+        }
+    })
 }
 
 impl GroupPermissions {

@@ -23,7 +23,7 @@ impl ReplayCache {
     /// Remember a message made at `time` (Time64; zero if it does not say). `false` if it was seen before,
     /// or may have been: a flood that pushes names out must not make room for replays.
     pub(crate) fn remember(&mut self, name: [u8; 32], time: u64) -> bool {
-        if (time != 0 && time <= self.floor) || !self.names.insert(name) {
+        if (self.floor != 0 && time <= self.floor) || !self.names.insert(name) {
             return false;
         }
         self.order.push_back((name, time));

@@ -28,7 +28,7 @@ enum Secret {
     BrainpoolP256(ecdsa::SigningKey<bp256::BrainpoolP256r1>),
     BrainpoolP384(ecdsa::SigningKey<bp384::BrainpoolP384r1>),
     // Signing needs the key's scratch space.
-    FnDsa512(Mutex<SigningKey512>),
+    FnDsa512(Box<Mutex<SigningKey512>>),
     MlDsa(PqdsaKeyPair),
     Dual { ecdsa: Box<SigningKey>, fn_dsa: Box<SigningKey> },
 }
@@ -80,7 +80,7 @@ impl SigningKey {
                 let key = SigningKey512::decode(secret)?;
                 let mut public = vec![0; vrfy_key_size(FN_DSA_LOGN_512)];
                 key.to_verifying_key(&mut public);
-                (public, Secret::FnDsa512(Mutex::new(key)))
+                (public, Secret::FnDsa512(Box::new(Mutex::new(key))))
             }
             Algorithm::EcdsaP256FnDsa512 | Algorithm::Sm2 => return None,
         };

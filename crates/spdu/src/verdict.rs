@@ -140,6 +140,12 @@ pub struct Summary {
     pub payload: Range<usize>,
     /// The signer's permissions within the service, where it has any.
     pub ssp: Option<Vec<u8>>,
+    /// The certificate without which nothing more can be said: the signer's or an issuer's.
+    pub missing: Option<HashedId8>,
+    /// The certificates that the sender asks for, by their HashedId3.
+    pub p2pcd_requests: Vec<[u8; 3]>,
+    /// Where a certificate lies that somebody had asked for.
+    pub requested_certificate: Option<Range<usize>>,
 }
 
 /// The answer, part by part. `None` is "not looked at", never "fine".

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use aws_lc_rs::digest::Digest;
 use lru::LruCache;
 use rayon::prelude::*;
 
 use crate::algorithm::Algorithm;
 use crate::certificate::{Certificate, HashedId8, last_eight};
 use crate::identity::{Identity, Issuers, received_hash, signature_input};
-use crate::message::{Content, Payload, SignedData, Signer};
+use crate::message::{Content, Header, Payload, SignedData, Signer};
 use crate::policy::Policy;
 use crate::region::Location;
 use crate::replay::ReplayCache;
@@ -55,7 +56,7 @@ struct Knowledge {
     roots: Vec<Vec<u8>>,
     pinned: HashMap<HashedId8, Arc<VerifyingKey>>,
     pinned_self: Option<Arc<VerifyingKey>>,
-    revoked: HashMap<HashedId8, Vec<u8>>,
+    revoked: HashMap<HashedId8, Vec<Vec<u8>>>,
     learned: LruCache<[u8; 32], Arc<Identity>>,
     learned_ids: HashMap<HashedId8, Vec<[u8; 32]>>,
     anchors: LruCache<[u8; 32], u64>,
@@ -68,7 +69,7 @@ struct Evaluation {
     signer: Option<Arc<Identity>>,
     learn: bool,
     replay: Option<([u8; 32], u64)>,
-    retry: Option<HashedId8>,
+    missing: Option<HashedId8>,
 }
 
 impl Verifier {
@@ -108,7 +109,8 @@ impl Verifier {
         let identity = Identity::establish(&certificate, &*knowledge);
         let reason = identity.chain();
         if reason == Reason::Ok {
-            knowledge.trust(identity)
+            knowledge.trust(identity);
+            knowledge.adopt_orphans();
         } else {
             drop(knowledge.roots.pop())
         }
@@ -140,7 +142,9 @@ impl Verifier {
                 self.look_into(bytes.as_ref()).map_or_else(|r| r, |orphan| self.keep(orphan))
             })
         };
-        certificates.iter().zip(reasons).map(orphaned).collect()
+        let reasons = certificates.iter().zip(reasons).map(orphaned).collect();
+        self.write().adopt_orphans();
+        reasons
     }
 
     fn keep(&self, identity: Identity) -> Reason {
@@ -183,8 +187,7 @@ impl Verifier {
     /// HashedId8, a HashedId10 or more.
     pub fn revoke(&self, hash: &[u8]) {
         if hash.len() >= 8 {
-            let id = last_eight(hash);
-            self.write().revoked.insert(id, hash.to_vec());
+            self.write().revoked.entry(last_eight(hash)).or_default().push(hash.to_vec());
         }
     }
 
@@ -229,8 +232,8 @@ impl Verifier {
         };
         let mut knowledge = self.write();
         let commit = |(evaluation, message): (Evaluation, &M)| {
-            // An earlier message of this batch may have brought the certificate.
-            let evaluation = match evaluation.retry {
+            // An earlier message of this batch may have brought the certificate that was missing.
+            let evaluation = match evaluation.missing {
                 Some(id) if !knowledge.find(&id).is_empty() => {
                     knowledge.evaluate(&self.policy, message.as_ref(), at, here)
                 }
@@ -293,8 +296,24 @@ impl Knowledge {
 
     fn trust(&mut self, identity: Identity) {
         let known = self.trusted.entry(identity.hashed_id8()).or_default();
-        if !known.iter().any(|other| other.received == identity.received) {
-            known.push(Arc::new(identity));
+        known.retain(|other| other.received != identity.received);
+        known.push(Arc::new(identity));
+    }
+
+    /// Look again into certificates that came before their issuers.
+    fn adopt_orphans(&mut self) {
+        loop {
+            let kept = self.trusted.values().flatten();
+            let orphans: Vec<_> = kept.filter(|identity| identity.is_orphan()).cloned().collect();
+            let again = |orphan: &Arc<Identity>| {
+                let identity = Identity::establish(&Certificate::parse(orphan.bytes()).ok()?, self);
+                (identity.chain() != orphan.chain()).then_some(identity)
+            };
+            let adopted: Vec<_> = orphans.iter().filter_map(again).collect();
+            if adopted.is_empty() {
+                return;
+            }
+            adopted.into_iter().for_each(|identity| self.trust(identity));
         }
     }
 
@@ -352,7 +371,7 @@ impl Knowledge {
 
 impl Evaluation {
     fn unread(reason: Reason) -> Self {
-        Self { verdict: Verdict::unread(reason), signer: None, learn: false, replay: None, retry: None }
+        Self { verdict: Verdict::unread(reason), signer: None, learn: false, replay: None, missing: None }
     }
 }
 
@@ -372,16 +391,19 @@ impl Judge<'_> {
             signer: None,
             learn,
             replay: None,
-            retry: None,
+            missing: None,
         };
         let verdict = &mut evaluation.verdict;
         match &signed.signer {
             Signer::Itself => {
-                verdict.signature = Some(self.signature_of_self(signed));
+                let (reason, input) = self.check_self(signed);
+                verdict.signature = Some(reason);
+                verdict.permission = Some(self.protection(signed));
+                evaluation.replay = self.replay_name(signed, input);
             }
             Signer::Digest(id) if signers.is_empty() => {
                 verdict.signature = Some(Reason::UnknownSigner);
-                evaluation.retry = Some(*id);
+                evaluation.missing = Some(*id);
             }
             _ => {
                 let mut attempts = signers.into_iter().map(|signer| {
@@ -397,19 +419,30 @@ impl Judge<'_> {
                 if let Some((reason, input, signer)) = best {
                     verdict.signature = Some(reason);
                     self.judge_signer(signed, &signer, verdict);
-                    evaluation.replay = self.policy.replay.then_some(()).and(input).map(|input| {
-                        let time = signed.header.generation_time.unwrap_or_default();
-                        (input, time)
-                    });
+                    evaluation.replay = self.replay_name(signed, input);
                     let believed = signer.chain() == Reason::Ok || self.pin_of(&signer).is_some();
                     evaluation.learn = learn && believed;
                     evaluation.signer = believed.then_some(signer);
                 }
             }
         }
+        if let Signer::Certificates(certificates) = &signed.signer
+            && verdict.chain.or(verdict.signature) == Some(Reason::UnknownIssuer)
+        {
+            evaluation.missing = certificates.last().and_then(Certificate::issuer_id);
+        }
+        if let Some(summary) = &mut verdict.summary {
+            summary.missing = evaluation.missing;
+        }
         verdict.freshness = self.freshness(signed);
         evaluation.verdict = evaluation.verdict.conclude();
         evaluation
+    }
+
+    /// What names the message among those remembered, and its time.
+    fn replay_name(&self, signed: &SignedData<'_>, input: Option<[u8; 32]>) -> Option<([u8; 32], u64)> {
+        let input = input.filter(|_| self.policy.replay)?;
+        Some((input, signed.header.generation_time.unwrap_or_default()))
     }
 
     /// Who may have signed: the certificates at hand with that digest, or the one that came along. Says
@@ -419,7 +452,10 @@ impl Judge<'_> {
             Signer::Itself => (Vec::new(), false),
             Signer::Digest(id) => (self.knowledge.find(id), false),
             Signer::Certificates(certificates) => {
-                if let Some(known) = self.knowledge.find_received(&received_hash(certificates[0].bytes)) {
+                // Companions are looked into each time: nothing in a message may go unchecked.
+                if let [certificate] = certificates.as_slice()
+                    && let Some(known) = self.knowledge.find_received(&received_hash(certificate.bytes))
+                {
                     return (vec![known], false);
                 }
                 let mut issuers = WithCompanions { knowledge: self.knowledge, companions: Vec::new() };
@@ -443,6 +479,22 @@ impl Judge<'_> {
             let unknown = signer.chain() == Reason::UnknownIssuer;
             return (if unknown { Reason::UnknownIssuer } else { Reason::UnsupportedAlgorithm }, None);
         };
+        self.check_with(signed, key, signer.digest_value())
+    }
+
+    fn check_self(&self, signed: &SignedData<'_>) -> (Reason, Option<[u8; 32]>) {
+        match &self.knowledge.pinned_self {
+            Some(key) => self.check_with(signed, key, &key.algorithm().hash().digest(&[])),
+            None => (Reason::UnknownSigner, None),
+        }
+    }
+
+    fn check_with(
+        &self,
+        signed: &SignedData<'_>,
+        key: &VerifyingKey,
+        signer_digest: &Digest,
+    ) -> (Reason, Option<[u8; 32]>) {
         let hash = key.algorithm().hash();
         if signed.hash != Some(hash) {
             return (Reason::HashMismatch, None);
@@ -450,7 +502,7 @@ impl Judge<'_> {
         if !supported(self.policy, &signed.signature) || !self.policy.supported.contains(key.algorithm()) {
             return (Reason::UnsupportedAlgorithm, None);
         }
-        let input = signature_input(hash, signed.to_be_signed, signer.digest_value());
+        let input = signature_input(hash, signed.to_be_signed, signer_digest);
         if !key.verify(&input, &signed.signature) {
             return (Reason::BadSignature, None);
         }
@@ -459,32 +511,15 @@ impl Judge<'_> {
         (Reason::Ok, Some(name))
     }
 
-    fn signature_of_self(&self, signed: &SignedData<'_>) -> Reason {
-        let Some(key) = &self.knowledge.pinned_self else { return Reason::UnknownSigner };
-        let hash = key.algorithm().hash();
-        if signed.hash != Some(hash) {
-            return Reason::HashMismatch;
-        }
-        let input = signature_input(hash, signed.to_be_signed, &hash.digest(&[]));
-        if key.verify(&input, &signed.signature) { Reason::Ok } else { Reason::BadSignature }
-    }
-
     fn judge_signer(&self, signed: &SignedData<'_>, signer: &Identity, verdict: &mut Verdict) {
         let header = &signed.header;
         let pinned = self.pin_of(signer).is_some();
         // Whoever pins a key has decided about its issuer.
         let chain_unknown = matches!(signer.chain(), Reason::UnknownIssuer | Reason::UntrustedRoot);
-        verdict.chain = if pinned && chain_unknown { None } else { Some(signer.chain()) };
-        let instant = match self.at {
-            At::Time(now) => Some(header.generation_time.unwrap_or(now)),
-            At::Message => header.generation_time,
-        };
-        verdict.validity = if self.is_revoked(signer) {
-            Some(Reason::Revoked)
-        } else {
-            instant.map(|instant| signer.valid_at(instant))
-        };
-        let anchored = self.is_anchored(signer, instant);
+        verdict.chain = if pinned && chain_unknown { None } else { Some(self.chain(signer)) };
+        verdict.validity =
+            if self.is_revoked(signer) { Some(Reason::Revoked) } else { self.validity(header, signer) };
+        let anchored = self.is_anchored(signer, self.latest(header));
         verdict.permission = Some(self.permission(signed, signer, anchored, pinned));
         if let Some(summary) = &mut verdict.summary {
             summary.signer = Some(signer.hashed_id8());
@@ -495,11 +530,40 @@ impl Judge<'_> {
         }
     }
 
+    /// The chain as it was judged, as far as this receiver could have computed it.
+    fn chain(&self, signer: &Identity) -> Reason {
+        let computable =
+            || signer.chain_algorithms().all(|algorithm| self.policy.supported.contains(algorithm));
+        match signer.chain() {
+            Reason::Ok if !computable() => Reason::UnsupportedAlgorithm,
+            reason => reason,
+        }
+    }
+
+    /// The certificates must hold when the message was made and still when it is judged: a message that is
+    /// good for long does not outlive them, and whoever holds an old key cannot date back.
+    fn validity(&self, header: &Header, signer: &Identity) -> Option<Reason> {
+        let latest = self.latest(header)?;
+        let made = header.generation_time.map_or(Reason::Ok, |made| signer.valid_at(made));
+        Some(if made == Reason::Ok { signer.valid_at(latest) } else { made })
+    }
+
+    /// The instant of judgement, or the message's own where that is later or all there is.
+    fn latest(&self, header: &Header) -> Option<u64> {
+        let now = match self.at {
+            At::Time(now) => Some(now),
+            At::Message => None,
+        };
+        now.max(header.generation_time)
+    }
+
     fn is_revoked(&self, signer: &Identity) -> bool {
         let revoked = &self.knowledge.revoked;
         !revoked.is_empty()
             && std::iter::once(signer).chain(signer.ancestors()).any(|identity| {
-                revoked.get(&identity.hashed_id8()).is_some_and(|hash| identity.digest().ends_with(hash))
+                let candidates =
+                    identity.names().filter_map(|name| revoked.get(&last_eight(name)).zip(Some(name)));
+                candidates.into_iter().any(|(hashes, name)| hashes.iter().any(|hash| name.ends_with(hash)))
             })
     }
 
@@ -521,16 +585,24 @@ impl Judge<'_> {
         if place.and_then(|place| signer.valid_in(place)) == Some(false) {
             return Reason::OutsideRegion;
         }
-        let accepted = self.policy.messages_by_psid.get(&psid).copied().unwrap_or(self.policy.messages);
-        let algorithm = signed.signature.algorithm();
-        let message_ok = algorithm.is_some_and(|algorithm| accepted.contains(algorithm));
         // The certificate itself says what its holder can do.
-        let stripped =
-            signer.algorithm() == Some(Algorithm::EcdsaP256FnDsa512) && algorithm != signer.algorithm();
-        let certificate_ok = pinned
-            || anchored
-            || signer.signed_with().is_none_or(|algorithm| self.policy.certificates.contains(algorithm));
-        if message_ok && certificate_ok && !stripped { Reason::Ok } else { Reason::PolicyDowngrade }
+        let stripped = signer.algorithm() == Some(Algorithm::EcdsaP256FnDsa512)
+            && signed.signature.algorithm() != signer.algorithm();
+        // A chain is as strong as its weakest signature.
+        let mut chain = signer.chain_algorithms();
+        let certificates_ok =
+            pinned || anchored || chain.all(|algorithm| self.policy.certificates.contains(algorithm));
+        if certificates_ok && !stripped { self.protection(signed) } else { Reason::PolicyDowngrade }
+    }
+
+    /// Whether the message's own signature is of a kind that the policy accepts.
+    fn protection(&self, signed: &SignedData<'_>) -> Reason {
+        let psid = signed.header.psid;
+        let accepted = self.policy.messages_by_psid.get(&psid).copied().unwrap_or(self.policy.messages);
+        match signed.signature.algorithm() {
+            Some(algorithm) if accepted.contains(algorithm) => Reason::Ok,
+            _ => Reason::PolicyDowngrade,
+        }
     }
 
     fn freshness(&self, signed: &SignedData<'_>) -> Option<Reason> {
@@ -541,7 +613,10 @@ impl Judge<'_> {
         if made_after_end || header.expiry_time.is_some_and(|end| now > end) {
             return Some(Reason::Expired);
         }
-        let made = header.generation_time?;
+        let Some(made) = header.generation_time else {
+            // Without either time nothing tells it from a message of last year.
+            return Some(if header.expiry_time.is_some() { Reason::Ok } else { Reason::Stale });
+        };
         let allowed = self.policy.freshness_by_psid.get(&header.psid).unwrap_or(&self.policy.freshness);
         Some(match now.checked_sub(made) {
             None if made - now > allowed.max_ahead_us => Reason::Future,
@@ -577,5 +652,13 @@ fn summarize(signed: &SignedData<'_>) -> Summary {
             _ => 0..0,
         },
         ssp: None,
+        missing: None,
+        p2pcd_requests: header
+            .p2pcd_learning_request
+            .iter()
+            .chain(&header.inline_p2pcd_request)
+            .copied()
+            .collect(),
+        requested_certificate: header.requested_certificate.clone(),
     }
 }

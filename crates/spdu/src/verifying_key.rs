@@ -148,12 +148,16 @@ impl Nist {
     }
 
     fn verify(&self, digest: &Digest, r: &CurvePoint<'_>, s: &[u8]) -> bool {
+        let size = self.curve.size();
+        if (r.x.len(), s.len()) != (size, size) {
+            return false;
+        }
         let Some(odd) = r.y_is_odd() else {
             let mut fixed = [0; 96];
-            let (head, tail) = fixed.split_at_mut(r.x.len());
+            let (head, tail) = fixed.split_at_mut(size);
             head.copy_from_slice(r.x);
-            tail[..s.len()].copy_from_slice(s);
-            return self.parsed.verify_digest_sig(digest, &fixed[..r.x.len() + s.len()]).is_ok();
+            tail[..size].copy_from_slice(s);
+            return self.parsed.verify_digest_sig(digest, &fixed[..2 * size]).is_ok();
         };
         self.point().is_some_and(|point| point.verifies(digest.as_ref(), r.x, s, odd, r.y))
     }
