@@ -9,6 +9,8 @@ pub mod certificate;
 pub mod coer;
 pub mod encode;
 pub mod identity;
+mod judge;
+mod knowledge;
 pub mod message;
 mod nist;
 pub mod permissions;
