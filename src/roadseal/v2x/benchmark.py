@@ -28,6 +28,9 @@ FIRST_CONTACT_TARGET: Final = 2.7
 
 ROUNDS: Final = 9
 
+FIGURES: Final = 2 * len(DECISION_TARGETS) + 2
+"""How many figures `benchmark` gives."""
+
 _NOW = Time64(700_000_000_000_000)
 _PAYLOAD = bytes(85)
 _DIGEST_BYTES = 32
@@ -40,7 +43,7 @@ class Figure:
 
     Args:
         what: what was measured.
-        subject: of which message profile.
+        profile: of which message profile.
         ratio: the figure, without unit.
         comparison: on which side of the target it should be.
         target: what it should be.
@@ -50,7 +53,7 @@ class Figure:
     """
 
     what: str
-    subject: str
+    profile: str
     ratio: float
     comparison: Literal["≥", "≤"]
     target: float
