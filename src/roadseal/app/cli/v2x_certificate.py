@@ -99,7 +99,7 @@ def show(files: Files, as_json: AsJson = False) -> None:
         console.print(grow(Tree(title), tree))
         if (break_at := tree.get("offset")) is not None:
             console.print(f"It breaks at its byte {break_at}:")
-            console.print(hexdump(octets, break_at))
+            console.print(hexdump(octets, break_at), highlight=False)
     raise typer.Exit(code)
 
 
@@ -197,14 +197,13 @@ def _validity(judged: CertificateVerdict, at: int) -> Reason | None:
 
 def _print(console: Console, findings: Sequence[CertificateFinding], at: Time64 | None) -> None:
     table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
-    for column in ("file", "signature", "chain", "validity", "today", "signed with"):
-        table.add_column(column, overflow="fold")
+    for column in ("file", "signature", "chain", "validity", "today"):
+        table.add_column(column, overflow="fold", no_wrap=column != "file")
     for finding in findings:
         parts = (finding.signature, finding.chain or finding.reason, finding.validity)
         table.add_row(
             escape(Path(finding.file).name),
             *(_coloured(part) for part in (*parts, finding.validity_now)),
-            finding.signed_with or "-",
         )
     console.print(table)
     holding = sum(finding.holds for finding in findings)
@@ -213,9 +212,7 @@ def _print(console: Console, findings: Sequence[CertificateFinding], at: Time64 
     console.print(f"Validity was judged {when}.")
     reasons = {finding.reason: finding for finding in reversed(findings) if not finding.holds}
     for reason, first in reasons.items():
-        meaning, advice = EXPLANATIONS[reason]
-        console.print(f"\n[bold red]{reason}[/]  {escape(first.file)}", soft_wrap=True)
-        console.print(f"  {meaning}\n  [bold]→[/] {advice}", highlight=False)
+        EXPLANATIONS[reason].print(console, reason, first.file)
 
 
 def _coloured(part: str | None) -> str:

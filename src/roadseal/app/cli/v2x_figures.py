@@ -36,7 +36,8 @@ def sizes(as_json: AsJson = False) -> None:
     console = Console()
     console.print(_sizes_table(rows))
     console.print(
-        f"Bytes, {PAYLOAD_BYTES} of them payload. 'full certificate' brings the certificate along."
+        f"Bytes. Messages carry {PAYLOAD_BYTES} of payload and name their signer by digest, "
+        "or bring the full certificate."
     )
 
 
@@ -79,7 +80,7 @@ def bench_table(figures: list[Figure]) -> Table:
 
 
 def _sizes_table(rows: list[MessageSizes]) -> Table:
-    table = _table("profile", "status", "certificate", "by digest", "full certificate")
+    table = _table("profile", "status", "certificate", "digest", "full")
     for row in rows:
         style = _STATUS_STYLE.get(row.status, "magenta")
         table.add_row(
@@ -95,5 +96,5 @@ def _sizes_table(rows: list[MessageSizes]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < 2 else "right")
+        table.add_column(column, justify="left" if number < 2 else "right", overflow="fold")
     return table

@@ -125,7 +125,7 @@ def _show(
     console.print(grow(Tree(f"{title} · {escape(where)}" if where else title), tree))
     if (break_at := tree.get("offset")) is not None:
         console.print(f"It breaks at its byte {break_at}:")
-        console.print(hexdump(octets, break_at))
+        console.print(hexdump(octets, break_at), highlight=False)
 
 
 def _summarise(

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
 from roadseal.v2x import Reason
 
 
@@ -14,6 +18,12 @@ class Explanation(NamedTuple):
 
     meaning: str
     advice: str
+
+    def print(self, console: Console, reason: Reason, place: str) -> None:
+        """Print it under the reason and the place where it was found."""
+        console.print(f"\n[bold red]{reason}[/]  {escape(place)}", soft_wrap=True, highlight=False)
+        for line in (self.meaning, f"[bold]→[/] {self.advice}"):
+            console.print(Padding(line, (0, 0, 0, 2), expand=False), highlight=False)
 
 
 EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(

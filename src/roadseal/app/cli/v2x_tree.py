@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
-from rich.text import Text
 from rich.tree import Tree
 
 from roadseal.app.cli.v2x_input import iso
@@ -66,31 +65,26 @@ def _grow_item(branch: Tree, item: TreeValue) -> None:
 
 def _text(key: str, value: Any) -> str:
     if key == "psid":
-        return f"{service_name(value)} (0x{value:x})"
+        name = service_name(value)
+        return name if name.startswith("0x") else f"{name} (0x{value:x})"
     if key in _INSTANTS:
         return f"{iso(value) or 'after the year 9999'} ({value})"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(item) for item in value)
-    text = str(value)
-    if len(text) <= _LONGEST_HEX + len("uncompressed "):
-        return text
-    form, _, octets = text.rpartition(" ")
-    return f"{form} {octets[:_LONGEST_HEX]}… {len(octets) // 2} bytes".strip()
+    form, space, octets = str(value).rpartition(" ")
+    if len(octets) > _LONGEST_HEX:
+        octets = f"{octets[:_LONGEST_HEX]}… {len(octets) // 2} bytes"
+    return f"{form}{space}{octets}"
 
 
-def hexdump(data: bytes, offset: int) -> Text:
-    """The rows around an offset, its byte marked; one past the end is shown as such."""
+def hexdump(data: bytes, offset: int) -> str:
+    """The rows around an offset, its byte pointed at; it may be one past the end."""
     middle = offset // _BYTES_A_ROW
-    text = Text()
+    lines = []
     for row in range(max(middle - _ROWS_AROUND, 0), middle + _ROWS_AROUND + 1):
         start = row * _BYTES_A_ROW
-        if start >= len(data) and row != middle:
-            continue
-        text.append(f"{start:08x} ", style="dim")
-        for position in range(start, min(start + _BYTES_A_ROW, len(data))):
-            style = "bold reverse red" if position == offset else ""
-            text.append(" ").append(f"{data[position]:02x}", style=style)
-        if start <= offset < start + _BYTES_A_ROW and offset >= len(data):
-            text.append(" ").append("the end", style="bold reverse red")
-        text.append("\n")
-    return text
+        if start < len(data):
+            lines.append(f"{start:08x}  {data[start : start + _BYTES_A_ROW].hex(' ')}")
+        if row == middle:
+            lines.append(" " * (10 + 3 * (offset % _BYTES_A_ROW)) + "^^")
+    return "\n".join(lines)

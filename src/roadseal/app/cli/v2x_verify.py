@@ -166,12 +166,10 @@ def _summarise(
     else:
         console.print(f"Judged at {iso(at)}, age included.")
     for first, count in _first_of_each_reason(findings):
-        meaning, advice = UNSIGNED if first.is_unsigned else EXPLANATIONS[first.reason]
+        explanation = UNSIGNED if first.is_unsigned else EXPLANATIONS[first.reason]
         note = f" ({first.note})" if first.note else ""
         more = f" and {count - 1} more" if count > 1 else ""
-        place = f"{first.file} at {first.offset}{note}{more}"
-        console.print(f"\n[bold red]{first.reason}[/]  {escape(place)}", soft_wrap=True)
-        console.print(f"  {meaning}\n  [bold]→[/] {advice}", highlight=False)
+        explanation.print(console, first.reason, f"{first.file} at {first.offset}{note}{more}")
 
 
 def _table(findings: Sequence[Finding]) -> Table:
