@@ -159,7 +159,8 @@ def load_signer_keys(path: Path) -> tuple[SignerKey, ...]:
 
     The file is a JSON object: `{"<HashedId8>": {"public_key": "<point>"}}`, all in hexadecimal, or
     `{"<HashedId8>": "<point>"}`. Besides `public_key` there may be an `algorithm`, without which
-    the octets tell: a point is taken for one on the curve it lies on. `"self"` is a signer too.
+    the octets tell; of a compressed point that lies on several curves the NIST curve is taken.
+    `"self"` is a signer too.
 
     Raises:
         RoadsealError: the file or one of its keys is wrong; it says which.

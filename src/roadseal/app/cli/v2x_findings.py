@@ -31,7 +31,7 @@ class Finding:
     """What is known of one message; the fields are those of the JSON output.
 
     `signature`, `chain`, `permission`, `validity` and `freshness` are reasons, `None` where that
-    part was not looked at.
+    part was not looked at. `missing` is the HashedId8 of the certificate that is not at hand.
     """
 
     file: str
@@ -51,6 +51,7 @@ class Finding:
     service: str | None = None
     ssp: str | None = None
     signer_hashedid8: str | None = None
+    missing: str | None = None
     with_certificate: bool | None = None
     profile: str | None = None
     algorithm: str | None = None
@@ -149,6 +150,7 @@ def _finding(file: str, message: RecordedMessage, verdict: Verdict) -> Finding:
         service=service_name(verdict.psid),
         ssp=verdict.ssp.hex() if verdict.ssp is not None else None,
         signer_hashedid8=verdict.signer.hex() if verdict.signer else None,
+        missing=verdict.missing.hex() if verdict.missing else None,
         with_certificate=verdict.with_certificate,
         profile=profile_of(*algorithms, anchored=verdict.anchored),
         algorithm=verdict.algorithm,

@@ -41,6 +41,7 @@ from roadseal.v2x.recording import Recording, octets_of
 from roadseal.v2x.trust import TrustStore, load_root, load_signer_keys, load_trust, pin
 
 _MAX_ROWS = 40
+_MAX_MISSING = 8
 
 
 def verify(
@@ -152,12 +153,14 @@ def _tell_gaps(recordings: Sequence[tuple[str, Recording]], console: Console) ->
 def _summarise(
     findings: Sequence[Finding], at: Time64 | None, console: Console, *, tables: bool
 ) -> None:
-    holding = sum(finding.holds for finding in findings)
+    refused = [finding for finding in findings if not finding.holds]
+    lacking = sum(finding.lacks_evidence for finding in refused)
     if tables and findings:
         console.print(_table(findings))
     console.print(
-        f"{len(findings)} messages: [green]{holding} ok[/], "
-        f"[{'red' if holding < len(findings) else 'green'}]{len(findings) - holding} refused[/]."
+        f"{len(findings)} messages: [green]{len(findings) - len(refused)} ok[/], "
+        f"[{'red' if refused else 'green'}]{len(refused)} refused[/]"
+        + (f", {lacking} of them for want of certificates." if lacking else ".")
     )
     if not tables:
         return
@@ -170,6 +173,10 @@ def _summarise(
         note = f" ({first.note})" if first.note else ""
         more = f" and {count - 1} more" if count > 1 else ""
         explanation.print(console, first.reason, f"{first.file} at {first.offset}{note}{more}")
+    if missing := sorted({finding.missing for finding in findings if finding.missing}):
+        rest = f" and {len(missing) - _MAX_MISSING} more" if len(missing) > _MAX_MISSING else ""
+        listed = ", ".join(missing[:_MAX_MISSING])
+        console.print(f"\nNot at hand: {listed}{rest}.", highlight=False)
 
 
 def _table(findings: Sequence[Finding]) -> Table:
