@@ -4,8 +4,8 @@ Modelled: the radio (see `radio`). Taken from the trace: who is where. Counted: 
 every approach the same stations, encounters and random numbers are used.
 
 Assumptions, stated in the report: vehicles attach their certificate once a second, roadside units
-once a second and after a vehicle they have not heard before; a vehicle near a roadside unit sees the
-channel load of that unit; congestion control settles within a second.
+once a second and after a vehicle they have not heard before; a vehicle near a roadside unit sees
+the channel load of that unit; congestion control settles within a second.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Air:
         messages_per_s: messages that reach each unit in each second, shape (units, seconds).
         first_verified_s: for every encounter, from its beginning to the first verified SPaT;
             infinite where none was.
-        age_s: age of the last verified SPaT for every row of the encounters within `NEAR_M`;
+        age_s: age of the last verified SPaT at the end of the step, for every row within `NEAR_M`;
             infinite before the first.
         available: for every row within `SERVED_M`, whether a verified SPaT younger than
             `AVAILABLE_S` was there.
@@ -101,7 +101,7 @@ def run_air(
     last = _last_true(encounters, verified)
     step = encounters.step.astype(np.int64)
     verified_step = np.where(last >= 0, step[np.maximum(last, 0)], -1)
-    age = np.where(last >= 0, (step - verified_step) * step_s + processing_s, np.inf)
+    age = np.where(last >= 0, (step - verified_step + 1) * step_s + processing_s, np.inf)
     distance = encounters.distance_m
     return Air(
         load=load,
@@ -179,8 +179,9 @@ def _arrivals(
 
 def _first_true(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The first row of every encounter with the flag; the number of rows where there is none."""
-    rows = np.where(flags, np.arange(len(flags)), len(flags))
-    return np.minimum.reduceat(rows, encounters.start) if len(flags) else rows
+    rows = np.where(flags, np.arange(len(flags), dtype=np.int64), len(flags))
+    first: NDArray[np.int64] = np.minimum.reduceat(rows, encounters.start) if len(flags) else rows
+    return first
 
 
 def _first_of_pair(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -193,14 +194,17 @@ def _first_of_pair(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[
     )
     rows = np.where(flags, np.arange(len(flags), dtype=np.int64), len(flags))
     first: NDArray[np.int64] = np.minimum.reduceat(rows, np.flatnonzero(new))
-    return first[np.cumsum(new) - 1]
+    each: NDArray[np.int64] = first[np.cumsum(new) - 1]
+    return each
 
 
 def _last_true(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For every row, the last flagged row of its encounter so far; −1 if none."""
-    last = np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))
+    flagged = np.where(flags, np.arange(len(flags), dtype=np.int64), -1)
+    last: NDArray[np.int64] = np.maximum.accumulate(flagged)
     begin = encounters.start[encounters.number] if len(flags) else np.zeros(0, dtype=np.int64)
-    return np.where(last >= begin, last, -1)
+    found: NDArray[np.int64] = np.where(last >= begin, last, -1)
+    return found
 
 
 def _first_verified(

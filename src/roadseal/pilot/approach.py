@@ -58,7 +58,7 @@ class Approach:
 
     def policy(self) -> Policy:
         """What its receivers ask of messages."""
-        commands = {self.commands.message}
+        commands = (self.commands.message,)
         return Policy.accepting(
             load_profile(self.profile),
             messages_by_psid=dict.fromkeys(service.COMMANDS, commands),

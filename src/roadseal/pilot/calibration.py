@@ -87,6 +87,10 @@ class Calibration:
         """Where the measurements are kept."""
         return self._file
 
+    def forget(self) -> None:
+        """Measure everything again when it is next asked for."""
+        self._rows = {}
+
     @property
     def p256_verify_us(self) -> float:
         """The reference of all scaling."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -79,7 +79,7 @@ class Kinds:
 
     def __init__(self, radio: RadioConfig, sizes: MessageSizes) -> None:
         def config(size: int) -> RadioConfig:
-            return _sized(radio, size)
+            return replace(radio, bytes=size)
 
         self.sizes = sizes
         self.cam_airtime_s = airtime_s(config(sizes.cam))
@@ -98,16 +98,6 @@ class Kinds:
         """Mean size of the CAMs that were sent."""
         share = float(sent.with_certificate.mean()) if len(sent.with_certificate) else 0.0
         return self.sizes.cam * (1 - share) + self.sizes.cam_certificate * share
-
-
-def _sized(radio: RadioConfig, size: int) -> RadioConfig:
-    return RadioConfig(
-        access=radio.access,
-        bytes=size,
-        rate_hz=radio.rate_hz,
-        bitrate_mbps=radio.bitrate_mbps,
-        power_dbm=radio.power_dbm,
-    )
 
 
 def offered(

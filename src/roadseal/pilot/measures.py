@@ -216,7 +216,7 @@ def quantile(
     half = 1.96 * math.sqrt(n * q * (1 - q))
     low = sample[max(0, math.floor(n * q - half))]
     high = sample[min(n - 1, math.ceil(n * q + half))]
-    value = float(np.quantile(sample, q))
+    value = float(np.quantile(sample, q, method="inverted_cdf"))
     label = "95 % confidence"
     return Figure(value, n, float(low), float(high), label, provenance, note)
 

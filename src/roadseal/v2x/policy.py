@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from roadseal.crypto import Profile, Purpose, algorithm
@@ -47,10 +47,10 @@ class Policy:
         anchored_certificates: bound of the set of certificates that batches vouch for.
     """
 
-    supported: Collection[str] = VERIFIABLE
-    messages: Collection[str] = VERIFIABLE
-    messages_by_psid: Mapping[int, Collection[str]] = field(default_factory=dict)
-    certificates: Collection[str] = VERIFIABLE
+    supported: Sequence[str] = VERIFIABLE
+    messages: Sequence[str] = VERIFIABLE
+    messages_by_psid: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    certificates: Sequence[str] = VERIFIABLE
     max_age_us: int = 10_000_000
     max_ahead_us: int = 1_000_000
     max_age_us_by_psid: Mapping[int, int] = field(default_factory=dict)

@@ -1,0 +1,51 @@
+"""What differs between two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roadseal.pilot.measures import Figure, Results
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A measure whose value is not the same in two runs; `None` where a run does not have it."""
+
+    measure: str
+    label: str
+    approach: str
+    a: float | None
+    b: float | None
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Both values and their difference, for a table."""
+        a, b = ("–" if value is None else f"{value:.6g}" for value in (self.a, self.b))
+        if self.a is None or self.b is None:
+            return a, b, ""
+        relative = f" ({(self.b - self.a) / self.a:+.1%})" if self.a else ""
+        return a, b, f"{self.b - self.a:+.6g}{relative}"
+
+
+def differences(a: Results, b: Results) -> list[Difference]:
+    """Every figure that two runs do not share, in the order of the first."""
+    left, right = _figures(a), _figures(b)
+    labels = {measure.id: measure.label for results in (b, a) for measure in results.measures}
+    keys = [*left, *(key for key in right if key not in left)]
+    return [
+        Difference(measure, labels[measure], approach, left.get(key), right.get(key))
+        for key in keys
+        for measure, approach in [key]
+        if left.get(key) != right.get(key)
+    ]
+
+
+def _figures(results: Results) -> dict[tuple[str, str], float | None]:
+    def value(figure: Figure | None) -> float | None:
+        return None if figure is None else figure.value
+
+    return {
+        (measure.id, approach): value(figure)
+        for measure in results.measures
+        for approach, figure in measure.values.items()
+    }

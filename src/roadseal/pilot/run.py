@@ -1,0 +1,300 @@
+"""A pilot run: one scenario, every approach, the same traffic; measured side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from roadseal import __version__
+from roadseal.clock import SystemClock, from_datetime
+from roadseal.pilot.approach import Approach, load_approach
+from roadseal.pilot.calibration import Calibration, Handshakes
+from roadseal.pilot.comparison import compare, curves, emergency_trips
+from roadseal.pilot.corridor import Corridor, read_corridor
+from roadseal.pilot.corridor_run import OnAir, Setting, play, prepare, secure
+from roadseal.pilot.demand import embedded_scenario
+from roadseal.pilot.device import device
+from roadseal.pilot.drills import run_drills
+from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
+from roadseal.pilot.evidence import Evidence
+from roadseal.pilot.measures import DrillResult, Results
+from roadseal.pilot.radio import SOURCES, RadioConfig
+from roadseal.pilot.scenario import Scenario, read_sumocfg
+from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario
+from roadseal.pilot.secured_traffic import SecuredTraffic
+from roadseal.pilot.simulation import SUMO_VERSION
+from roadseal.pilot.traffic import Trace, record
+
+START = from_datetime(datetime(2026, 6, 1, 8, tzinfo=UTC))
+"""The instant of a run's first step; fixed, so that runs can be compared."""
+
+Tell = Callable[[str, float], None]
+"""Progress: what is being done, and the share of it that is done."""
+
+
+@dataclass(frozen=True)
+class PilotRun:
+    """What a run leaves behind.
+
+    Args:
+        results: the comparison.
+        corridor: for the map.
+        on_air: raw results a way of protecting the air, by the names of its approaches.
+        calibration: where this machine's costs are kept.
+    """
+
+    results: Results
+    corridor: Corridor
+    on_air: Mapping[tuple[str, ...], OnAir]
+    calibration: Path
+
+
+def run_pilot(
+    scenario: PilotScenario,
+    *,
+    cache_dir: Path,
+    executor: Executor | None = None,
+    recalibrate: bool = False,
+    tell: Tell | None = None,
+) -> PilotRun:
+    """Run every approach of a scenario on the same traffic.
+
+    Args:
+        scenario: what to run.
+        cache_dir: where traces and the calibration are kept between runs.
+        executor: runs the approaches; two processes by default.
+        recalibrate: measure this machine's costs again.
+        tell: told about progress.
+
+    Raises:
+        RoadsealError: the scenario, its network or an approach cannot be used.
+    """
+    tell = tell or (lambda _what, _share: None)
+    approaches = [load_approach(name) for name in scenario.approaches]
+    calibration = _calibrate(scenario, approaches, cache_dir, recalibrate, tell)
+    if executor is not None:
+        return _run(scenario, approaches, calibration, cache_dir, executor, tell)
+    context = multiprocessing.get_context("spawn")  # SUMO is one simulation a process
+    with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
+        return _run(scenario, approaches, calibration, cache_dir, pool, tell)
+
+
+def _run(
+    scenario: PilotScenario,
+    approaches: Sequence[Approach],
+    calibration: Calibration,
+    cache_dir: Path,
+    pool: Executor,
+    tell: Tell,
+) -> PilotRun:
+    drilled = {  # they need no traffic: workers do them while it is recorded here
+        approach.name: pool.submit(
+            run_drills, approach, scenario.drills, seed=scenario.seed, start=START
+        )
+        for approach in approaches
+    }
+    setting = _record(scenario, cache_dir, tell)
+    scales = {
+        kind: device(scenario.devices[kind]).scale(calibration.p256_verify_us)
+        for kind in ("vehicle", "roadside")
+    }
+    distinct = {approach.on_air: approach for approach in reversed(approaches)}
+    secured: dict[tuple[str, ...], Future[SecuredTraffic]] = {}
+    played: dict[tuple[str, ...], Future[OnAir]] = {}
+    # The longest first: post-quantum signing takes most of the time.
+    for key, approach in sorted(distinct.items(), key=lambda item: _sign_us(item[1], calibration)):
+        verify_s = calibration.message(approach.commands.name).verify.median_us / 1e6
+        secured[key] = pool.submit(secure, setting, approach)
+        played[key] = pool.submit(
+            play, setting, approach, verify_s * scales["vehicle"], verify_s * scales["roadside"]
+        )
+    futures: list[Future[Any]] = [*drilled.values(), *secured.values(), *played.values()]
+    for done, _ in enumerate(as_completed(futures), 1):
+        tell("playing the approaches", done / len(futures))
+    evidence = {
+        approach.name: Evidence(
+            approach=approach,
+            on_air=played[approach.on_air].result(),
+            secured=secured[approach.on_air].result(),
+            commands=calibration.message(approach.commands.name),
+            awareness=calibration.message(approach.awareness.name),
+            handshakes=_handshakes(scenario, approach, calibration),
+            drills=drilled[approach.name].result(),
+            baseline=setting.trace.trips,
+            radio=setting.radio,
+            vehicle=(device(scenario.devices["vehicle"]), scales["vehicle"]),
+            roadside=(device(scenario.devices["roadside"]), scales["roadside"]),
+            seed=scenario.seed,
+        )
+        for approach in approaches
+    }
+    drills: list[DrillResult] = [drill for each in evidence.values() for drill in each.drills]
+    results = Results(
+        about=_about(scenario, setting, evidence),
+        approaches={approach.name: approach.title for approach in approaches},
+        measures=compare(evidence),
+        curves=curves(evidence),
+        drills=drills,
+        emergency=emergency_trips(evidence),
+        limits=_limits(setting, evidence),
+        sources=[*SOURCES, *(device(name).source for name in sorted(scenario.devices.values()))],
+    )
+    shared = {
+        tuple(a.name for a in approaches if a.on_air == key): future.result()
+        for key, future in played.items()
+    }
+    return PilotRun(results, setting.corridor, shared, calibration.path)
+
+
+def _record(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> Setting:
+    """Record the traffic, or replay it if it was recorded before."""
+    tell("drawing the demand", 0.0)
+    traffic = _scenario(scenario, cache_dir)
+    tell("drawing the demand", 1.0)
+    corridor = read_corridor(
+        traffic.net_file, traffic.additional_files, name=traffic.name, source=traffic.source
+    )
+    trace = record(
+        traffic,
+        seed=scenario.seed,
+        duration_s=scenario.duration_s,
+        step_s=scenario.step_s,
+        out_dir=cache_dir / "traces",
+        progress=lambda done_s, total_s: tell("recording traffic", done_s / total_s),
+    )
+    radio = RadioConfig(
+        access=scenario.access, bitrate_mbps=scenario.bitrate_mbps, power_dbm=scenario.power_dbm
+    )
+    return Setting(
+        scenario=traffic,
+        trace=trace,
+        corridor=corridor,
+        radio=radio,
+        awareness=scenario.awareness,
+        start=START,
+        seed=scenario.seed,
+        cam_sample=scenario.cam_sample,
+    )
+
+
+def _sign_us(approach: Approach, calibration: Calibration) -> float:
+    return -calibration.message(approach.commands.name).sign.median_us
+
+
+def _calibrate(
+    scenario: PilotScenario,
+    approaches: Sequence[Approach],
+    cache_dir: Path,
+    recalibrate: bool,
+    tell: Tell,
+) -> Calibration:
+    """Measure before anything else runs on the machine."""
+    calibration = Calibration(
+        cache_dir, SystemClock(), lambda what: tell(f"measuring: {what}", 0.0)
+    )
+    if recalibrate:
+        calibration.forget()
+    calibration.message("ecdsa-p256")
+    for approach in approaches:
+        calibration.message(approach.commands.name)
+        calibration.message(approach.awareness.name)
+        _handshakes(scenario, approach, calibration)
+    return calibration
+
+
+def _handshakes(
+    scenario: PilotScenario, approach: Approach, calibration: Calibration
+) -> dict[str, Handshakes] | None:
+    """Handshakes over every medium; none where the approach is nothing but its key source."""
+    if approach.key_source == "qkd" and approach.backhaul.name == "classical":
+        return None
+    media = sorted({link.medium for link in scenario.links})
+    return {
+        medium: calibration.handshakes(
+            approach.backhaul, medium, scenario.handshakes, scenario.seed
+        )
+        for medium in media
+    }
+
+
+def _scenario(scenario: PilotScenario, cache_dir: Path) -> Scenario:
+    demand_dir = cache_dir / "demand"
+    if scenario.network == EMBEDDED:
+        traffic = embedded_scenario(demand_dir, seed=scenario.seed)
+    else:
+        traffic = read_sumocfg(Path(scenario.network))
+    if not scenario.emergency_vehicles:
+        return traffic
+    # Without blue light they obey signals, so that what is measured is the granted request.
+    emergency = EmergencyDemand(
+        count=scenario.emergency_vehicles,
+        first_s=min(60.0, scenario.duration_s / 10),
+        last_s=scenario.duration_s / 2,
+        blue_light=False,
+    )
+    return add_emergency_vehicles(traffic, emergency, demand_dir, seed=scenario.seed)
+
+
+def _about(
+    scenario: PilotScenario, setting: Setting, evidence: Mapping[str, Evidence]
+) -> dict[str, Any]:
+    trace: Trace = setting.trace
+    traffic = prepare(setting)
+    return {
+        "roadseal": __version__,
+        "sumo": SUMO_VERSION,
+        "scenario": scenario.name,
+        "network": setting.scenario.source,
+        "demand": setting.scenario.demand,
+        "seed": scenario.seed,
+        "duration_s": scenario.duration_s,
+        "step_s": scenario.step_s,
+        "access": scenario.access,
+        "power_dbm": scenario.power_dbm,
+        "bitrate_mbps": scenario.bitrate_mbps,
+        "signals": len(setting.corridor.signals),
+        "vehicles": trace.trips.height,
+        "vehicle_steps": trace.vehicle_steps,
+        "awareness_messages": traffic.events.height,
+        "cam_sample": scenario.cam_sample,
+        "encounters": len(traffic.encounters.start),
+        "teleports": trace.incidents.teleports,
+        "collisions": trace.incidents.collisions,
+        "not_measured_yet": {
+            name: list(e.approach.not_measured_yet)
+            for name, e in evidence.items()
+            if e.approach.not_measured_yet
+        },
+        "links": [
+            {"medium": link.medium, "signals": list(link.signals), "qkd": link.qkd}
+            for link in scenario.links
+        ],
+    }
+
+
+def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
+    conflicts = sum(e.on_air.outcome.conflicts for e in evidence.values())
+    return [
+        "Vehicles are simulated by SUMO; the road network and its signals are the scenario's.",
+        setting.scenario.demand,
+        "Radio delivery and channel load come from published closed-form models on a straight road "
+        "with line of sight: buildings are not modelled.",
+        "Vehicles attach their certificate once a second, roadside units once a second and after "
+        "a vehicle they have not heard before.",
+        "Every SPaT, MAP and priority request is really signed and verified; of the CAMs the "
+        "stated sample is, and the measured cost drives the queues of the others.",
+        "Costs of vehicles and roadside units are this machine's, scaled by the published time of "
+        "one P-256 verification.",
+        "Delay, jitter, bandwidth and loss of backhaul links are modelled; sockets, TLS and "
+        "certificates are real.",
+        "FN-DSA (FIPS 206) is not published, and no IEEE 1609.2 or ETSI TS 103 097 text defines "
+        "post-quantum choices: what is built on them is experimental and named with its version.",
+        "The QKD key source and the zero-trust controls are not measured yet; hybrid and "
+        "zero-trust show what they have without them.",
+        f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",
+    ]
