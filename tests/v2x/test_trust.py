@@ -9,6 +9,7 @@ import pytest
 
 from roadseal.errors import RoadsealError
 from roadseal.v2x import Header, Identification, Policy, Reason, SigningKey, Verifier, service, sign
+from roadseal.v2x.policy import VERIFIABLE
 from roadseal.v2x.testing import Authority
 from roadseal.v2x.trust import (
     TrustStore,
@@ -115,19 +116,7 @@ def signer_name() -> str:
     return VEHICLE.hashed_id8.hex()
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    [
-        "ecdsa-p256",
-        "ecdsa-p384",
-        "ecdsa-brainpoolp256r1",
-        "ecdsa-brainpoolp384r1",
-        "fn-dsa-512/pre1",
-        "ml-dsa-44",
-        "ml-dsa-65",
-        "ecdsa-p256+fn-dsa-512/pre1",
-    ],
-)
+@pytest.mark.parametrize("algorithm", VERIFIABLE)
 def test_the_octets_tell_the_algorithm(tmp_path: Path, algorithm: str) -> None:
     for number in range(6):  # half of all points have an odd y
         public_key = SigningKey.generate(algorithm).public_key
