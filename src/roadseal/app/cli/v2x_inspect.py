@@ -78,12 +78,14 @@ def inspect(
         _show(console, str(file), "message", each.spdu, tree, place, as_json=as_json)
     if recording.damage:
         Console(stderr=True).print(
-            f"[yellow]{escape(str(file))}[/] was not read to its end: {escape(recording.damage)}."
+            f"[yellow]{escape(str(file))}[/] was not read to its end: {escape(recording.damage)}.",
+            soft_wrap=True,
         )
     if not trees:
         Console(stderr=True).print(
             f"[yellow]{escape(str(file))}[/] holds no message or certificate of IEEE 1609.2"
-            + ("." if offset is None else f" at offset {offset}.")
+            + ("." if offset is None else f" at offset {offset}."),
+            soft_wrap=True,
         )
         raise typer.Exit(INCOMPLETE)
     raise typer.Exit(DOES_NOT_HOLD if any("error" in tree for tree in trees) else HOLDS)
@@ -133,7 +135,8 @@ def _summarise(
 ) -> None:
     frames = "" if recording.frames is None else f" of {recording.frames} frames"
     console.print(
-        f"[bold]{escape(file)}[/]: {_KINDS[recording.kind]}{frames}, {len(trees)} messages"
+        f"[bold]{escape(file)}[/]: {_KINDS[recording.kind]}{frames}, {len(trees)} messages",
+        soft_wrap=True,
     )
     if not trees:
         return
