@@ -75,7 +75,7 @@ def verifier() -> Verifier:
     made = Verifier(Policy(), 1)
     roots = [name for name, tree in trees().items() if "self" in tree["issuer"]]
     assert [made.add_root(etsi_certificates()[name]) for name in roots] == ["ok", "ok"]
-    made.add_certificates([octets for octets in etsi_certificates().values()])
+    made.add_certificates(list(etsi_certificates().values()))
     return made
 
 
@@ -134,8 +134,8 @@ def test_each_is_read_as_pycrate_reads_it() -> None:
 
 
 def test_each_is_named_by_the_hash_of_its_canonical_form() -> None:
-    """Four certificates of the suite carry their key uncompressed; their names are of the other form."""
-    uncompressed = []
+    """Twelve of them carry their key uncompressed; their names are of the compressed form."""
+    uncompressed = 0
     for name, octets in etsi_certificates().items():
         form, point = trees()[name]["verificationKey"]["point"].split()
         key = trees()[name]["verificationKey"]["algorithm"]
@@ -143,14 +143,8 @@ def test_each_is_named_by_the_hash_of_its_canonical_form() -> None:
         canonical = compressed(octets, point) if form == "uncompressed" else octets
         assert trees()[name]["canonical"] is (canonical == octets)
         assert trees()[name]["hashedId8"] == hashed(canonical).hexdigest()[-16:], name
-        if canonical != octets:
-            uncompressed.append(name)
-    assert uncompressed == [
-        "CERT_IUT_A_B3_N_AT",
-        "CERT_IUT_A_B_N_AT",
-        "CERT_IUT_A_N_AA",
-        "CERT_IUT_A_N_AT",
-    ]
+        uncompressed += canonical != octets
+    assert uncompressed == 12
 
 
 def compressed(octets: bytes, point: str) -> bytes:
