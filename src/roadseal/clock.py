@@ -1,8 +1,9 @@
 """Time: the only module that reads the system clock.
 
 Instants are `Time64` of IEEE 1609.2 clause 6.3.12: integer microseconds of TAI since
-2004-01-01T00:00:00 UTC. TAI does not jump, so differences are plain subtraction. Since 2017 UTC lags by
-5 leap seconds against 2004; a new one would be announced six months ahead by IERS Bulletin C.
+2004-01-01T00:00:00 UTC. TAI does not jump, so differences are plain subtraction. Since 2017 UTC
+lags by 5 leap seconds against 2004; a new one would be announced six months ahead by IERS
+Bulletin C.
 """
 
 from __future__ import annotations

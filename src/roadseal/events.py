@@ -1,6 +1,7 @@
 """Events: what happened to trust, told once, heard by whoever subscribes.
 
-Rooms emit events and do not know who listens; the evidence log, the report and the console subscribe.
+Rooms emit events and do not know who listens; the evidence log, the report and the console
+subscribe.
 """
 
 from __future__ import annotations
