@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadseal.v2x import Header, Identification, service, sign
@@ -228,6 +228,7 @@ STARTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(STARTS, st.binary(max_size=300))
 def test_garbage_never_raises(start: bytes, rest: bytes) -> None:
     for data in (start + rest, gzip.compress(start + rest)):
@@ -236,6 +237,7 @@ def test_garbage_never_raises(start: bytes, rest: bytes) -> None:
             assert message.broken or message.spdu
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_mutated_files_never_raise(data: st.DataObject) -> None:
     kinds = [

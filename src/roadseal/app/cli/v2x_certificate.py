@@ -22,6 +22,7 @@ from roadseal.app.cli.v2x_input import (
     AsJson,
     Files,
     Roots,
+    counted,
     exit_code,
     instant,
     iso,
@@ -207,7 +208,9 @@ def _print(console: Console, findings: Sequence[CertificateFinding], at: Time64 
         )
     console.print(table)
     holding = sum(finding.holds for finding in findings)
-    console.print(f"{len(findings)} certificates: {holding} ok, {len(findings) - holding} refused.")
+    console.print(
+        f"{counted(len(findings), 'certificate')}: {holding} ok, {len(findings) - holding} refused."
+    )
     when = f"at {iso(at)}" if at is not None else "at each certificate's own beginning (--at now)"
     console.print(f"Validity was judged {when}.")
     reasons = {finding.reason: finding for finding in reversed(findings) if not finding.holds}

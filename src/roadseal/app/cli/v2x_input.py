@@ -93,6 +93,11 @@ def iso(moment: int | None) -> str | None:
         return None
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, in words."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def write_json_line(value: object) -> None:
     """Write one line of JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False))

@@ -20,6 +20,7 @@ from roadseal.app.cli.v2x_input import (
     HOLDS,
     INCOMPLETE,
     AsJson,
+    counted,
     read_file,
     write_json_line,
 )
@@ -133,11 +134,9 @@ def _show(
 def _summarise(
     console: Console, file: str, recording: Recording, trees: Sequence[Mapping[str, Any]]
 ) -> None:
-    frames = "" if recording.frames is None else f" of {recording.frames} frames"
-    console.print(
-        f"[bold]{escape(file)}[/]: {_KINDS[recording.kind]}{frames}, {len(trees)} messages",
-        soft_wrap=True,
-    )
+    frames = "" if recording.frames is None else f" of {counted(recording.frames, 'frame')}"
+    held = f"{_KINDS[recording.kind]}{frames}, {counted(len(trees), 'message')}"
+    console.print(f"[bold]{escape(file)}[/]: {held}", soft_wrap=True)
     if not trees:
         return
     table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)

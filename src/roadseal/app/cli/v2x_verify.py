@@ -26,6 +26,7 @@ from roadseal.app.cli.v2x_input import (
     Files,
     Roots,
     TrustDirectory,
+    counted,
     exit_code,
     instant,
     iso,
@@ -158,7 +159,7 @@ def _summarise(
     if tables and findings:
         console.print(_table(findings))
     console.print(
-        f"{len(findings)} messages: [green]{len(findings) - len(refused)} ok[/], "
+        f"{counted(len(findings), 'message')}: [green]{len(findings) - len(refused)} ok[/], "
         f"[{'red' if refused else 'green'}]{len(refused)} refused[/]"
         + (f", {lacking} of them for want of certificates." if lacking else ".")
     )
