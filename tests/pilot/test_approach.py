@@ -1,0 +1,130 @@
+"""Approaches and scenarios as files that users write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roadseal.clock import Time64
+from roadseal.errors import RoadsealError
+from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
+from roadseal.pilot.scenario_file import EMBEDDED, load_scenario
+from roadseal.pilot.stations import Stations
+from roadseal.v2x import Header, Identification, service, sign
+
+START = Time64(700_000_000_000_000)
+
+
+def test_the_five_are_shipped_first() -> None:
+    assert shipped_approaches()[:5] == FIVE
+
+
+@pytest.mark.parametrize("name", shipped_approaches())
+def test_an_approach_accepts_what_it_sends(name: str) -> None:
+    stations = Stations.establish(load_approach(name), start=START)
+    receiver = stations.verifier()
+    for who, psid in (
+        (stations.vehicle(), service.CAM),
+        (stations.roadside_unit(), service.SPATEM),
+        (stations.roadside_unit(), service.MAPEM),
+        (stations.emergency_vehicle(), service.SREM),
+    ):
+        header = Header(psid=psid, generation_time=START)
+        message = sign(b"facts", header, who, Identification.CERTIFICATE)
+        assert receiver.verify(message, START + 1000).overall == "ok"
+
+
+@pytest.mark.parametrize("name", shipped_approaches())
+def test_an_ordinary_vehicle_may_not_ask_for_priority(name: str) -> None:
+    stations = Stations.establish(load_approach(name), start=START)
+    header = Header(psid=service.SREM, generation_time=START)
+    message = sign(b"let me", header, stations.vehicle(), Identification.CERTIFICATE)
+    assert stations.verifier().verify(message, START).overall != "ok"
+
+
+def test_commands_of_a_hybrid_must_be_signed_twice() -> None:
+    hybrid = Stations.establish(load_approach("hybrid"), start=START)
+    header = Header(psid=service.SPATEM, generation_time=START)
+    for half in ("ecdsa-p256", "fn-dsa-512/pre1"):
+        stripped = sign(
+            b"green", header, hybrid.roadside_unit(), Identification.CERTIFICATE, algorithm=half
+        )
+        assert hybrid.verifier().verify(stripped, START).overall == "policy_downgrade"
+
+
+def test_what_is_missing_is_said() -> None:
+    assert load_approach("classical").not_measured_yet == ()
+    assert "QKD key source" in load_approach("qkd").not_measured_yet
+
+
+def test_an_own_approach_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'name = "mine"\ntitle = "Mine"\nsummary = "s"\nprofile = "classical-2016"\n'
+        'commands = "ecdsa-p384"\nawareness = "ecdsa-p256"\nbackhaul = "hybrid"\n'
+        'key_source = "none"\ncontrols = []\n'
+    )
+    assert load_approach(str(file)).commands.message == "ecdsa-p384"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('backhaul = "pigeon"', "6: There is no backhaul profile"),
+        ('key_source = "moon"', "7: key_source"),
+        ("speed = 3", "speed is not known here"),
+    ],
+)
+def test_a_wrong_approach_names_its_line(tmp_path: Path, line: str, says: str) -> None:
+    rows = {
+        "name": '"mine"',
+        "title": '"Mine"',
+        "summary": '"s"',
+        "commands": '"ecdsa-p256"',
+        "awareness": '"ecdsa-p256"',
+        "backhaul": '"hybrid"',
+        "key_source": '"none"',
+        "controls": "[]",
+        "profile": '"classical-2016"',
+    }
+    key, _, value = line.partition(" = ")
+    rows[key] = value
+    file = tmp_path / "mine.toml"
+    file.write_text("".join(f"{name} = {value}\n" for name, value in rows.items()))
+    with pytest.raises(RoadsealError) as caught:
+        load_approach(str(file))
+    assert says in str(caught.value)
+
+
+def test_nothing_named_is_the_embedded_corridor() -> None:
+    assert load_scenario(None).network == EMBEDDED
+
+
+def test_a_scenario_is_relative_to_its_file(tmp_path: Path) -> None:
+    (tmp_path / "town.sumocfg").write_text("<configuration/>")
+    file = tmp_path / "town.toml"
+    file.write_text(
+        'name = "town"\nnetwork = "town.sumocfg"\n[[link]]\nmedium = "5g"\nqkd = true\n'
+    )
+    scenario = load_scenario(str(file))
+    assert scenario.network == str(tmp_path / "town.sumocfg")
+    assert scenario.links[0].qkd
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("duration_s = -1\n", "1: duration_s"),
+        ('approaches = ["classical", "nothing"]\n', "1: There is no approach 'nothing'"),
+        ('[[link]]\nmedium = "smoke"\n', "2: There is no medium 'smoke'"),
+        ("name = \n", "line 1"),
+    ],
+)
+def test_a_wrong_scenario_names_its_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(RoadsealError) as caught:
+        load_scenario(str(file))
+    assert says in str(caught.value)
+    assert caught.value.advice
