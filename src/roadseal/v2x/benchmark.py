@@ -28,6 +28,9 @@ FIRST_CONTACT_TARGET: Final = 2.7
 
 ROUNDS: Final = 9
 
+_WALL_ROUNDS = 5
+"""Times as many rounds by the wall clock, each as much shorter: one has to find both cores idle."""
+
 FIGURES: Final = 2 * len(DECISION_TARGETS) + 2
 """How many figures `benchmark` gives."""
 
@@ -84,7 +87,7 @@ def benchmark(
     )
     for profile in DECISION_TARGETS:
         yield _first_contact(clock, profile, max(messages // 8, 1), rounds)
-    yield _two_cores(clock, messages, rounds)
+    yield _two_cores(clock, max(messages // _WALL_ROUNDS, 1), _WALL_ROUNDS * rounds)
 
 
 def _decision(
@@ -109,7 +112,7 @@ def _decision(
         _bare_check(vehicle, messages),
         lambda: _decide(next(verifiers), batch),
     )
-    what = "decision, compressed R" if compressed else "decision"
+    what = "decision, full R" if compressed else "decision"
     return Figure(
         what, profile, raw_s / engine_s, "≥", target, _us(raw_s, batch), _us(engine_s, batch)
     )
@@ -142,7 +145,7 @@ def _two_cores(clock: SystemClock, messages: int, rounds: int) -> Figure:
     profile = "ecdsa-p256"
     authority = Authority(profile, now=_NOW)
     vehicle = authority.vehicle()
-    batch = _signed(vehicle, 2 * messages)
+    batch = _signed(vehicle, messages)
     alone = iter([_acquainted(authority, vehicle) for _ in range(rounds)])
     paired = iter([_acquainted(authority, vehicle, threads=2) for _ in range(rounds)])
     one_s, two_s = _cheapest(
