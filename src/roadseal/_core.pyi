@@ -48,7 +48,10 @@ class VerifyingKey:
 
     def __new__(cls, algorithm_id: str, public_key: bytes) -> VerifyingKey: ...
     def count_valid(self, digests: list[bytes], signatures: list[bytes]) -> int:
-        """How many of the pairs of digest and raw signature hold."""
+        """How many of the pairs of digest and raw signature hold.
+
+        A post-quantum key also takes a message of any length for the digest.
+        """
 
 @final
 class Verifier:

@@ -87,13 +87,13 @@ impl VerifyingKey {
 impl VerifyingKey {
     fn verify_raw(&self, digest: &[u8], raw: &[u8]) -> bool {
         let algorithm = self.0.algorithm();
+        if matches!(algorithm, Algorithm::FnDsa512 | Algorithm::MlDsa44 | Algorithm::MlDsa65) {
+            return self.0.verify_octets(digest, raw);
+        }
         let hash = algorithm.hash();
         let Some(digest) = spdu::verifying_key::digest_value(hash, digest) else { return false };
         let point = |x| CurvePoint { form: PointForm::XOnly, x, y: &[] };
         let signature = match algorithm {
-            Algorithm::FnDsa512 | Algorithm::MlDsa44 | Algorithm::MlDsa65 => {
-                Signature::Octets(algorithm, raw)
-            }
             Algorithm::EcdsaP256FnDsa512 if raw.len() > 64 => {
                 Signature::Dual { r: point(&raw[..32]), s: &raw[32..64], fn_dsa: &raw[64..] }
             }

@@ -104,15 +104,24 @@ impl VerifyingKey {
                 key.verify(digest.as_ref(), r, s)
             }
             (Inner::FnDsa512(key) | Inner::Dual { fn_dsa: key, .. }, Signature::Octets(FnDsa512, octets)) => {
-                verify_fn_dsa(key, digest, octets)
+                verify_fn_dsa(key, digest.as_ref(), octets)
             }
-            (Inner::MlDsa44(key), Signature::Octets(MlDsa44, octets))
-            | (Inner::MlDsa65(key), Signature::Octets(MlDsa65, octets)) => {
-                key.verify_sig(digest.as_ref(), octets).is_ok()
+            (Inner::MlDsa44(_), Signature::Octets(MlDsa44, octets))
+            | (Inner::MlDsa65(_), Signature::Octets(MlDsa65, octets)) => {
+                self.verify_octets(digest.as_ref(), octets)
             }
             (Inner::Dual { ecdsa, fn_dsa }, Signature::Dual { r, s, fn_dsa: octets }) => {
-                verify_fn_dsa(fn_dsa, digest, octets) && ecdsa.verify(digest, r, s)
+                verify_fn_dsa(fn_dsa, digest.as_ref(), octets) && ecdsa.verify(digest, r, s)
             }
+            _ => false,
+        }
+    }
+
+    /// Whether `signature` is this post-quantum key's over a message of any length; curves sign digests only.
+    pub fn verify_octets(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.0 {
+            Inner::FnDsa512(key) => verify_fn_dsa(key, message, signature),
+            Inner::MlDsa44(key) | Inner::MlDsa65(key) => key.verify_sig(message, signature).is_ok(),
             _ => false,
         }
     }
@@ -168,8 +177,8 @@ pub fn digest_value(hash: Hash, octets: &[u8]) -> Option<Digest> {
     Digest::import_less_safe(octets, hash.provider()).ok()
 }
 
-fn verify_fn_dsa(key: &VerifyingKey512, digest: &Digest, signature: &[u8]) -> bool {
-    key.verify(signature, &DOMAIN_NONE, &HASH_ID_RAW, digest.as_ref())
+fn verify_fn_dsa(key: &VerifyingKey512, message: &[u8], signature: &[u8]) -> bool {
+    key.verify(signature, &DOMAIN_NONE, &HASH_ID_RAW, message)
 }
 
 /// Hₙ of SEC 4 clause 2.3: the leftmost ⌊log₂ n⌋ = 255 bits of the hash.
