@@ -1,0 +1,92 @@
+"""Which drills there are, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from roadseal.clock import Time64
+from roadseal.errors import RoadsealError
+from roadseal.pilot.approach import Approach
+from roadseal.pilot.drills import (
+    backhaul_cut,
+    ca_offline,
+    certificate_expired,
+    clock_jump,
+    hybrid_stripped,
+    key_rollover,
+    legacy_unit,
+    qday,
+    rsu_offline,
+    rsu_revoked,
+)
+from roadseal.pilot.drills.drill import Drill
+from roadseal.pilot.drills.scene import Scene
+from roadseal.pilot.measures import DrillResult
+
+_MODULES = (
+    ca_offline,
+    certificate_expired,
+    rsu_offline,
+    rsu_revoked,
+    key_rollover,
+    clock_jump,
+    backhaul_cut,
+    legacy_unit,
+    hybrid_stripped,
+    qday,
+)
+
+DRILLS: Mapping[str, Drill] = MappingProxyType(
+    {module.DRILL.id: module.DRILL for module in _MODULES}
+)
+"""Every drill by its id, in the order of the report."""
+
+ALL = "all"
+"""Stands for every drill where ids are asked for."""
+
+
+def run_drills(
+    approach: Approach, ids: Sequence[str], *, seed: int, start: Time64
+) -> tuple[DrillResult, ...]:
+    """Run drills under an approach, each on a scene of its own.
+
+    Args:
+        approach: how the corridor is protected.
+        ids: which drills; `all` for every one.
+        seed: of what is drawn; the same seed gives the same results.
+        start: the instant at which the scenes begin.
+
+    Raises:
+        RoadsealError: ``unknown-drill``.
+    """
+    return tuple(run_drill(drill, approach, seed=seed, start=start) for drill in _chosen(ids))
+
+
+def run_drill(drill: Drill, approach: Approach, *, seed: int, start: Time64) -> DrillResult:
+    """Run one drill; see `run_drills`."""
+    found = drill.runner(Scene.set_up(approach, seed=seed, start=start))
+    return DrillResult(
+        drill=drill.id,
+        title=drill.title,
+        approach=approach.name,
+        fault=drill.fault,
+        expectation=drill.expectation,
+        held=found.held,
+        observed=found.observed,
+        n=found.n,
+        figures=dict(found.figures),
+        timeline=found.timeline,
+        provenance=found.provenance,
+    )
+
+
+def _chosen(ids: Sequence[str]) -> list[Drill]:
+    unknown = [name for name in ids if name != ALL and name not in DRILLS]
+    if unknown:
+        raise RoadsealError(
+            "unknown-drill",
+            f"There is no drill {unknown[0]!r}.",
+            advice=f"Choose {ALL}, or some of: {', '.join(DRILLS)}.",
+        )
+    return [drill for name, drill in DRILLS.items() if ALL in ids or name in ids]
