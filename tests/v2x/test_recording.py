@@ -116,6 +116,9 @@ def test_a_broken_line_names_its_number(broken: bytes, why: str) -> None:
 def test_json_lines_of_other_systems() -> None:
     assert spdus(b"\xef\xbb\xbf" + json_lines(MESSAGES).replace(b"\n", b"\r\n")) == MESSAGES
     assert spdus(json_lines(MESSAGES).rstrip()) == MESSAGES
+    indented = json_lines(MESSAGES).replace(b"{", b" \t{").replace(b"\n", b"\r\n")
+    for message, line in zip(read_recording(indented).messages, indented.splitlines(), strict=True):
+        assert indented[message.offset :].startswith(line)
     assert (
         spdus(b'{"where": "K\xc3\xb6ln", "spdu": "0x' + MESSAGES[0].hex().upper().encode() + b'"}')
         == MESSAGES[:1]
