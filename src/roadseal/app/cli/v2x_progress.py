@@ -22,7 +22,8 @@ class LateProgress:
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock
         self._start_s = clock.monotonic_s()
-        self._progress = Progress(console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
         self._shown = False
 
     def __enter__(self) -> Self:
