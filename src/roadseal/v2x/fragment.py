@@ -112,6 +112,7 @@ class Reassembler:
     def __init__(self, limits: ReassemblyLimits | None = None) -> None:
         self.limits = limits or ReassemblyLimits()
         self._open: OrderedDict[tuple[bytes, bytes], _Unfinished] = OrderedDict()
+        self._of_source: dict[bytes, list[tuple[bytes, bytes]]] = {}
         self._bytes = 0
 
     def take(self, frame: bytes, source: bytes, now: Time64) -> Reassembly:
@@ -142,8 +143,11 @@ class Reassembler:
         unfinished = self._open.get(key)
         if unfinished is None:
             unfinished = _Unfinished(count, length, now)
+            if unfinished.cost > self.limits.memory_bytes:
+                return Reassembly(Outcome.TOO_LARGE)
             self._make_room(source, unfinished.cost)
             self._open[key] = unfinished
+            self._of_source.setdefault(source, []).append(key)
             self._bytes += unfinished.cost
         outcome = unfinished.add(index, count, length, piece)
         if outcome is not Outcome.COMPLETE:
@@ -166,14 +170,18 @@ class Reassembler:
             self._drop(key)
 
     def _make_room(self, source: bytes, cost: int) -> None:
-        own = [key for key in self._open if key[0] == source]
-        for key in own[: max(0, len(own) - self.limits.per_source + 1)]:
-            self._drop(key)
+        own = self._of_source.get(source, [])
+        while len(own) >= self.limits.per_source:
+            self._drop(own[0])
         while self._open and self._bytes + cost > self.limits.memory_bytes:
             self._drop(next(iter(self._open)))
 
     def _drop(self, key: tuple[bytes, bytes]) -> None:
         self._bytes -= self._open.pop(key).cost
+        own = self._of_source[key[0]]
+        own.remove(key)
+        if not own:
+            del self._of_source[key[0]]
 
 
 @dataclass(slots=True)

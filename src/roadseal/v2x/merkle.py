@@ -50,7 +50,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
     Returns:
         The root, or `None` if no tree of this size has such a proof.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != HASH_BYTES:
         return None
     position, last, node = index, size - 1, leaf
     for sibling in path:
