@@ -22,7 +22,7 @@ RETRY_S = 2
 """How often a vehicle asks for a new ticket while the authority does not answer."""
 
 SHORT_S, LONG_S = 18, 41
-_GONE_S = 80  # a vehicle's renewal falls due in this very second: the hardest case
+_GONE_S = 40  # a vehicle's renewal falls due in this very second: the hardest case
 _VEHICLES = 5
 
 

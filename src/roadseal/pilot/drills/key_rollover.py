@@ -9,6 +9,7 @@ from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.scene import LATENCY_S, Scene, tenths
 from roadseal.pilot.measures import Moment
 from roadseal.v2x import Credential, Reason, Verifier
+from roadseal.v2x.testing import Authority
 
 DELIVERY = 0.9
 """Share of messages that arrive, either way; a parameter and not a result."""
@@ -57,7 +58,8 @@ def run(scene: Scene, *, announced: bool = True, answers: bool = True) -> Findin
     unit, vehicle = scene.stations.verifier(), scene.stations.vehicle()
     known = [_Receiver(scene.stations.verifier()) for _ in range(_RECEIVERS)]
     newcomer = _Receiver(scene.stations.verifier(), since_s=_COMES_S)
-    asked, requests = False, 0
+    impostor = _impostor(scene)
+    asked, requests, fooled = False, 0, 0
     for time_s in tenths(0, _END_S):
         tenth = round(time_s * 10)
         under_new = time_s >= _CHANGED_S
@@ -71,6 +73,10 @@ def run(scene: Scene, *, announced: bool = True, answers: bool = True) -> Findin
             else None,
         )
         asked = False
+        if tenth % 10 == 5:
+            offered = scene.spat(impostor, time_s, certificate=True)
+            now = scene.at(time_s + LATENCY_S)
+            fooled += sum(receiver.verifier.verify(offered, now).ok for receiver in known)
         for number, receiver in enumerate((*known, newcomer)):
             if time_s < receiver.since_s or draws.random() >= DELIVERY:
                 continue
@@ -82,7 +88,13 @@ def run(scene: Scene, *, announced: bool = True, answers: bool = True) -> Findin
             asking = scene.cam(vehicle, sent_s, ask_for=receiver.missing, number=number)
             if answers and draws.random() < DELIVERY:
                 asked |= _asks_for(new if under_new else old, asking, unit, scene, sent_s)
-    return _finding(known, newcomer, requests)
+    return _finding(known, newcomer, requests, fooled)
+
+
+def _impostor(scene: Scene) -> Credential:
+    """A unit under an authority that nobody trusts."""
+    profile = scene.approach.commands.name
+    return Authority(profile, now=scene.stations.commands.start, name="impostor").roadside_unit()
 
 
 def _asks_for(own: Credential, message: bytes, unit: Verifier, scene: Scene, sent_s: float) -> bool:
@@ -91,19 +103,20 @@ def _asks_for(own: Credential, message: bytes, unit: Verifier, scene: Scene, sen
     return verdict.ok and own.hashed_id8[-3:] in verdict.p2pcd_requests
 
 
-def _finding(known: list[_Receiver], newcomer: _Receiver, requests: int) -> Finding:
+def _finding(known: list[_Receiver], newcomer: _Receiver, requests: int, fooled: int) -> Finding:
     verdicts = sum((receiver.verdicts for receiver in known), Counter[str]())
     informed = sum(receiver.informed for receiver in known)
     lost = sum(receiver.lost for receiver in known)
     came_s = newcomer.verified_s
     wait_s = (_END_S if came_s is None else came_s) - _COMES_S
-    held = informed == len(known) and lost == 0 and wait_s <= 1.0 and verdicts[Reason.OK] > 0
+    held = informed == len(known) and lost == fooled == 0 and wait_s <= 1.0
     refused = verdicts.total() - verdicts[Reason.OK]
     return Finding(
         held,
         f"{informed} of {len(known)} stations had the new certificate before the change and lost "
         f"{lost} messages to it; {refused} of {verdicts.total()} messages were refused in all; a "
-        f"newcomer verified after {wait_s:.2f} s and {requests} certificate requests.",
+        f"newcomer verified after {wait_s:.2f} s and {requests} certificate requests; {fooled} "
+        "believed an impostor's key.",
         verdicts.total() + newcomer.verdicts.total(),
         {
             "messages": float(verdicts.total()),
@@ -112,12 +125,13 @@ def _finding(known: list[_Receiver], newcomer: _Receiver, requests: int) -> Find
             "refused": float(refused),
             "certificate_requests": float(requests),
             "newcomer_wait_s": round(wait_s, 3),
+            "impostor_believed": float(fooled),
         },
         (
             Moment(_ANNOUNCED_S, "new certificate handed out"),
             Moment(_CHANGED_S, "key changed"),
             Moment(_COMES_S, "newcomer arrives"),
-            Moment(_COMES_S + wait_s, "newcomer verifies"),
+            Moment(round(_COMES_S + wait_s, 3), "newcomer verifies"),
         ),
     )
 
@@ -127,8 +141,8 @@ DRILL = Drill(
     "Key rollover under traffic",
     "A roadside unit hands out its new certificate beside the old for "
     f"{_CHANGED_S - _ANNOUNCED_S:g} s and then signs with the new key; {DELIVERY:.0%} of the "
-    "messages arrive. A vehicle comes later that knows neither.",
+    "messages arrive. A vehicle comes later that knows neither; an impostor offers its own key.",
     "Every station has the new certificate in time and loses no message to the change; the "
-    "newcomer asks for it (P2PCD) and verifies within a second.",
+    "newcomer asks for it (P2PCD) and verifies within a second; nobody believes the impostor.",
     run,
 )

@@ -20,8 +20,8 @@ BROADCAST_DELIVERY = 0.9
 WITHIN_S = 10.0
 """Every station must refuse this long after the decision."""
 
-_DECIDED_S, _END_S = 2.0, 14.0
-_UNITS, _VEHICLES_A_UNIT = 4, 5
+_DECIDED_S, _END_S = 1.0, 12.0
+_UNITS, _VEHICLES_A_UNIT = 4, 4
 _HANDLING_S = 0.1  # a unit's own time from receiving a push to its first broadcast
 
 

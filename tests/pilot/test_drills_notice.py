@@ -1,0 +1,129 @@
+"""A drill that cannot fail shows nothing: broken engines and broken deliveries are noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from roadseal.clock import parse_instant
+from roadseal.pilot.approach import Approach, load_approach
+from roadseal.pilot.drills import DRILLS, Scene, backhaul_cut, key_rollover, rsu_revoked
+from roadseal.pilot.drills import qday_backhaul as wire
+from roadseal.pilot.stations import Stations
+from roadseal.v2x import Policy, Verifier
+
+START = parse_instant("2026-11-23T08:00")
+ON_THE_AIR = [name for name in DRILLS if name != "backhaul-cut"]
+FIELDS = [
+    *("ok", "overall", "signature", "freshness", "psid", "payload", "missing", "algorithm"),
+    *("generation_time", "p2pcd_requests", "requested_certificate"),
+]
+
+
+class Bent:
+    """A real verifier whose answers are bent."""
+
+    def __init__(self, verifier: Verifier, **bent: Any) -> None:
+        self._verifier = verifier
+        self._bent = bent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._verifier, name)
+
+    def verify(self, message: bytes, at: int | None = None) -> Any:
+        verdict = self._verifier.verify(message, at)
+        return SimpleNamespace(
+            **{**{name: getattr(verdict, name) for name in FIELDS}, **self._bent}
+        )
+
+
+class BentStations(Stations):
+    bent: dict[str, Any]
+
+    def verifier(self, policy: Policy | None = None, *, threads: int = 1) -> Verifier:
+        return Bent(super().verifier(policy, threads=threads), **self.bent)  # type: ignore[return-value]
+
+
+class Gullible(BentStations):
+    bent = {"ok": True, "overall": "ok", "signature": "ok", "freshness": "ok"}  # noqa: RUF012
+
+
+class Deaf(BentStations):
+    bent = {"ok": False, "overall": "malformed", "signature": None}  # noqa: RUF012
+
+
+class Lax(Stations):
+    """Receivers that accept any algorithm and any age, from anybody in the trust store."""
+
+    def verifier(self, policy: Policy | None = None, *, threads: int = 1) -> Verifier:
+        never_us = 2**62
+        lax = Policy(max_age_us=never_us, max_ahead_us=never_us, replay=False)
+        return super().verifier(lax, threads=threads)
+
+
+def scene(approach: str, stations: type[Stations] = Stations) -> Scene:
+    usual = Scene.set_up(load_approach(approach), seed=3, start=START)
+    made = stations.establish(usual.approach, start=usual.stations.commands.start)
+    return replace(usual, stations=made)
+
+
+@pytest.mark.parametrize("drill", ON_THE_AIR)
+def test_an_engine_that_believes_everything_is_noticed(drill: str) -> None:
+    assert DRILLS[drill].runner(scene("hybrid", Gullible)).held is False
+
+
+@pytest.mark.parametrize("drill", [name for name in DRILLS if name != "q-day"])
+def test_an_engine_that_believes_nothing_is_noticed(drill: str) -> None:
+    approach = "hybrid" if drill == "hybrid-stripped" else "classical"
+    assert DRILLS[drill].runner(scene(approach, Deaf)).held is False
+
+
+@pytest.mark.parametrize("drill", ["clock-jump", "legacy-unit", "rsu-offline", "hybrid-stripped"])
+def test_a_policy_that_asks_for_nothing_is_noticed(drill: str) -> None:
+    assert DRILLS[drill].runner(scene("hybrid", Lax)).held is False
+
+
+def test_the_engine_refuses_halves_whatever_the_policy_says() -> None:
+    """Dual certificates bind their holders: Q-day's forgeries fail even under a lax policy."""
+    figures = DRILLS["q-day"].runner(scene("hybrid", Lax)).figures
+    assert figures["forged_granted"] == figures["forged_spat_accepted"] == 0
+
+
+def test_a_revocation_that_is_not_delivered_is_noticed() -> None:
+    assert rsu_revoked.run(scene("classical")).held
+    for finding in (
+        rsu_revoked.run(scene("classical"), pushed=False),
+        rsu_revoked.run(scene("classical"), broadcast_delivery=0.0),
+    ):
+        assert finding.held is False
+        assert finding.figures["refused_max_s"] > rsu_revoked.WITHIN_S
+
+
+def test_a_key_nobody_announced_is_noticed() -> None:
+    assert key_rollover.run(scene("classical")).held
+    finding = key_rollover.run(scene("classical"), announced=False)
+    assert finding.held is False
+    assert finding.figures["informed_share"] == 0
+
+
+def test_a_unit_that_does_not_answer_lets_the_newcomer_wait() -> None:
+    answering = key_rollover.run(scene("classical"))
+    silent = key_rollover.run(scene("classical"), answers=False)
+    assert silent.figures["newcomer_wait_s"] > answering.figures["newcomer_wait_s"]
+
+
+def test_a_link_that_was_not_cut_is_noticed() -> None:
+    finding = backhaul_cut.run(scene("classical"), cut=False)
+    assert finding.held is False
+    assert finding.figures["confirmed_in_cut"] == 3
+
+
+def test_a_classical_backhaul_under_post_quantum_messages_is_noticed() -> None:
+    mixed: Approach = replace(load_approach("pqc"), backhaul=load_approach("classical").backhaul)
+    finding = DRILLS["q-day"].runner(Scene.set_up(mixed, seed=3, start=START))
+    assert finding.figures["forged_granted"] == 0
+    assert finding.figures["sessions_opened"] == wire.SESSIONS
+    assert finding.held is False
