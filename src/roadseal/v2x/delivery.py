@@ -206,7 +206,6 @@ class Inclusion:
         if self._authorities.get(name) == certificate:
             # Somebody else was faster. Only the certificate itself silences us, never the claim.
             self._answers.pop(name, None)
-            return None
         wanted = self._wanted.pop(name, None) is not None
         return certificate if wanted or trusted else None
 
