@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from roadseal._core import VerifyingKey
+from roadseal._core import VerifyingKey, describe_certificate
 from roadseal.clock import Time64, parse_instant
 from roadseal.errors import RoadsealError
 from roadseal.pilot.approach import load_approach
 from roadseal.pilot.drills import ForgeryKind, qday_forgeries
 from roadseal.pilot.drills.classical_half import ClassicalHalf, classical_part
+from roadseal.pilot.drills.forgeries import adversary_of
 from roadseal.pilot.drills.grafted_signer import GraftedSigner
 from roadseal.pilot.payload import PriorityRequest
 from roadseal.pilot.stations import Stations
-from roadseal.v2x import Policy, SigningKey
+from roadseal.v2x import Header, Identification, Policy, SigningKey, service, sign
 from roadseal.v2x.policy import VERIFIABLE
+from roadseal.v2x.testing import EMERGENCY_VEHICLE
 
 START = parse_instant("2026-11-23T08:00")
 DUAL, FN_DSA = "ecdsa-p256+fn-dsa-512/pre1", "fn-dsa-512/pre1"
@@ -100,12 +102,15 @@ def test_forgeries_for_a_corridor(name: str) -> None:
 def test_the_grafted_certificate_carries_a_genuine_signature() -> None:
     """It fails for the graft and not for a slip: the second signature is the authority's own."""
     stations = Stations.establish(load_approach("hybrid"), start=START)
-    asked = [(later(1), PriorityRequest("ghost", "signal 4", 2, 9.5))]
-    message = next(
-        forgery.message
-        for forgery in qday_forgeries(stations, asked, start=START)
-        if forgery.kind is ForgeryKind.GRAFTED_CERTIFICATE
-    )
+    seen = stations.emergency_vehicle()
+    heard = sign(b"heard", Header(psid=service.SREM, generation_time=START), seen)
+    guises = adversary_of(stations, START).guises(seen, EMERGENCY_VEHICLE, heard)
+    guise = next(guise for guise in guises if guise.kind is ForgeryKind.GRAFTED_CERTIFICATE)
+    genuine, grafted = map(describe_certificate, (seen.certificate, guise.credential.certificate))
+    assert grafted["altSignatureValue"] == genuine["altSignatureValue"]
+    assert grafted["altVerificationKey"] != genuine["altVerificationKey"]
+    header = Header(psid=service.SREM, generation_time=later(1))
+    message = sign(b"forged", header, guise.credential, Identification.CERTIFICATE)
     verdict = stations.verifier(Policy()).verify(message, later(1))
-    assert (verdict.overall, verdict.signature) == ("bad_signature", "ok")
-    assert verdict.chain == "bad_signature"
+    assert (verdict.signature, verdict.chain) == ("ok", "bad_signature")
+    assert verdict.overall == "bad_signature"
