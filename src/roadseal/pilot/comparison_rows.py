@@ -99,19 +99,23 @@ def _others_delay(e: Evidence) -> Figure | None:
     return mean(difference.to_numpy(), provenance=MODELLED, note="against the run without priority")
 
 
-def _drill_sum(drill: str, figure: str) -> Callable[[Evidence], Figure | None]:
+def _drill_sum(drill: str, figure: str, out_of: str) -> Callable[[Evidence], Figure | None]:
     def total(e: Evidence) -> Figure | None:
-        found = [d for d in e.drills if d.drill == drill and figure in d.figures]
+        found = [d.figures for d in e.drills if d.drill == drill and figure in d.figures]
         if not found:
             return None
-        value = sum(d.figures[figure] for d in found)
-        return exact(value, n=sum(d.n for d in found), provenance=MEASURED)
+        n = sum(int(figures[out_of]) for figures in found)
+        return exact(sum(figures[figure] for figures in found), n=n, provenance=MEASURED)
 
     return total
 
 
 def _sessions_opened(e: Evidence) -> Figure | None:
-    return None if e.handshakes is None else _drill_sum("q-day", "sessions_opened")(e)
+    return (
+        None
+        if e.handshakes is None
+        else _drill_sum("q-day", "sessions_opened", "sessions_recorded")(e)
+    )
 
 
 def _recovery(e: Evidence) -> Figure | None:
@@ -347,7 +351,7 @@ ROWS: tuple[Row, ...] = (
         "Q-day: forged priority requests granted",
         "",
         "lower",
-        _drill_sum("q-day", "forged_granted"),
+        _drill_sum("q-day", "forged_granted", "forged_attempts"),
     ),
     (
         "forged-spat-accepted",
@@ -355,7 +359,15 @@ ROWS: tuple[Row, ...] = (
         "Q-day: forged SPaT accepted",
         "",
         "lower",
-        _drill_sum("q-day", "forged_spat_accepted"),
+        _drill_sum("q-day", "forged_spat_accepted", "forged_spat_attempts"),
+    ),
+    (
+        "forged-cam-accepted",
+        "attack",
+        "Q-day: forged CAMs believed",
+        "",
+        "lower",
+        _drill_sum("q-day", "forged_cam_accepted", "forged_cam_attempts"),
     ),
     (
         "sessions-opened",
