@@ -54,7 +54,7 @@ class Air:
     cam_mean_bytes: float
     messages_per_s: Floats
     first_verified_s: Floats
-    age_s: Floats
+    age_s: NDArray[np.float32]
     available: NDArray[np.bool_]
     verified_step: NDArray[np.int64]
 
@@ -110,7 +110,7 @@ def run_air(
         cam_mean_bytes=kinds.mean_cam_bytes(sent),
         messages_per_s=_arrivals(cams, encounters, kinds, row_load, per_second, load.shape),
         first_verified_s=_first_verified(encounters, verified, step_s, processing_s),
-        age_s=age[distance <= NEAR_M],
+        age_s=age[distance <= NEAR_M].astype(np.float32),
         available=age[distance <= SERVED_M] <= AVAILABLE_S,
         verified_step=verified_step,
     )

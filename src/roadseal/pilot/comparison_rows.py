@@ -119,10 +119,11 @@ def _sessions_opened(e: Evidence) -> Figure | None:
 
 
 def _recovery(e: Evidence) -> Figure | None:
-    times = [d.figures["recovery_s"] for d in e.drills if "recovery_s" in d.figures]
+    times = {d.figures["recovery_s"]: d for d in e.drills if "recovery_s" in d.figures}
     if not times:
         return None
-    return exact(max(times), n=len(times), provenance=MEASURED, note="worst of the drills")
+    worst = times[max(times)]
+    return exact(max(times), n=len(times), provenance=worst.provenance, note=worst.title)
 
 
 def _drills_held(e: Evidence) -> Figure | None:

@@ -5,7 +5,7 @@ Approaches that put the same bytes on the air share these results; `Approach.on_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -68,6 +68,7 @@ class OnAir:
         passages: age of the last verified SPaT at every passage of a stop line; infinite if none.
         outcome: of the closed loop with priority.
         log: requests and decisions.
+        awareness_messages: CAMs or BSMs of the trace.
     """
 
     sizes: MessageSizes
@@ -75,6 +76,7 @@ class OnAir:
     passages: NDArray[np.float64]
     outcome: Outcome
     log: PriorityLog
+    awareness_messages: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ def play(setting: Setting, approach: Approach, processing_s: float, verify_s: fl
         corridor=setting.corridor,
     )
     passages = _age_at_passages(traffic, air, setting, processing_s)
-    return OnAir(sizes, air, passages, outcome, priority.log)
+    # What only this process needs does not travel: it is a value a row of millions.
+    light = replace(air, verified_step=np.zeros(0, dtype=np.int64))
+    return OnAir(sizes, light, passages, outcome, priority.log, traffic.events.height)
 
 
 def secure(setting: Setting, approach: Approach) -> SecuredTraffic:

@@ -16,7 +16,7 @@ from roadseal.pilot.approach import Approach, load_approach
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
 from roadseal.pilot.corridor import Corridor, read_corridor
-from roadseal.pilot.corridor_run import OnAir, Setting, play, prepare, secure
+from roadseal.pilot.corridor_run import OnAir, Setting, play, secure
 from roadseal.pilot.demand import embedded_scenario
 from roadseal.pilot.device import device
 from roadseal.pilot.drills import run_drills
@@ -244,7 +244,7 @@ def _about(
     scenario: PilotScenario, setting: Setting, evidence: Mapping[str, Evidence]
 ) -> dict[str, Any]:
     trace: Trace = setting.trace
-    traffic = prepare(setting)
+    on_air = next(iter(evidence.values())).on_air
     return {
         "roadseal": __version__,
         "sumo": SUMO_VERSION,
@@ -260,9 +260,9 @@ def _about(
         "signals": len(setting.corridor.signals),
         "vehicles": trace.trips.height,
         "vehicle_steps": trace.vehicle_steps,
-        "awareness_messages": traffic.events.height,
+        "awareness_messages": on_air.awareness_messages,
         "cam_sample": scenario.cam_sample,
-        "encounters": len(traffic.encounters.start),
+        "encounters": len(on_air.air.first_verified_s),
         "teleports": trace.incidents.teleports,
         "collisions": trace.incidents.collisions,
         "not_measured_yet": {
@@ -296,5 +296,7 @@ def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
         "post-quantum choices: what is built on them is experimental and named with its version.",
         "The QKD key source and the zero-trust controls are not measured yet; hybrid and "
         "zero-trust show what they have without them.",
+        "Under hybrid and zero-trust CAMs are signed with ECDSA alone: an adversary with a quantum "
+        "computer forges them. What is acted upon is signed twice.",
         f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",
     ]

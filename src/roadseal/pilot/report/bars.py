@@ -24,7 +24,7 @@ from roadseal.pilot.report.style import ApproachStyle
 from roadseal.pilot.table import NOT_MEASURED, is_finite, number
 
 _BAR_PX = 17
-_ROOM_FOR_VALUES = 1.22
+_ROOM_FOR_VALUES = 0.22
 
 
 def bar_exhibit(
@@ -65,23 +65,26 @@ def by_unit(measures: Sequence[Measure]) -> list[list[Measure]]:
 
 def _bars(measures: Sequence[Measure], styles: Mapping[str, ApproachStyle]) -> alt.VConcatChart:
     rows = [[_row(measure, name) for name in styles] for measure in measures]
-    reach = max(max(row["value"], row["high"]) for panel in rows for row in panel) or 1.0
+    ends = [row[end] for panel in rows for row in panel for end in ("value", "low", "high")]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    span = (low, high if high > low else 1.0)
     panels = []
     for place, (measure, data) in enumerate(zip(measures, rows, strict=True), 1):
-        panel = _panel(data, reach, styles, axis=place == len(rows))
+        panel = _panel(data, span, styles, axis=place == len(rows))
         panels.append(panel.properties(title=measure.label) if len(rows) > 1 else panel)
     return alt.vconcat(*panels, spacing=8)
 
 
 def _panel(
     data: Sequence[Mapping[str, Any]],
-    reach: float,
+    span: tuple[float, float],
     styles: Mapping[str, ApproachStyle],
     *,
     axis: bool,
 ) -> Drawing:
-    ticks = alt.Axis(values=_ticks(reach), labels=axis, ticks=axis, domain=False, format="~f")
-    scale = alt.Scale(domain=[0, reach * _ROOM_FOR_VALUES], nice=False)
+    ticks = alt.Axis(values=_ticks(*span), labels=axis, ticks=axis, domain=False, format="~f")
+    low, high = span
+    scale = alt.Scale(domain=[low, high + _ROOM_FOR_VALUES * (high - low)], nice=False)
     base = alt.Chart(inline(data)).encode(y=names_axis(styles))
     bar = base.mark_bar(height=_BAR_PX - 5, cornerRadiusEnd=2).encode(
         alt.X("value:Q", title=None, scale=scale, axis=ticks), colour_of(styles)
@@ -109,18 +112,18 @@ def _row(measure: Measure, approach: str) -> dict[str, Any]:
         "value": figure.value,
         "low": figure.low,
         "high": figure.high,
-        "end": max(figure.value, figure.high),
+        "end": max(figure.value, figure.high, 0.0),
         "text": number(figure.value),
         "missing": False,
     }
 
 
-def _ticks(reach: float) -> list[float]:
-    """Round places from zero to the largest value, so that the room for words has none."""
-    rough = reach / 4
+def _ticks(low: float, high: float) -> list[float]:
+    """Round places between the smallest and the largest value; the room for words has none."""
+    rough = (high - low) / 4
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
-    return [step * k for k in range(int(reach / step + 1e-9) + 1)]
+    return [step * k for k in range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)]
 
 
 def _table(measures: Sequence[Measure], styles: Mapping[str, ApproachStyle]) -> DataTable:

@@ -17,6 +17,7 @@ _MARGIN_PX = 34.0
 _CENTRE_PX = 74.0
 _MARK_PX = 26.0
 _MOST_HEIGHT_PX = 900.0
+_AT_SIGNAL_M = 45.0
 _DASHES = ("none", "7 4", "2 4", "10 3 2 3", "4 2")
 
 
@@ -49,13 +50,15 @@ def corridor_map(corridor: Corridor, links: Sequence[BackhaulLink]) -> Exhibit:
     true = [frame.place((signal.x, signal.y)) for signal in corridor.signals]
     shown = _apart(true, frame)
     centre = (frame.width / 2, 24.0)
+    streets = [" / ".join(street_names(corridor, signal)) for signal in corridor.signals]
     layers = [_roads(corridor, frame)]
     for signal, (x, y) in zip(corridor.signals, shown, strict=True):
         if link := served.get(signal.id):
             layers.append(_link(link, centre, (x, y), dash[link.medium]))
     layers.append(_centre(centre))
     for place, signal in enumerate(corridor.signals):
-        layers.append(_rsu(place + 1, signal, served.get(signal.id), true[place], shown[place]))
+        link = served.get(signal.id)
+        layers.append(_rsu(place + 1, signal, streets[place], link, true[place], shown[place]))
     layers.append(_scale_bar(frame))
     head = Markup(
         '<svg class="map" viewBox="0 0 {w:.0f} {h:.0f}" role="img"'
@@ -78,7 +81,7 @@ def corridor_map(corridor: Corridor, links: Sequence[BackhaulLink]) -> Exhibit:
         "Roads, road-side units and links",
         picture,
         caption,
-        _table(corridor, served),
+        _table(corridor, streets, served),
         key=_key(dash, qkd=any(link.qkd for link in served.values())),
     )
 
@@ -128,12 +131,23 @@ def _link(link: BackhaulLink, centre: Point, place: Point, dash: str) -> Markup:
     return under + lines.format(qkd="", dash=dashes, **at)
 
 
+def street_names(corridor: Corridor, signal: Signal) -> list[str]:
+    """Names of the roads that begin or end at a signal, the widest first; at most three."""
+    lanes: dict[str, int] = {}
+    for road in corridor.roads:
+        ends = (road.polyline[0], road.polyline[-1])
+        near = min(math.dist(end, (signal.x, signal.y)) for end in ends) <= _AT_SIGNAL_M
+        if near and road.name:
+            lanes[road.name] = max(road.lanes, lanes.get(road.name, 0))
+    return sorted(lanes, key=lambda name: (-lanes[name], name))[:3]
+
+
 def _rsu(
-    place: int, signal: Signal, link: BackhaulLink | None, true: Point, shown: Point
+    place: int, signal: Signal, streets: str, link: BackhaulLink | None, true: Point, shown: Point
 ) -> Markup:
     link_words = "no backhaul link" if link is None else link.medium + (" + QKD" * link.qkd)
     return Markup(
-        '<g class="rsu{qkd}"><title>RSU {place}: {name}, {link}</title>'
+        '<g class="rsu{qkd}"><title>RSU {place}: {name}, {streets}{link}</title>'
         '<path class="stem" d="M{x0:.1f} {y0:.1f}L{x:.1f} {y:.1f}"/>'
         '<circle cx="{x:.1f}" cy="{y:.1f}" r="10"/>'
         '<text x="{x:.1f}" y="{y:.1f}" dy=".35em">{place}</text></g>'
@@ -141,6 +155,7 @@ def _rsu(
         qkd=" with-qkd" if link and link.qkd else "",
         place=place,
         name=signal.id,
+        streets=streets + ", " if streets else "",
         link=link_words,
         x0=true[0],
         y0=true[1],
@@ -211,10 +226,13 @@ def _key(dash: Mapping[str, str], *, qkd: bool) -> Markup:
     return Markup('<ul class="key">{}</ul>').format(Markup("").join(entries))
 
 
-def _table(corridor: Corridor, served: Mapping[str, BackhaulLink]) -> DataTable:
+def _table(
+    corridor: Corridor, streets: Sequence[str], served: Mapping[str, BackhaulLink]
+) -> DataTable:
     rows = []
     for place, signal in enumerate(corridor.signals, 1):
         link = served.get(signal.id)
         qkd = "" if link is None else "yes" if link.qkd else "no"
-        rows.append([str(place), signal.id, link.medium if link else "none", qkd])
-    return DataTable(["RSU", "signal", "link", "QKD"], rows)
+        words = [streets[place - 1], link.medium if link else "none", qkd, signal.id]
+        rows.append([str(place), *words])
+    return DataTable(["RSU", "at", "link", "QKD", "signal"], rows)

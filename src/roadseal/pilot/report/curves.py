@@ -16,6 +16,7 @@ from roadseal.pilot.report.drawing import (
     dash_of,
     draw,
     inline,
+    listed,
     safe_key,
     shape_of,
 )
@@ -76,12 +77,15 @@ def _exhibit(
     title = f"{kind.title}: {series}" if series else kind.title
     caption = f"{' and '.join(sorted({curve.provenance for curve in curves})).capitalize()}."
     for together in _coinciding(curves):
-        caption += f" {_listed(together)} coincide."
+        caption += f" {listed(together)} coincide."
+    without = [name for name in styles if name not in {curve.approach for curve in curves}]
+    if without:
+        caption += f" The run has no line for {listed(without)}."
     picture = draw(
         _lines(kind, curves, styles),
         title=title,
         description=f"Lines of {kind.y} over {kind.x}, one for each of "
-        f"{_listed([curve.approach for curve in curves])}. {caption}",
+        f"{listed([curve.approach for curve in curves])}. {caption}",
         key=safe_key("curve", chart, series),
     )
     return Exhibit(title, picture, caption, _table(kind, curves))
@@ -138,11 +142,6 @@ def _same(one: Curve, other: Curve, tolerance: float) -> bool:
     return len(a) == len(b) and all(
         p[0] == q[0] and abs(p[1] - q[1]) <= tolerance for p, q in zip(a, b, strict=True)
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _table(kind: _Kind, curves: Sequence[Curve]) -> DataTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ Drawing = alt.LayerChart | alt.FacetChart
 
 _FONT = "system-ui, sans-serif"
 _INK, _SOFT, _GRID = "var(--ink)", "var(--soft)", "var(--grid)"
+_ID = re.compile(r' id="([^"]+)"')
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _OWN_SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)" viewBox="([^"]+)">')
 
 
@@ -36,7 +39,7 @@ def draw(chart: alt.TopLevelMixin, *, title: str, description: str, key: str) ->
         The SVG. Its colours are the page's CSS variables and its marks are hidden from assistive
         technology: the name, the description and the table beside it speak.
     """
-    specification = chart.to_dict()
+    specification = chart.to_dict(validate=False)
     specification["config"] = _CONFIG
     svg = vl_convert.vegalite_to_svg(specification, allowed_base_urls=[])
     return embed(svg, title=title, description=description, key=key)
@@ -44,8 +47,9 @@ def draw(chart: alt.TopLevelMixin, *, title: str, description: str, key: str) ->
 
 def embed(svg: str, *, title: str, description: str, key: str) -> Markup:
     """Give a trusted SVG its name and description, its own ids, and the width of its place."""
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", svg)
+    own = {name: f"{key}-{place}" for place, name in enumerate(_ID.findall(svg))}
+    svg = _ID.sub(lambda found: f' id="{own[found[1]]}"', svg)
+    svg = _REFERENCE.sub(lambda found: f"url(#{own.get(found[1], found[1])})", svg)
     head = Markup(
         '<svg class="chart" viewBox="{box}" role="img" aria-labelledby="{key}-name {key}-about">'
         '<title id="{key}-name">{title}</title><desc id="{key}-about">{description}</desc>'
@@ -54,12 +58,13 @@ def embed(svg: str, *, title: str, description: str, key: str) -> Markup:
     if size is None:
         raise AssertionError("vl-convert no longer begins an SVG with its size")
     named = head.format(box=size[3], key=key, title=title, description=description)
-    return named + Markup(svg[size.end() :])  # noqa: S704  drawn by Vega, which escapes its texts
+    hidden = svg[size.end() :].replace("<g ", '<g aria-hidden="true" ', 1)
+    return named + Markup(hidden)  # noqa: S704  drawn by Vega, which escapes its texts
 
 
 def inline(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    """Data that travel inside the chart."""
-    return alt.InlineData(values=[dict(row) for row in rows])
+    """Data that travel inside the chart; as one text, for Altair copies every part many times."""
+    return alt.InlineData(values=json.dumps(rows), format=alt.JsonDataFormat(type="json"))
 
 
 def colour_of(styles: Mapping[str, ApproachStyle]) -> alt.Color:
@@ -88,6 +93,12 @@ def names_px(names: Iterable[str]) -> int:
     return min(150, 16 + 8 * max((len(name) for name in names), default=0))
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def safe_key(*parts: str) -> str:
     """An id in kebab-case from any text."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-") or "chart"
@@ -101,11 +112,11 @@ def _scale(styles: Mapping[str, ApproachStyle], aspect: str) -> alt.Scale:
 
 
 _CONFIG: Mapping[str, Any] = {
-    "aria": False,
     "background": "transparent",
     "font": _FONT,
     "padding": 4,
     "view": {"stroke": None},
+    "axisX": {"labelFlush": False, "labelOverlap": "greedy", "labelSeparation": 6},
     "axis": {
         "labelColor": _INK,
         "titleColor": _INK,

@@ -114,7 +114,7 @@ def _timeline(
     picture = draw(
         _lanes(by_approach, styles, letters, max(times_s) or 1.0),
         title=f"Timeline: {title}",
-        description="A lane for each approach, in seconds after the fault. "
+        description="A lane for each approach, in seconds from the beginning. "
         + "; ".join(f"{letter}: {text}" for text, letter in letters.items()),
         key=safe_key("drill", next(iter(by_approach.values())).drill),
     )
@@ -133,7 +133,13 @@ def _lanes(
         outcome = outcome_of(result)
         y = place * _LANE_PX + 32
         lanes.append(
-            {"approach": name, "start": 0.0, "end": end_s, "y": y, "above": y - 21}
+            {
+                "approach": name,
+                "start": 0.0,
+                "end": end_s if result.timeline else 0.0,
+                "y": y,
+                "above": y - 21,
+            }
             | {"text": f"{outcome.sign} {outcome.word}: {name}", "failed": outcome is FAILED}
         )
         times = [moment.time_s for moment in result.timeline]
@@ -149,8 +155,8 @@ def _lanes(
     colour = alt.Color(
         "approach:N", scale=alt.Scale(domain=list(styles), range=colours), legend=None
     )
-    axis = alt.Axis(tickCount=5, grid=False)
-    x = alt.X("shown:Q", title="seconds after the fault", scale=scale, axis=axis)
+    axis = alt.Axis(tickCount=4, grid=False, format="~g")
+    x = alt.X("shown:Q", title="seconds from the beginning", scale=scale, axis=axis)
     y_at = alt.Y("y:Q", axis=None, scale=y_scale)
     lane = alt.Chart(inline(lanes)).encode(y=y_at)
     mark = alt.Chart(inline(marks)).encode(y=y_at)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -22,8 +24,8 @@ from roadseal.pilot.report.exhibit import Exhibit
 from roadseal.pilot.report.style import approach_styles, colour_variables
 from roadseal.pilot.report.trips import trips_exhibit
 from roadseal.pilot.report.verdict import verdict
-from roadseal.pilot.scenario_file import BackhaulLink
-from roadseal.pilot.table import BEST_MARK, LETTERS, NOT_MEASURED, comparison
+from roadseal.pilot.scenario_file import EMBEDDED, BackhaulLink
+from roadseal.pilot.table import BEST_MARK, LETTERS, NOT_MEASURED, comparison, number
 
 _AWARENESS = re.compile(r"(cam|bsm|denm)-.*bytes$")
 _ROADSIDE = re.compile(r"(spat|map|srem|ssem|srm|ssm)-bytes$")
@@ -56,7 +58,11 @@ def write_report(
         links: from the traffic centre to the signals.
         path: of the HTML file.
     """
-    path.write_text(render(results, corridor, links), encoding="utf-8")
+    # Altair checks every part of every chart against its schema, which takes twice as long as
+    # drawing them. The tests do that; a reader need not wait for it.
+    with debug_mode(False):
+        page = render(results, corridor, links)
+    path.write_text(page, encoding="utf-8")
 
 
 def render(results: Results, corridor: Corridor, links: Sequence[BackhaulLink]) -> str:
@@ -78,9 +84,10 @@ def render(results: Results, corridor: Corridor, links: Sequence[BackhaulLink]) 
         drills=drills,
         drills_absent="" if drills else "No drill was run.",
         figures_text=figures_text,
+        number=number,
         traffic=list(_traffic(results, styles)),
         results=results,
-        command=str(results.about.get("command", "")),
+        command=_command(results),
         about=list(_flat(results.about)),
     )
 
@@ -134,6 +141,18 @@ def _bars(title: str, measures: Sequence[Measure], styles: Mapping[str, Any]) ->
     return [bar_exhibit(f"{title}, {same[0].unit}", same, styles) for same in charts]
 
 
+def _command(results: Results) -> str:
+    """The command that the run states; on the embedded corridor its facts amount to one."""
+    about = results.about
+    if "command" in about:
+        return str(about["command"])
+    if about.get("scenario") != EMBEDDED or "seed" not in about or "duration_s" not in about:
+        return ""
+    approaches = [f"--approach {shlex.quote(name)}" for name in results.approaches]
+    facts = [f"--seed {about['seed']}", f"--duration {about['duration_s']:g}"]
+    return " ".join(["roadseal pilot run", *approaches, *facts])
+
+
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("roadseal.pilot.report"),
@@ -159,9 +178,20 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
         if isinstance(value, Mapping):
             yield from _flat(value, f"{key}.")
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            yield key, "; ".join(map(str, value))
+            yield key, "; ".join(map(_text, value))
         else:
-            yield key, str(value)
+            yield key, _text(value)
+
+
+def _text(value: Any) -> str:
+    """One fact in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(item)}" for name, item in value.items() if item != [])
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, int | float) else str(value)
 
 
 __all__ = ["Drill", "Section", "render", "write_report"]

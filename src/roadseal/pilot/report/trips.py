@@ -83,7 +83,12 @@ def _dots(
         for name in rows
         if (times := [trip.travel_time_s for trip in trips if trip.approach == name])
     ]
-    x = alt.X("time:Q", title="travel time, s", scale=alt.Scale(zero=False, nice=True, padding=8))
+    x = alt.X(
+        "time:Q",
+        title="travel time, s",
+        axis=alt.Axis(tickCount=5),
+        scale=alt.Scale(zero=False, nice=True, padding=8),
+    )
     y = names_axis(rows)
     names = [NO_PRIORITY, *styles]
     colours = ["var(--soft)", *(style.colour for style in styles.values())]

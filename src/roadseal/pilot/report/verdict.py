@@ -5,10 +5,11 @@ A sentence whose figures are missing is left out; nothing is claimed that this r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.measures import Figure, Measure, Results
+from roadseal.pilot.report.drawing import listed
 from roadseal.pilot.report.trips import NO_PRIORITY, mean_travel_times_s
 from roadseal.pilot.table import is_finite, number
 
@@ -27,12 +28,6 @@ def verdict(results: Results, corridor: Corridor) -> list[str]:
         _missing(results),
     ]
     return [sentence for sentence in sentences if sentence]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence has them: `a, b and c`."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _scope(results: Results, corridor: Corridor) -> str:
@@ -69,7 +64,9 @@ def _drills(results: Results) -> str:
         return ""
     told = [
         f"{listed(names)} held {held} of {of}" + (f" (not {failed})" if failed else "")
-        for (held, of, failed), names in sorted(groups.items(), key=lambda g: -g[0][0] / g[0][1])
+        for (held, of, failed), names in sorted(
+            groups.items(), key=lambda g: (-g[0][0] / g[0][1], -g[0][1])
+        )
     ]
     return f"Of the drills that apply, {'; '.join(told)}."
 
