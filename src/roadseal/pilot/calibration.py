@@ -7,6 +7,7 @@ for a new calibration, after a change of machine.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -81,11 +82,18 @@ class Calibration:
         self._clock = clock
         self._tell = tell or (lambda _: None)
         self._rows: dict[str, Any] = self._load()
+        self._used: set[str] = set()
 
     @property
     def path(self) -> Path:
         """Where the measurements are kept."""
         return self._file
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the measurements used so far: two runs with the same one used the same."""
+        used = {key: self._rows[key] for key in self._used}
+        return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
 
     def forget(self) -> None:
         """Measure everything again when it is next asked for."""
@@ -117,6 +125,7 @@ class Calibration:
             self._tell(key)
             self._rows[key] = dict(measure())
             self._save()
+        self._used.add(key)
         found: Mapping[str, Any] = self._rows[key]
         return found
 

@@ -135,7 +135,7 @@ def _run(
     }
     drills: list[DrillResult] = [drill for each in evidence.values() for drill in each.drills]
     results = Results(
-        about=_about(scenario, setting, evidence),
+        about={**_about(scenario, setting, evidence), "calibration": calibration.digest},
         approaches={approach.name: approach.title for approach in approaches},
         measures=compare(evidence),
         curves=curves(evidence),
