@@ -13,6 +13,7 @@ from rich.console import Console
 from roadseal.pilot.measures import Figure, Measure, Provenance, Results, exact
 from roadseal.pilot.table import (
     BEST_MARK,
+    NO_PLACE,
     NOT_MEASURED,
     best_approaches,
     comparison,
@@ -118,6 +119,13 @@ def test_the_comparison_keeps_groups_order_and_holes() -> None:
     assert rows["recovery-worst-s"].cells[-1].value == "∞"
 
 
+def test_an_approach_that_a_measure_does_not_name_has_no_place_in_it() -> None:
+    row = measure(a=known(1), b=None)
+    results = replace(sample_results(), approaches={"a": "A", "b": "B", "c": "C"}, measures=[row])
+    (only,) = next(iter(comparison(results).values()))
+    assert [cell.value for cell in only.cells] == ["1", NOT_MEASURED, NO_PLACE]
+
+
 def test_an_unknown_group_keeps_its_words() -> None:
     row = replace(measure(a=known(1)), group="key-source")
     results = replace(sample_results(), approaches={"a": "A"}, measures=[row])
@@ -132,6 +140,16 @@ def test_the_terminal_has_every_measure_and_marks_without_colour() -> None:
     assert NOT_MEASURED in text
     assert BEST_MARK + " 178" in text
     assert "M measured, O modelled, C cited" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_every_column_fits_the_terminal(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(comparison_table(sample_results()))
+    lines = console.export_text().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    firmware = next(line for line in lines if "64 M" in line)
+    assert firmware.rstrip().endswith("3373 M")
 
 
 def test_intervals_are_dim_in_the_terminal() -> None:

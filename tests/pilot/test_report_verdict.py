@@ -40,7 +40,7 @@ def test_nothing_is_said_of_what_was_not_measured() -> None:
 
 def test_holes_of_the_table_are_counted() -> None:
     results = only(sample_results(), "forged-granted", {"classical": counted(1), "pqc": None})
-    assert "Not measured yet: 4 of 5 figures" in sentences(results)
+    assert "Not measured yet: 1 of 2 figures (pqc 1)." in sentences(results)
 
 
 def test_drills_name_what_failed_and_leave_out_what_does_not_apply() -> None:

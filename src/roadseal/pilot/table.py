@@ -14,6 +14,9 @@ from rich.text import Text
 from roadseal.pilot.measures import Figure, Measure, Provenance, Results
 
 NOT_MEASURED = "not measured yet"
+NO_PLACE = "–"
+"""Where a measure does not name an approach: it does not apply there."""
+
 BEST_MARK = "★"
 LETTERS = {Provenance.MEASURED: "M", Provenance.MODELLED: "O", Provenance.CITED: "C"}
 """How a figure says where it comes from: **M**easured, m**O**delled, **C**ited."""
@@ -37,7 +40,7 @@ class Cell:
     """One approach's figure as text.
 
     Args:
-        value: the figure, or `not measured yet`.
+        value: the figure, `not measured yet`, or a dash where it does not apply.
         spread: its interval and what it is, or empty.
         letter: M, O or C; empty without a figure.
         provenance: the letter's word.
@@ -73,7 +76,12 @@ def comparison(results: Results) -> Mapping[str, Sequence[Row]]:
     groups: dict[str, list[Row]] = {}
     for measure in results.measures:
         best = best_approaches(measure)
-        cells = tuple(_cell(measure.values.get(name), name in best) for name in results.approaches)
+        cells = tuple(
+            _cell(measure.values[name], name in best)
+            if name in measure.values
+            else Cell(NO_PLACE, missing=True)
+            for name in results.approaches
+        )
         row = Row(measure.id, measure.label, measure.unit, _direction(measure), cells)
         groups.setdefault(group_title(measure.group), []).append(row)
     return groups
@@ -82,16 +90,17 @@ def comparison(results: Results) -> Mapping[str, Sequence[Row]]:
 def comparison_table(results: Results) -> Table:
     """The comparison for the terminal: a row a measure, a column an approach."""
     letters = ", ".join(f"{letter} {word}" for word, letter in LETTERS.items())
+    marks = f"{BEST_MARK} best, as far as the intervals can tell · {NO_PLACE} does not apply"
     table = Table(
         box=box.SIMPLE_HEAD,
-        caption=f"{letters} · {BEST_MARK} best, as far as the intervals can tell",
+        caption=f"{letters} · {marks}",
         caption_justify="left",
         pad_edge=False,
     )
-    table.add_column("measure", min_width=18)
+    table.add_column("measure")
     table.add_column("unit")
     for title in results.approaches.values():
-        table.add_column(Text(title), justify="right", min_width=9)
+        table.add_column(Text(title), justify="right")
     for title, rows in comparison(results).items():
         table.add_row(Text(title, style="bold"))
         for number_of_row, row in enumerate(rows, 1):

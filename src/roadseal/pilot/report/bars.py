@@ -21,7 +21,7 @@ from roadseal.pilot.report.drawing import (
 )
 from roadseal.pilot.report.exhibit import DataTable, Exhibit, absent
 from roadseal.pilot.report.style import ApproachStyle
-from roadseal.pilot.table import NOT_MEASURED, is_finite, number
+from roadseal.pilot.table import NO_PLACE, NOT_MEASURED, is_finite, number
 
 _BAR_PX = 17
 _ROOM_FOR_VALUES = 0.22
@@ -104,7 +104,7 @@ def _panel(
 def _row(measure: Measure, approach: str) -> dict[str, Any]:
     figure = measure.values.get(approach)
     if figure is None or not is_finite(figure):
-        text = NOT_MEASURED if figure is None else number(figure.value)
+        text = _in_words(measure, approach)
         places = dict.fromkeys(("value", "low", "high", "end"), 0.0)
         return {"approach": approach, **places, "text": text, "missing": figure is None}
     return {
@@ -118,6 +118,13 @@ def _row(measure: Measure, approach: str) -> dict[str, Any]:
     }
 
 
+def _in_words(measure: Measure, approach: str) -> str:
+    if approach not in measure.values:
+        return NO_PLACE
+    figure = measure.values[approach]
+    return NOT_MEASURED if figure is None else number(figure.value)
+
+
 def _ticks(low: float, high: float) -> list[float]:
     """Round places between the smallest and the largest value; the room for words has none."""
     rough = (high - low) / 4
@@ -129,7 +136,6 @@ def _ticks(low: float, high: float) -> list[float]:
 def _table(measures: Sequence[Measure], styles: Mapping[str, ApproachStyle]) -> DataTable:
     rows = []
     for measure in measures:
-        figures = (measure.values.get(name) for name in styles)
-        cells = (NOT_MEASURED if figure is None else number(figure.value) for figure in figures)
+        cells = (_in_words(measure, name) for name in styles)
         rows.append([f"{measure.label}, {measure.unit}".rstrip(", "), *cells])
     return DataTable(["measure", *styles], rows)

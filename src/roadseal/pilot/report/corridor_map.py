@@ -74,7 +74,7 @@ def corridor_map(corridor: Corridor, links: Sequence[BackhaulLink]) -> Exhibit:
     caption = (
         f"{len(corridor.signals)} signals, an RSU at each; {corridor.length_m / 1000:.1f} km of "
         f"directed road. The centre stands where there is room, not where it is. "
-        f"Network: {corridor.source}."
+        f"Network: {corridor.source.rstrip('.')}."
     )
     picture = head + Markup("").join(layers) + Markup("</svg>")
     return Exhibit(

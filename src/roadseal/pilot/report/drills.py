@@ -66,12 +66,14 @@ def outcome_of(result: DrillResult) -> Outcome:
 
 def drills_of(results: Results, styles: Mapping[str, ApproachStyle]) -> list[Drill]:
     """The drills in the order of the results, each with its timeline."""
-    by_drill: dict[str, dict[str, DrillResult]] = {}
+    found: dict[str, dict[str, DrillResult]] = {}
     for result in results.drills:
-        if result.approach in styles:
-            by_drill.setdefault(result.drill, {})[result.approach] = result
+        found.setdefault(result.drill, {})[result.approach] = result
     drills = []
-    for name, by_approach in by_drill.items():
+    for name, unordered in found.items():
+        by_approach = {each: unordered[each] for each in styles if each in unordered}
+        if not by_approach:
+            continue
         first = next(iter(by_approach.values()))
         letters = _letters(by_approach.values())
         timeline = _timeline(first.title, by_approach, styles, letters)
@@ -155,7 +157,7 @@ def _lanes(
     colour = alt.Color(
         "approach:N", scale=alt.Scale(domain=list(styles), range=colours), legend=None
     )
-    axis = alt.Axis(tickCount=4, grid=False, format="~g")
+    axis = alt.Axis(tickCount=4, grid=False, format="~f")
     x = alt.X("shown:Q", title="seconds from the beginning", scale=scale, axis=axis)
     y_at = alt.Y("y:Q", axis=None, scale=y_scale)
     lane = alt.Chart(inline(lanes)).encode(y=y_at)

@@ -25,7 +25,7 @@ from roadseal.pilot.report.style import approach_styles, colour_variables
 from roadseal.pilot.report.trips import trips_exhibit
 from roadseal.pilot.report.verdict import verdict
 from roadseal.pilot.scenario_file import EMBEDDED, BackhaulLink
-from roadseal.pilot.table import BEST_MARK, LETTERS, NOT_MEASURED, comparison, number
+from roadseal.pilot.table import BEST_MARK, LETTERS, NO_PLACE, NOT_MEASURED, comparison, number
 
 _AWARENESS = re.compile(r"(cam|bsm|denm)-.*bytes$")
 _ROADSIDE = re.compile(r"(spat|map|srem|ssem|srm|ssm)-bytes$")
@@ -79,6 +79,7 @@ def render(results: Results, corridor: Corridor, links: Sequence[BackhaulLink]) 
         letters={letter: provenance.value for provenance, letter in LETTERS.items()},
         best_mark=BEST_MARK,
         not_measured=NOT_MEASURED,
+        no_place=NO_PLACE,
         corridor=corridor_map(corridor, links),
         charts=list(_charts(results, styles)),
         drills=drills,
@@ -87,6 +88,7 @@ def render(results: Results, corridor: Corridor, links: Sequence[BackhaulLink]) 
         number=number,
         traffic=list(_traffic(results, styles)),
         results=results,
+        scenario=_scenario(results, corridor),
         command=_command(results),
         about=list(_flat(results.about)),
     )
@@ -141,6 +143,12 @@ def _bars(title: str, measures: Sequence[Measure], styles: Mapping[str, Any]) ->
     return [bar_exhibit(f"{title}, {same[0].unit}", same, styles) for same in charts]
 
 
+def _scenario(results: Results, corridor: Corridor) -> str:
+    """The scenario's name where the title does not say it."""
+    name = str(results.about.get("scenario", ""))
+    return "" if name == corridor.name else name
+
+
 def _command(results: Results) -> str:
     """The command that the run states; on the embedded corridor its facts amount to one."""
     about = results.about
@@ -191,7 +199,7 @@ def _text(value: Any) -> str:
         return " ".join(map(_text, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return number(value) if isinstance(value, int | float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 __all__ = ["Drill", "Section", "render", "write_report"]

@@ -117,11 +117,11 @@ def _missing(results: Results) -> str:
     missing: dict[str, int] = {}
     for measure in results.measures:
         for name in results.approaches:
-            if measure.values.get(name) is None:
+            if name in measure.values and measure.values[name] is None:
                 missing[name] = missing.get(name, 0) + 1
     if not missing:
         return ""
-    total = len(results.measures) * len(results.approaches)
+    total = sum(name in m.values for m in results.measures for name in results.approaches)
     where = listed([f"{name} {count}" for name, count in missing.items()])
     return f"Not measured yet: {sum(missing.values())} of {total} figures ({where})."
 
