@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report_sample import sample_results, small_corridor
 
-from roadseal.pilot.measures import Figure, Provenance, Results, exact
+from roadseal.pilot.measures import EmergencyTrip, Figure, Provenance, Results, exact
 from roadseal.pilot.report.trips import mean_travel_times_s
 from roadseal.pilot.report.verdict import verdict
 
@@ -68,3 +68,14 @@ def test_means_are_of_the_vehicles_that_arrived_under_every_approach() -> None:
         t.travel_time_s for t in sample.emergency if t.approach == "pqc" and t.vehicle in arrived
     ]
     assert times["pqc"] == pytest.approx(sum(mine) / len(mine))
+
+
+def test_travel_times_are_told_as_a_range_that_names_its_ends() -> None:
+    def trip(approach: str, time_s: float) -> EmergencyTrip:
+        return EmergencyTrip(approach, "ev0", time_s, 0.0, 0, arrived=True)
+
+    trips = [trip("no priority", 90.0), trip("classical", 70.0), trip("pqc", 74.0)]
+    words = sentences(replace(sample_results(), emergency=trips))
+    assert "90 s on average without priority and 70 s (classical) to 74 s (pqc) with it." in words
+    words = sentences(replace(sample_results(), emergency=trips[:2]))
+    assert "90 s on average without priority and 70 s with it." in words

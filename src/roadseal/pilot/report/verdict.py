@@ -102,13 +102,12 @@ def _emergency(results: Results) -> str:
     driven = {name: times[name] for name in results.approaches if name in times}
     if without is None or not driven:
         return ""
-    values: dict[str, list[str]] = {}
-    for name, time_s in driven.items():
-        values.setdefault(f"{number(round(time_s))} s", []).append(name)
-    told = ", ".join(f"{amount} under {listed(names)}" for amount, names in values.items())
+    fast, slow = (choose(driven, key=driven.__getitem__) for choose in (min, max))
+    low, high = (number(round(driven[name])) for name in (fast, slow))
+    told = f"{low} s" if low == high else f"{low} s ({fast}) to {high} s ({slow})"
     return (
-        f"Emergency vehicles took {number(round(without))} s on average without priority; with it "
-        f"{told}."
+        f"Emergency vehicles took {number(round(without))} s on average without priority "
+        f"and {told} with it."
     )
 
 
