@@ -317,3 +317,115 @@ fn shortest(value: u64) -> Vec<u8> {
     let skip = octets.iter().take(7).take_while(|&&octet| octet == 0).count();
     octets[skip..].to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(octets: &[u8]) -> Option<usize> {
+        let mut reader = Reader::new(octets);
+        reader.length().ok().filter(|_| reader.is_empty())
+    }
+
+    #[test]
+    fn lengths_come_in_their_shortest_form() {
+        for value in [0usize, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000, 0xff_ffff, 0x100_0000] {
+            let mut writer = Writer::default();
+            writer.length(value);
+            assert_eq!(length(&writer.0), Some(value), "{value}");
+        }
+        assert_eq!(length(&[0x7f]), Some(127));
+        assert_eq!(length(&[0x81, 0x80]), Some(128));
+        // Longer than needed, indefinite, cut short, absurdly long.
+        for octets in [
+            &[0x81, 0x7f][..],
+            &[0x82, 0x00, 0x80],
+            &[0x80],
+            &[0x82, 0x01],
+            &[0x85, 1, 0, 0, 0, 0],
+            &[0xff; 128],
+        ] {
+            assert_eq!(length(octets), None, "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn unsigned_integers_have_no_leading_zeros() {
+        for value in [0u64, 1, 127, 128, 255, 256, 0x20_4097, u64::MAX] {
+            let mut writer = Writer::default();
+            writer.unsigned(value);
+            assert_eq!(whole(&writer.0, Reader::unsigned), Ok(value));
+        }
+        for octets in [&[2, 0, 1][..], &[0], &[9, 1, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            assert!(whole(octets, Reader::unsigned).is_err(), "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn signed_integers_round_trip() {
+        for value in [0, 1, -1, 127, 128, -128, -129, 32_767, -32_769, i32::MAX, i32::MIN] {
+            let mut writer = Writer::default();
+            writer.signed(value);
+            assert_eq!(whole(&writer.0, Reader::signed), Ok(value), "{:02x?}", writer.0);
+        }
+        assert_eq!(whole(&[1, 0xff], Reader::signed), Ok(-1));
+        assert!(whole(&[0], Reader::signed).is_err());
+        assert!(whole(&[5, 0, 0, 0, 0, 1], Reader::signed).is_err());
+    }
+
+    #[test]
+    fn extensions_say_which_they_are() {
+        let additions = vec![(0u8, vec![1]), (3, vec![2, 3]), (5, vec![])];
+        let mut writer = Writer::default();
+        writer.extensions(6, &additions);
+        assert_eq!(writer.0, [2, 2, 0b1001_0100, 1, 1, 2, 2, 3, 0]);
+        let read = whole(&writer.0, Reader::extensions).expect("as written");
+        let owned: Vec<_> = read.into_iter().map(|(index, content)| (index, content.to_vec())).collect();
+        assert_eq!(owned, additions);
+        for octets in [
+            &[2, 2, 0b1001_0110, 1, 1][..], // a bit among the unused ones
+            &[2, 8, 0x80, 1, 1],            // more unused bits than a byte has
+            &[1, 0],                        // no bits at all
+            &[2, 0, 0],                     // the extension bit for nothing
+            &[2, 7, 0x80, 2, 1],            // content cut short
+        ] {
+            assert!(whole(octets, Reader::extensions).is_err(), "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn counts_cannot_exceed_what_is_there() {
+        assert_eq!(whole(&[1, 2, 7, 8], |r| r.sequence_of(Reader::u8)), Ok(vec![7, 8]));
+        assert!(whole(&[4, 0x7f, 0xff, 0xff, 0xff, 0], |r| r.sequence_of(Reader::u8)).is_err());
+    }
+
+    #[test]
+    fn open_types_are_filled() {
+        assert_eq!(whole(&[1, 9], |r| r.open(Reader::u8)), Ok(9));
+        assert!(whole(&[2, 9, 9], |r| r.open(Reader::u8)).is_err());
+        assert!(whole(&[2, 9], |r| r.open(Reader::u16)).is_err());
+        assert!(whole(&[9, 9], |r| r.open(Reader::u16)).is_err());
+    }
+
+    #[test]
+    fn choices_are_context_tags_below_thirty_one() {
+        assert_eq!(whole(&[0x85], Reader::choice), Ok(5));
+        for tag in [0x05, 0x45, 0xc5, 0x9f, 0xbf] {
+            assert!(whole(&[tag], Reader::choice).is_err(), "{tag:02x}");
+        }
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let mut reader = Reader::new(&[1, 2, 3]);
+        assert_eq!(reader.u16(), Ok(0x0102));
+        assert_eq!(reader.u16(), Err(ParseError::Malformed { offset: 2 }));
+    }
+
+    #[test]
+    fn edits_apply_from_any_origin() {
+        let edits = [Edit { range: 2..4, with: vec![9] }, Edit { range: 6..7, with: vec![8, 8] }];
+        assert_eq!(apply(&[0, 1, 2, 3, 4, 5, 6, 7], 0, &edits), [0, 1, 9, 4, 5, 8, 8, 7]);
+        assert_eq!(apply(&[4, 5, 6, 7], 4, &edits), [4, 5, 8, 8, 7]);
+    }
+}

@@ -196,3 +196,99 @@ fn number(octets: &[u8]) -> Option<Owned<BIGNUM>> {
     // SAFETY: reads the octets for their length and returns a fresh number or null.
     own(unsafe { BN_bin2bn(octets.as_ptr(), octets.len(), null_mut()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::Algorithm;
+    use crate::signing_key::{SigningKey, signing_digest};
+    use crate::verifying_key::{VerifyingKey, digest_value};
+    use crate::wire::{CurvePoint, PointForm, Signature};
+
+    const ROUNDS: u32 = 500;
+
+    /// Whichever way R is given, the answer is the same one; and of the two parities exactly one is true.
+    #[test]
+    fn the_forms_of_r_agree() {
+        for algorithm in [
+            Algorithm::EcdsaP256,
+            Algorithm::EcdsaP384,
+            Algorithm::EcdsaBrainpoolP256r1,
+            Algorithm::EcdsaBrainpoolP384r1,
+        ] {
+            let key = SigningKey::generate(algorithm).expect("a key");
+            let public = VerifyingKey::from_octets(algorithm, key.public()).expect("a public key");
+            let mut odd_ones = 0;
+            let rounds = if algorithm == Algorithm::EcdsaP256 { ROUNDS } else { ROUNDS / 10 };
+            for round in 0..rounds {
+                let digest = signing_digest(algorithm.hash(), &round.to_be_bytes(), None);
+                let raw = key.sign(algorithm, &digest).expect("a signature");
+                let digest = digest_value(algorithm.hash(), &digest).expect("a digest");
+                let (x, s) = raw.split_at(raw.len() / 2);
+                let holds = |form, s: &[u8]| {
+                    let r = CurvePoint { form, x, y: &[] };
+                    public.verify(&digest, &Signature::Ecdsa { algorithm, r, s })
+                };
+                assert!(holds(PointForm::XOnly, s));
+                let parities = [false, true].map(|odd| holds(PointForm::Compressed { odd }, s));
+                assert_ne!(parities[0], parities[1]);
+                odd_ones += u32::from(parities[1]);
+                let mut other = s.to_vec();
+                other[7] ^= 0x20;
+                for form in [PointForm::XOnly, PointForm::Compressed { odd: parities[1] }] {
+                    assert!(!holds(form, &other));
+                    assert!(!holds(form, &vec![0; s.len()]));
+                    assert!(!holds(form, &vec![0xff; s.len()]));
+                    assert!(!holds(form, &s[1..]));
+                }
+            }
+            assert!(rounds / 5 < odd_ones && odd_ones < rounds - rounds / 5, "{odd_ones} of {rounds}");
+        }
+    }
+
+    #[test]
+    fn a_given_y_is_compared_in_full() {
+        let algorithm = Algorithm::EcdsaP256;
+        let key = SigningKey::generate(algorithm).expect("a key");
+        let public = Point::from_sec1(Curve::P256, key.public()).expect("a point");
+        let digest = signing_digest(algorithm.hash(), b"message", None);
+        let raw = key.sign(algorithm, &digest).expect("a signature");
+        let (r, s) = raw.split_at(32);
+        let point = public.signature_point(&digest, r, s).expect("R");
+        let (x, mut y) = point.affine().expect("not at infinity");
+        assert_eq!(x, r);
+        let odd = y[31] & 1 == 1;
+        assert!(public.verifies(&digest, r, s, odd, &y));
+        y[0] ^= 1;
+        assert!(!public.verifies(&digest, r, s, odd, &y));
+    }
+
+    #[test]
+    fn points_must_lie_on_their_curve() {
+        let key = SigningKey::generate(Algorithm::EcdsaP256).expect("a key");
+        let point = Point::from_sec1(Curve::P256, key.public()).expect("a point");
+        let mut octets = point.to_sec1().expect("not at infinity");
+        assert!(Point::from_sec1(Curve::P256, &octets).is_some());
+        octets[64] ^= 1;
+        assert!(Point::from_sec1(Curve::P256, &octets).is_none());
+        assert!(Point::from_sec1(Curve::P256, &[]).is_none());
+        assert!(Point::from_sec1(Curve::P256, &[0]).is_none_or(|infinity| infinity.to_sec1().is_none()));
+        assert!(Point::from_sec1(Curve::P384, key.public()).is_none());
+    }
+
+    /// k·P + Q, computed by another library.
+    #[test]
+    fn multiply_add_is_that_of_the_p256_crate() {
+        use p256::elliptic_curve::sec1::{FromSec1Point, ToSec1Point};
+        use p256::{AffinePoint, ProjectivePoint, Scalar};
+        let keys = [0; 2].map(|_| SigningKey::generate(Algorithm::EcdsaP256).expect("a key"));
+        let [p, q] = keys.each_ref().map(|key| Point::from_sec1(Curve::P256, key.public()).expect("a point"));
+        let [a, b] = keys
+            .each_ref()
+            .map(|key| ProjectivePoint::from(AffinePoint::from_sec1_bytes(key.public()).expect("a point")));
+        let scalar = [0x5a; 32];
+        let number = Option::<Scalar>::from(Scalar::from_repr(scalar.into())).expect("below the order");
+        let expected = AffinePoint::from(a * number + b).to_sec1_point(false).as_bytes().to_vec();
+        assert_eq!(p.multiply_add(&scalar, &q).and_then(|sum| sum.to_sec1()), Some(expected));
+    }
+}

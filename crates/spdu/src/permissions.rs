@@ -256,3 +256,134 @@ fn preamble(reader: &mut Reader<'_>, count: u32) -> Result<u8> {
     }
     Ok(byte >> (8 - count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAM: u64 = 36;
+    const DENM: u64 = 37;
+
+    fn permission(psid: u64, ssp: Option<Ssp>) -> PsidSsp {
+        PsidSsp { psid, ssp }
+    }
+
+    fn bits(octets: &[u8]) -> Option<Ssp> {
+        Some(Ssp::Bitmap(octets.to_vec()))
+    }
+
+    fn opaque(octets: &[u8]) -> Option<Ssp> {
+        Some(Ssp::Opaque(octets.to_vec()))
+    }
+
+    fn range(psid: u64, range: Option<SspRange>) -> PsidSspRange {
+        PsidSspRange { psid, range }
+    }
+
+    fn bitmap(value: &[u8], mask: &[u8]) -> Option<SspRange> {
+        Some(SspRange::Bitmap { value: value.to_vec(), mask: mask.to_vec() })
+    }
+
+    fn group(subjects: Option<Vec<PsidSspRange>>) -> GroupPermissions {
+        GroupPermissions { subjects, min_chain_length: 1, chain_length_range: 0, app: true, enrol: false }
+    }
+
+    fn at_depth(subjects: Option<Vec<PsidSspRange>>, min: i32, range: i32) -> GroupPermissions {
+        GroupPermissions { min_chain_length: min, chain_length_range: range, ..group(subjects) }
+    }
+
+    fn given(groups: &[GroupPermissions], psid: u64, ssp: Option<Ssp>) -> Grant {
+        grants(groups, &permission(psid, ssp), 1, false)
+    }
+
+    #[test]
+    fn an_omitted_range_and_all_permit_any_ssp() {
+        for range_of in [None, Some(SspRange::All)] {
+            let groups = [group(Some(vec![range(CAM, range_of)]))];
+            for ssp in [None, bits(&[1, 2, 3]), opaque(&[9])] {
+                assert_eq!(given(&groups, CAM, ssp), Grant::Yes);
+            }
+            assert_eq!(given(&groups, DENM, None), Grant::NoPsid);
+        }
+    }
+
+    #[test]
+    fn all_speaks_only_of_services_that_nobody_names() {
+        let groups = [group(None), group(Some(vec![range(CAM, bitmap(&[1, 0], &[0xff, 0xf0]))]))];
+        assert_eq!(given(&groups, DENM, bits(&[7])), Grant::Yes);
+        assert_eq!(given(&groups, CAM, bits(&[1, 0x0f])), Grant::Yes);
+        assert_eq!(given(&groups, CAM, bits(&[1, 0x1f])), Grant::NoSsp);
+        // Also where the group that names it does not apply at this depth.
+        let groups = [group(None), at_depth(Some(vec![range(CAM, None)]), 2, 0)];
+        assert_eq!(given(&groups, CAM, None), Grant::NoPsid);
+    }
+
+    #[test]
+    fn opaque_ranges_list_what_they_permit() {
+        let allowed = Some(SspRange::Opaque(vec![vec![1], vec![]]));
+        let groups = [group(Some(vec![range(CAM, allowed)]))];
+        assert_eq!(given(&groups, CAM, opaque(&[1])), Grant::Yes);
+        assert_eq!(given(&groups, CAM, opaque(&[2])), Grant::NoSsp);
+        assert_eq!(given(&groups, CAM, None), Grant::Yes); // the empty one stands for an absent one
+        assert_eq!(given(&groups, CAM, bits(&[1])), Grant::NoSsp); // another form
+    }
+
+    #[test]
+    fn masks_fix_bits() {
+        assert!(matches(&[1, 0xff], &[1, 0], &[0xff, 0]));
+        assert!(!matches(&[2, 0xff], &[1, 0], &[0xff, 0]));
+        assert!(matches(&[1, 0, 0xff], &[1, 0], &[0xff, 0xff])); // bits beyond the mask are free
+        assert!(!matches(&[1], &[1, 0], &[0xff, 1])); // a fixed bit that is not there
+        assert!(matches(&[1], &[1, 0], &[0xff, 0]));
+        assert!(!matches(&[1], &[1], &[])); // value and mask of different lengths fix nothing that is known
+    }
+
+    #[test]
+    fn depth_and_kind_of_end_entity_are_looked_at() {
+        let cam = || Some(vec![range(CAM, None)]);
+        let deep = [at_depth(cam(), 2, 1)];
+        let yes = |depth| grants(&deep, &permission(CAM, None), depth, false) == Grant::Yes;
+        assert_eq!([1, 2, 3, 4].map(yes), [false, true, true, false]);
+        let endless = [at_depth(cam(), 2, -1)];
+        assert_eq!(grants(&endless, &permission(CAM, None), 1_000, false), Grant::Yes);
+        assert_eq!(grants(&deep, &permission(CAM, None), 2, true), Grant::NoPsid);
+    }
+
+    #[test]
+    fn an_authority_hands_on_what_it_has_one_step_further_down() {
+        let cam = || Some(vec![range(CAM, bitmap(&[1, 0], &[0xff, 0x0f]))]);
+        let root = [at_depth(cam(), 2, 0)];
+        assert!(delegates(&root, &[group(cam())]));
+        assert!(delegates(&root, &[]));
+        // Wider, deeper, of another kind, of another service.
+        assert!(!delegates(&root, &[group(Some(vec![range(CAM, None)]))]));
+        assert!(!delegates(&root, &[group(Some(vec![range(CAM, bitmap(&[1, 0], &[0xff, 0x07]))]))]));
+        assert!(!delegates(&root, &[group(Some(vec![range(CAM, bitmap(&[2, 0], &[0xff, 0x0f]))]))]));
+        assert!(!delegates(&root, &[at_depth(cam(), 2, 0)]));
+        assert!(!delegates(&root, &[at_depth(cam(), 1, -1)]));
+        assert!(!delegates(&root, &[GroupPermissions { enrol: true, ..group(cam()) }]));
+        assert!(!delegates(&root, &[group(Some(vec![range(DENM, None)]))]));
+        // Narrower.
+        assert!(delegates(&root, &[group(Some(vec![range(CAM, bitmap(&[1, 0x20], &[0xff, 0x2f]))]))]));
+        assert!(delegates(&[at_depth(None, 2, -1)], &[at_depth(None, 1, -1)]));
+        assert!(delegates(&[at_depth(None, 2, -1)], &[at_depth(cam(), 5, 0)]));
+    }
+
+    #[test]
+    fn all_is_not_handed_on_past_a_service_that_the_issuer_names() {
+        let limited = || range(CAM, bitmap(&[1], &[0xff]));
+        let root = [at_depth(None, 2, 0), at_depth(Some(vec![limited()]), 2, 0)];
+        assert!(!delegates(&root, &[group(None)]));
+        assert!(!delegates(&root, &[group(Some(vec![range(CAM, None)]))]));
+        assert!(delegates(&root, &[group(None), group(Some(vec![limited()]))]));
+        assert!(delegates(&root, &[group(Some(vec![range(DENM, None)]))]));
+    }
+
+    #[test]
+    fn forms_that_are_not_known_permit_nothing() {
+        let groups = [group(Some(vec![range(CAM, Some(SspRange::Unknown))]))];
+        assert_eq!(given(&groups, CAM, bits(&[1])), Grant::NoSsp);
+        let some = [group(Some(vec![range(CAM, bitmap(&[1], &[0xff]))]))];
+        assert_eq!(given(&some, CAM, Some(Ssp::Unknown)), Grant::NoSsp);
+    }
+}

@@ -213,14 +213,21 @@ fn parse_identified(reader: &mut Reader<'_>) -> Result<Option<Country>> {
     Ok(Some(Country { code, regions }))
 }
 
-/// Even-odd rule; the edge counts as inside.
+/// Even-odd rule; the edge counts as inside. Longitudes count from the first corner, so that the polygon may
+/// cross the antimeridian; it spans less than half the globe to either side.
 fn polygon_contains(corners: &[Location], place: Location) -> bool {
-    let (x, y) = (f64::from(place.longitude), f64::from(place.latitude));
+    let Some(origin) = corners.first() else { return false };
+    let plane = |place: &Location| {
+        (
+            f64::from(wrapped(f64::from(place.longitude) - f64::from(origin.longitude))),
+            f64::from(place.latitude),
+        )
+    };
+    let (x, y) = plane(&place);
     let mut inside = false;
     for (index, from) in corners.iter().enumerate() {
         let to = &corners[(index + 1) % corners.len()];
-        let (x1, y1) = (f64::from(from.longitude), f64::from(from.latitude));
-        let (x2, y2) = (f64::from(to.longitude), f64::from(to.latitude));
+        let ((x1, y1), (x2, y2)) = (plane(from), plane(to));
         let aligned = (x2 - x1) * (y - y1) == (y2 - y1) * (x - x1);
         if aligned && (x1.min(x2)..=x1.max(x2)).contains(&x) && (y1.min(y2)..=y1.max(y2)).contains(&y) {
             return true;
@@ -230,6 +237,12 @@ fn polygon_contains(corners: &[Location], place: Location) -> bool {
         }
     }
     inside
+}
+
+/// A longitude, brought into the half-open range above −180°.
+fn wrapped(longitude: f64) -> i32 {
+    const TURN: f64 = 3_600_000_000.0;
+    (longitude - TURN * ((longitude - TURN / 2.0) / TURN).ceil()) as i32
 }
 
 /// Thirty-two points on the rim of a circle.
@@ -243,8 +256,127 @@ fn circle_outline(center: Location, radius_m: u16) -> Vec<Location> {
             let east = f64::from(radius_m) * angle.sin() * degrees_per_m / latitude.to_radians().cos();
             Location {
                 latitude: center.latitude.saturating_add((north * 1e7) as i32),
-                longitude: center.longitude.saturating_add((east * 1e7) as i32),
+                longitude: wrapped(f64::from(center.longitude) + east * 1e7),
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn degrees(latitude: f64, longitude: f64) -> Location {
+        Location { latitude: (latitude * 1e7).round() as i32, longitude: (longitude * 1e7).round() as i32 }
+    }
+
+    fn rectangle(north_west: (f64, f64), south_east: (f64, f64)) -> Region {
+        let corner = |(latitude, longitude)| degrees(latitude, longitude);
+        Region::Rectangles(vec![Rectangle { north_west: corner(north_west), south_east: corner(south_east) }])
+    }
+
+    #[test]
+    fn distances_are_those_of_the_sphere() {
+        // A degree of a great circle, and Berlin to Venice by an independent computation.
+        assert!((degrees(0.0, 0.0).distance_m(degrees(0.0, 1.0)) - 111_195.08).abs() < 0.1);
+        assert!((degrees(89.0, 0.0).distance_m(degrees(89.0, 180.0)) - 222_390.16).abs() < 0.2);
+        let (berlin, venice) = (degrees(52.520_008, 13.404_954), degrees(45.437_191, 12.334_590));
+        assert!((berlin.distance_m(venice) - 791_584.0).abs() < 1_000.0);
+        assert!(degrees(0.0, 179.9).distance_m(degrees(0.0, -179.9)) < 22_300.0);
+    }
+
+    #[test]
+    fn circles_end_at_their_radius() {
+        let circle = Region::Circle { center: degrees(43.55, 10.3), radius_m: 1_000 };
+        let metre = 1.0 / 111_195.08;
+        assert_eq!(circle.contains(degrees(43.55 + 999.0 * metre, 10.3)), Some(true));
+        assert_eq!(circle.contains(degrees(43.55 + 1_001.0 * metre, 10.3)), Some(false));
+    }
+
+    #[test]
+    fn rectangles_include_their_edges_and_may_cross_the_antimeridian() {
+        let plain = rectangle((44.0, 10.0), (43.0, 11.0));
+        for (latitude, longitude, inside) in
+            [(44.0, 10.0, true), (43.0, 11.0, true), (43.5, 11.000_000_1, false), (44.000_000_1, 10.5, false)]
+        {
+            assert_eq!(plain.contains(degrees(latitude, longitude)), Some(inside));
+        }
+        let pacific = rectangle((10.0, 170.0), (-10.0, -170.0));
+        for (longitude, inside) in
+            [(175.0, true), (180.0, true), (-175.0, true), (0.0, false), (169.0, false)]
+        {
+            assert_eq!(pacific.contains(degrees(0.0, longitude)), Some(inside));
+        }
+    }
+
+    #[test]
+    fn polygons_include_their_edges_and_know_their_hollows() {
+        // An L: the upper right quarter is missing.
+        let corners = [(0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0), (1.0, 2.0), (0.0, 2.0)];
+        let shape = Region::Polygon(corners.iter().map(|&(lat, lon)| degrees(lat, lon)).collect());
+        for (latitude, longitude, inside) in [
+            (0.5, 0.5, true),
+            (1.5, 0.5, true),
+            (0.5, 1.5, true),
+            (1.5, 1.5, false),
+            (1.0, 1.5, true), // on an edge
+            (1.0, 1.0, true), // on the inner corner
+            (0.0, 0.0, true), // on a corner
+            (2.0, 1.000_000_1, false),
+            (1.0, 2.000_000_1, false), // level with an edge, beyond it
+            (-0.1, 0.5, false),
+        ] {
+            assert_eq!(shape.contains(degrees(latitude, longitude)), Some(inside), "{latitude} {longitude}");
+        }
+    }
+
+    #[test]
+    fn polygons_may_cross_the_antimeridian() {
+        let corners = [(10.0, 175.0), (10.0, -175.0), (-10.0, -175.0), (-10.0, 175.0)];
+        let shape = Region::Polygon(corners.iter().map(|&(lat, lon)| degrees(lat, lon)).collect());
+        for (longitude, inside) in
+            [(179.0, true), (-179.0, true), (175.0, true), (-174.9, false), (174.9, false), (0.0, false)]
+        {
+            assert_eq!(shape.contains(degrees(0.0, longitude)), Some(inside), "{longitude}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_gives_no_more_than_it_has() {
+        let country = rectangle((45.0, 9.0), (43.0, 12.0));
+        for (inner, enclosed) in [
+            (rectangle((44.0, 10.0), (43.5, 11.0)), true),
+            (rectangle((46.0, 10.0), (43.5, 11.0)), false),
+            (Region::Circle { center: degrees(44.0, 10.0), radius_m: 50_000 }, true),
+            (Region::Circle { center: degrees(44.9, 10.0), radius_m: 50_000 }, false),
+            (Region::Polygon(vec![degrees(44.0, 10.0), degrees(44.5, 10.0), degrees(44.0, 10.5)]), true),
+            (Region::Polygon(vec![degrees(44.0, 10.0), degrees(44.5, 10.0), degrees(44.0, 12.5)]), false),
+        ] {
+            assert_eq!(country.encloses(&inner), Some(enclosed), "{inner:?}");
+        }
+        let circle = |radius_m| Region::Circle { center: degrees(44.0, 10.0), radius_m };
+        assert_eq!(circle(500).encloses(&circle(500)), Some(true));
+        assert_eq!(circle(500).encloses(&circle(600)), Some(false));
+        let fiji = rectangle((0.0, 178.0), (-30.0, -178.0));
+        let suva = Region::Circle { center: degrees(-18.0, 179.99), radius_m: 10_000 };
+        assert_eq!(fiji.encloses(&suva), Some(true));
+    }
+
+    #[test]
+    fn countries_compare_by_their_codes() {
+        let country = |code, regions| Region::Identified(vec![Country { code, regions }]);
+        let part = |region, subregions| Some(vec![Subdivision { region, subregions }]);
+        let italy = country(380, None);
+        assert_eq!(italy.encloses(&country(380, part(9, None))), Some(true));
+        assert_eq!(italy.encloses(&country(250, None)), Some(false));
+        assert_eq!(country(380, part(9, None)).encloses(&italy), Some(false));
+        assert_eq!(country(380, part(9, None)).encloses(&country(380, part(9, Some(vec![1])))), Some(true));
+        let two = part(9, Some(vec![1, 2]));
+        assert_eq!(country(380, two.clone()).encloses(&country(380, part(9, Some(vec![2])))), Some(true));
+        assert_eq!(country(380, two.clone()).encloses(&country(380, part(9, Some(vec![3])))), Some(false));
+        assert_eq!(country(380, two).encloses(&country(380, part(9, None))), Some(false));
+        // Geometry and countries need a map to be compared.
+        assert_eq!(italy.encloses(&rectangle((44.0, 10.0), (43.0, 11.0))), None);
+        assert_eq!(italy.contains(degrees(43.0, 11.0)), None);
+    }
 }

@@ -36,3 +36,58 @@ impl ReplayCache {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: u64) -> [u8; 32] {
+        let mut name = [0; 32];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        name
+    }
+
+    #[test]
+    fn what_was_seen_is_refused() {
+        let mut cache = ReplayCache::new(4);
+        assert!(cache.remember(name(1), 10));
+        assert!(!cache.remember(name(1), 10));
+        assert!(cache.remember(name(2), 10));
+    }
+
+    #[test]
+    fn what_was_pushed_out_cannot_come_back() {
+        let mut cache = ReplayCache::new(3);
+        for number in 1..=10 {
+            assert!(cache.remember(name(number), 100 + number));
+        }
+        assert_eq!(cache.len(), 3);
+        for number in 1..=10 {
+            assert!(!cache.remember(name(number), 100 + number), "{number}");
+        }
+        // Neither can anything else from that time, seen or not: nobody could tell.
+        assert!(!cache.remember(name(99), 107));
+        assert!(cache.remember(name(99), 108));
+    }
+
+    #[test]
+    fn without_a_time_nothing_is_believed_once_names_are_forgotten() {
+        let mut cache = ReplayCache::new(2);
+        assert!(cache.remember(name(1), 0));
+        for number in 2..5 {
+            cache.remember(name(number), number);
+        }
+        assert!(!cache.remember(name(1), 0));
+        assert!(!cache.remember(name(77), 0));
+    }
+
+    #[test]
+    fn an_old_message_does_not_lower_the_floor() {
+        let mut cache = ReplayCache::new(1);
+        assert!(cache.remember(name(1), 500));
+        assert!(cache.remember(name(2), 900)); // pushes 1 out: floor 500
+        assert!(!cache.remember(name(3), 400));
+        assert!(cache.remember(name(4), 600)); // pushes 2 out: floor 900
+        assert!(!cache.remember(name(5), 700));
+    }
+}
