@@ -15,7 +15,7 @@ from typing import Any
 
 import asn1tools
 from pycrate_asn1dir import ITS_IEEE1609_2
-from v2x_material import HEARD, NOW, PROFILES, authority, message
+from v2x_material import HEARD, NOW, PROFILES, SENT, authority, message
 
 from roadseal.v2x import (
     CertificateContents,
@@ -67,10 +67,11 @@ def sizes() -> str:
 
 def legacy() -> str:
     """What decoders that know nothing of these profiles do."""
+    messages = {name: (message(station(name)), message(station(name), WITH)) for name in names()}
+    seen = iter(by_tshark([octets for pair in messages.values() for octets in pair]))
     rows = []
-    for name in names():
+    for name, (digest, _) in messages.items():
         certificate = station(name).certificate
-        digest, full = message(station(name)), message(station(name), WITH)
         rows.append(
             [
                 f"`{name}`",
@@ -78,8 +79,8 @@ def legacy() -> str:
                 by_pycrate("Certificate", certificate),
                 by_asn1tools("Ieee1609Dot2Data", digest),
                 by_asn1tools("Certificate", certificate),
-                by_tshark(digest),
-                by_tshark(full),
+                next(seen),
+                next(seen),
             ]
         )
     kinds = ["message", "certificate", "message", "certificate", "message", "with certificate"]
@@ -112,23 +113,23 @@ def by_asn1tools(kind: str, octets: bytes) -> str:
     return "reads" if same else "reads, rewrites otherwise"
 
 
-def by_tshark(octets: bytes) -> str:
-    fields = (
-        "ieee1609dot2.psid",
-        "ieee1609dot2.generationTime",
-        "_ws.malformed",
-        "ieee1609dot2.sSig",
-    )
+def by_tshark(messages: list[bytes]) -> list[str]:
+    fields = ("ieee1609dot2.psid", "ieee1609dot2.generationTime", "_ws.malformed")
     arguments = [argument for field in fields for argument in ("-e", field)]
     with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, USER_DLT))
-        file.write(struct.pack("<IIII", 0, 0, len(octets), len(octets)) + octets)
+        for octets in messages:
+            file.write(struct.pack("<IIII", 0, 0, len(octets), len(octets)) + octets)
         file.flush()
         command = ["tshark", "-r", file.name, *TSHARK, "-T", "fields", *arguments]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
-    psid, time, malformed, _ = run.stdout.rstrip("\n").split("\t")
+    return [tshark_line(line) for line in run.stdout.splitlines()]
+
+
+def tshark_line(line: str) -> str:
+    psid, time, malformed = line.split("\t")
     assert psid.split(",")[0] == "36"
-    assert time == str(NOW + 10_000_000)
+    assert time == str(SENT)
     flagged = malformed.count("_ws.malformed")
     return f"reads the rest, flags {flagged}" if flagged else "reads"
 
