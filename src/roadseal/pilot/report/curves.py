@@ -26,6 +26,7 @@ from roadseal.pilot.table import number
 
 _TABLE_ROWS = 30
 _MARKS = 6
+_DENSE = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,18 @@ def _lines(kind: _Kind, curves: Sequence[Curve], styles: Mapping[str, ApproachSt
         # Marks at places of their own: where curves coincide, the marks of each can be seen.
         step = max(1, len(rows) // _MARKS)
         marks += rows[min(len(rows) - 1, place * step // len(curves)) :: step]
+    dense = len(lines) > _DENSE * len(curves)
     scale = alt.Scale(domain=[0, 1]) if kind.is_share else alt.Scale(zero=True, nice=True)
     x = alt.X("x:Q", title=kind.x, axis=alt.Axis(tickCount=6, grid=False))
     y = alt.Y("y:Q", title=kind.y, scale=scale, axis=alt.Axis(tickCount=5))
     line = (
         alt.Chart(inline(lines))
-        .mark_line(strokeWidth=2.2)
+        .mark_line(strokeWidth=1.3 if dense else 2.2, strokeJoin="round")
         .encode(x, y, colour_of(styles), dash_of(styles))
     )
     mark = (
         alt.Chart(inline(marks))
-        .mark_point(filled=True, size=46, opacity=1)
+        .mark_point(filled=True, size=64, opacity=1, stroke="var(--card)", strokeWidth=1)
         .encode(x, y, colour_of(styles), shape_of(styles))
     )
     return alt.layer(line, mark).properties(width=WIDTH_PX - 60, height=230)
