@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from v2x_material import (
@@ -55,11 +56,14 @@ def made_here() -> list[tuple[Judge, bytes]]:
         verifier = authority(profile).verifier()
         verifier.learn(station.certificate)
         judge = judge_of(verifier, HEARD)
-        asked = {
+        asked: dict[str, Any] = {
             "inline_p2pcd_request": (b"abc", b"def"),
             "requested_certificate": authority(profile).authorisation.certificate,
         }
-        place = {"generation_location": (435_500_000, 104_000_000), "expiry_time": HEARD + 10**6}
+        place: dict[str, Any] = {
+            "generation_location": (435_500_000, 104_000_000),
+            "expiry_time": HEARD + 10**6,
+        }
         cases += [
             (judge, message(station)),
             (judge, message(station, Identification.CERTIFICATE, at=SENT + 1)),

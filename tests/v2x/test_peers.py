@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import py_fn_dsa
 import pytest
@@ -24,7 +25,7 @@ CURVES: dict[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     "ecdsa-brainpoolp256r1": (ec.BrainpoolP256R1(), hashes.SHA256()),
     "ecdsa-brainpoolp384r1": (ec.BrainpoolP384R1(), hashes.SHA384()),
 }
-ML_DSA = {
+ML_DSA: dict[str, tuple[Any, Any, int]] = {
     "ml-dsa-44": (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey, 32),
     "ml-dsa-65": (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey, 48),
 }

@@ -28,7 +28,9 @@ NOT_CONVERTIBLE = {
 
 
 def groups(name: str) -> list[dict[str, Any]]:
-    return json.loads(material("pki", "wycheproof", name).read_bytes())["testGroups"]
+    document = json.loads(material("pki", "wycheproof", name).read_bytes())
+    found: list[dict[str, Any]] = document["testGroups"]
+    return found
 
 
 def raw_signature(der: bytes, size: int) -> bytes | None:

@@ -10,7 +10,7 @@ use crate::permissions::{self, Grant, GroupPermissions, PsidSsp};
 use crate::region::{Location, Region};
 use crate::twin::twin_digest;
 use crate::verdict::Reason;
-use crate::verifying_key::VerifyingKey;
+use crate::verifying_key::{VerifyingKey, digest_value};
 use crate::wire::{CurvePoint, PointForm, PublicKey};
 
 /// Longest chain that is followed.
@@ -50,9 +50,21 @@ impl Identity {
     /// Look into `certificate`: verify it with its issuer and compare what it allows with what the issuer
     /// may give.
     pub(crate) fn establish(certificate: &Certificate<'_>, issuers: &impl Issuers) -> Self {
-        let digest = certificate.digest();
+        Self::establish_received(certificate, received_hash(certificate.bytes), issuers)
+    }
+
+    /// As [`Self::establish`], where the hash of the bytes is known already.
+    pub(crate) fn establish_received(
+        certificate: &Certificate<'_>,
+        received: [u8; 32],
+        issuers: &impl Issuers,
+    ) -> Self {
+        // Large certificates are mostly hashing: most are canonical and under SHA-256, and hashed by now.
+        let same = certificate.is_canonical() && certificate.hash() == Hash::Sha256;
+        let known = if same { digest_value(Hash::Sha256, &received) } else { None };
+        let digest = known.unwrap_or_else(|| certificate.digest());
         let mut identity = Self {
-            received: received_hash(certificate.bytes),
+            received,
             id: last_eight(digest.as_ref()),
             digest,
             twin: twin_digest(certificate),

@@ -115,9 +115,10 @@ impl Judge<'_> {
             Signer::Itself => (Vec::new(), false),
             Signer::Digest(id) => (self.knowledge.find(id), false),
             Signer::Certificates(certificates) => {
+                let received = received_hash(certificates[0].bytes);
                 // Companions are looked into each time: nothing in a message may go unchecked.
-                if let [certificate] = certificates.as_slice()
-                    && let Some(known) = self.knowledge.find_received(&received_hash(certificate.bytes))
+                if certificates.len() == 1
+                    && let Some(known) = self.knowledge.find_received(&received)
                 {
                     return (vec![known], false);
                 }
@@ -126,7 +127,8 @@ impl Judge<'_> {
                     let companion = Arc::new(Identity::establish(certificate, &issuers));
                     issuers.companions.push(companion);
                 }
-                (vec![Arc::new(Identity::establish(&certificates[0], &issuers))], true)
+                let signer = Identity::establish_received(&certificates[0], received, &issuers);
+                (vec![Arc::new(signer)], true)
             }
         }
     }
@@ -326,8 +328,8 @@ fn summarize(signed: &SignedData<'_>) -> Summary {
         generation_location: header.generation_location,
         signer: match &signed.signer {
             Signer::Digest(id) => Some(*id),
-            Signer::Certificates(certificates) => Some(certificates[0].hashed_id8()),
-            Signer::Itself => None,
+            // Known once the certificate is looked into.
+            Signer::Certificates(_) | Signer::Itself => None,
         },
         with_certificate: matches!(signed.signer, Signer::Certificates(_)),
         algorithm: signed.signature.algorithm(),

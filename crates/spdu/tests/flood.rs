@@ -107,7 +107,7 @@ impl Flood {
             // A key that the authority has certified, used to fill the memory of messages seen.
             0..=2 => message(&self.insider, number, false),
             // As many certified stations as anybody could own.
-            3 if number % 1_000 == 3 => {
+            3 if number % 500 == 3 => {
                 message(&certify(generate(), Some(&self.authority), false), number, true)
             }
             // A forged signature of somebody known.
@@ -175,15 +175,18 @@ fn caches_stay_within_their_limits() {
         assert!(occupancy.learned <= most_learned, "{occupancy:?}");
         assert!(occupancy.remembered <= most_remembered, "{occupancy:?}");
         assert_eq!((occupancy.trusted, occupancy.anchored), (2, 0));
-        memory.push(resident());
+        if (occupancy.learned, occupancy.remembered) == (most_learned, most_remembered) {
+            memory.push(resident());
+        }
     }
     let occupancy = verifier.occupancy();
-    let full = memory[memory.len() / 2];
-    let end = memory[memory.len() - 1];
+    // Both caches were really filled, and from then on nothing grew.
+    let (Some(&full), Some(&end)) = (memory.first(), memory.last()) else {
+        panic!("not filled: {occupancy:?}")
+    };
     println!("{total} messages: {counts:?}");
-    println!("{occupancy:?}; resident {} MiB at half, {} MiB at the end", full >> 20, end >> 20);
-    // Both caches were really filled, and then no longer grew.
-    assert_eq!((occupancy.learned, occupancy.remembered), (most_learned, most_remembered));
+    println!("{occupancy:?}; resident {} MiB once full, {} MiB at the end", full >> 20, end >> 20);
+    println!("the last {} messages came with full caches", memory.len() as u64 * BATCH);
     assert!(end < full + (8 << 20), "{full} then {end} bytes resident");
     for reason in
         ["ok", "malformed", "unknown_signer", "unknown_issuer", "bad_signature", "replay", "too_large"]

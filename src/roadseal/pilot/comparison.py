@@ -28,8 +28,8 @@ def compare(evidence: Mapping[str, Evidence]) -> list[Measure]:
 
 
 def curves(evidence: Mapping[str, Evidence]) -> list[Curve]:
-    """Delivery over distance and the channel over time, for each distinct way to use the air."""
-    return [curve for each in _distinct(evidence) for curve in (*_pdr(each), _cbr(each))]
+    """Delivery over distance and the channel over time, for each approach."""
+    return [curve for each in evidence.values() for curve in (*_pdr(each), _cbr(each))]
 
 
 def emergency_trips(evidence: Mapping[str, Evidence]) -> list[EmergencyTrip]:
@@ -60,13 +60,6 @@ def _places_kept(evidence: Mapping[str, Evidence]) -> Iterator[Measure]:
     if controlled:
         label = "Misbehaving station contained after"
         yield Measure("containment-s", "controls", label, "s", "lower", controlled)
-
-
-def _distinct(evidence: Mapping[str, Evidence]) -> list[Evidence]:
-    seen: dict[tuple[str, ...], Evidence] = {}
-    for each in evidence.values():
-        seen.setdefault(each.approach.on_air, each)
-    return list(seen.values())
 
 
 def _pdr(e: Evidence) -> Iterator[Curve]:

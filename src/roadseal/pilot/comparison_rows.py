@@ -88,6 +88,16 @@ def _firmware(e: Evidence) -> Figure | None:
     return exact(total, provenance=CITED, note=note)
 
 
+def _emergency(column: str) -> Callable[[Evidence], Figure | None]:
+    def figure(e: Evidence) -> Figure | None:
+        trips = e.on_air.outcome.emergency
+        arrived = trips.filter(pl.col("arrived"))
+        note = f"{arrived.height} of {trips.height} vehicles arrived within the run"
+        return mean(arrived[column].to_numpy(), provenance=MODELLED, note=note)
+
+    return figure
+
+
 def _others_delay(e: Evidence) -> Figure | None:
     """Paired by vehicle with the run without priority."""
     base = e.baseline.filter(~pl.col("emergency")).select(
@@ -327,7 +337,7 @@ ROWS: tuple[Row, ...] = (
         "Emergency vehicle, travel time",
         "s",
         "lower",
-        lambda e: mean(e.on_air.outcome.emergency["travel_time_s"].to_numpy(), provenance=MODELLED),
+        _emergency("travel_time_s"),
     ),
     (
         "ev-stops",
@@ -335,7 +345,7 @@ ROWS: tuple[Row, ...] = (
         "Emergency vehicle, stops",
         "",
         "lower",
-        lambda e: mean(e.on_air.outcome.emergency["stops"].to_numpy(), provenance=MODELLED),
+        _emergency("stops"),
     ),
     (
         "priority-delay-p95-s",

@@ -160,8 +160,8 @@ class Results:
     sources: Sequence[str]
 
     def to_json(self) -> str:
-        """The file `results.json`: sorted keys, figures rounded to six significant digits."""
-        return json.dumps(_plain(asdict(self)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        """The file `results.json`: in the order of the table, to six significant digits."""
+        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Results:

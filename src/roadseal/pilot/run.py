@@ -12,7 +12,7 @@ from typing import Any
 
 from roadseal import __version__
 from roadseal.clock import SystemClock, from_datetime
-from roadseal.pilot.approach import Approach, load_approach
+from roadseal.pilot.approach import FIVE, Approach, load_approach
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
 from roadseal.pilot.corridor import Corridor, read_corridor
@@ -142,7 +142,7 @@ def _run(
         drills=drills,
         emergency=emergency_trips(evidence),
         limits=_limits(setting, evidence),
-        sources=[*SOURCES, *(device(name).source for name in sorted(scenario.devices.values()))],
+        sources=_sources(scenario),
     )
     shared = {
         tuple(a.name for a in approaches if a.on_air == key): future.result()
@@ -157,7 +157,7 @@ def _record(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> Setting:
     traffic = _scenario(scenario, cache_dir)
     tell("drawing the demand", 1.0)
     corridor = read_corridor(
-        traffic.net_file, traffic.additional_files, name=traffic.name, source=traffic.source
+        traffic.net_file, traffic.additional_files, name=scenario.name, source=traffic.source
     )
     trace = record(
         traffic,
@@ -248,6 +248,7 @@ def _about(
     return {
         "roadseal": __version__,
         "sumo": SUMO_VERSION,
+        "command": _command(scenario),
         "scenario": scenario.name,
         "network": setting.scenario.source,
         "demand": setting.scenario.demand,
@@ -300,3 +301,18 @@ def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
         "computer forges them. What is acted upon is signed twice.",
         f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",
     ]
+
+
+def _sources(scenario: PilotScenario) -> list[str]:
+    published = {device(name) for name in scenario.devices.values()}
+    devices = sorted(each.source for each in published if each.p256_verify_us is not None)
+    return [*SOURCES[scenario.access], *devices]
+
+
+def _command(scenario: PilotScenario) -> str:
+    """What runs this again, as far as the command line says it."""
+    network = "" if scenario.network == EMBEDDED else f" {scenario.network}"
+    names = "".join(f" --approach {name}" for name in scenario.approaches)
+    approaches = " --approach all" if scenario.approaches == FIVE else names
+    duration = f" --duration {scenario.duration_s:g}"
+    return f"roadseal pilot run{network}{approaches} --seed {scenario.seed}{duration}"

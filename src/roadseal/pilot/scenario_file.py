@@ -17,8 +17,8 @@ from roadseal.pilot.approach import FIVE, load_approach
 EMBEDDED = "embedded"
 """The corridor that comes with the SUMO wheel."""
 
-CENTRE = "centre"
-"""The traffic centre's name in links."""
+EMBEDDED_NAME = "South-east Berlin"
+"""What people call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class PilotScenario:
         drills: ids, or all of them.
     """
 
-    name: str = EMBEDDED
+    name: str = EMBEDDED_NAME
     network: str = EMBEDDED
     duration_s: float = 600.0
     step_s: float = 0.1
@@ -90,7 +90,7 @@ class _Link(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = EMBEDDED
+    name: str = EMBEDDED_NAME
     network: str = EMBEDDED
     duration_s: float = Field(600.0, gt=0, le=86_400)
     step_s: float = Field(0.1, gt=0, le=0.1)
