@@ -12,6 +12,7 @@ from typing import Any
 
 from roadseal import __version__
 from roadseal.clock import SystemClock, from_datetime
+from roadseal.net import shipped_links
 from roadseal.pilot.approach import FIVE, Approach, load_approach
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
@@ -213,12 +214,11 @@ def _handshakes(
     """Handshakes over every medium; none where the approach is nothing but its key source."""
     if approach.key_source == "qkd" and approach.backhaul.name == "classical":
         return None
-    media = sorted({link.medium for link in scenario.links})
     return {
         medium: calibration.handshakes(
             approach.backhaul, medium, scenario.handshakes, scenario.seed
         )
-        for medium in media
+        for medium in sorted(shipped_links())
     }
 
 

@@ -71,7 +71,7 @@ class PilotScenario:
     bitrate_mbps: float = 6.0
     emergency_vehicles: int = 6
     cam_sample: int = 2_000
-    handshakes: int = 20
+    handshakes: int = 12
     devices: Mapping[str, str] = field(
         default_factory=lambda: {"vehicle": "obu", "roadside": "rsu", "centre": "server"}
     )
@@ -102,7 +102,7 @@ class _File(BaseModel):
     bitrate_mbps: float = 6.0
     emergency_vehicles: int = Field(6, ge=0, le=100)
     cam_sample: int = Field(2_000, ge=100)
-    handshakes: int = Field(20, ge=2, le=1_000)
+    handshakes: int = Field(12, ge=2, le=1_000)
     devices: dict[str, str] = Field(
         default_factory=lambda: {"vehicle": "obu", "roadside": "rsu", "centre": "server"}
     )
