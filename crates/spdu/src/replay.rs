@@ -26,13 +26,14 @@ impl ReplayCache {
         if (self.floor != 0 && time <= self.floor) || !self.names.insert(name) {
             return false;
         }
-        self.order.push_back((name, time));
-        if self.order.len() > self.capacity
+        // Out before in: one more than the capacity would double what the ring takes.
+        if self.order.len() == self.capacity
             && let Some((oldest, made)) = self.order.pop_front()
         {
             self.names.remove(&oldest);
             self.floor = self.floor.max(made);
         }
+        self.order.push_back((name, time));
         true
     }
 }
