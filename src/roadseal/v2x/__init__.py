@@ -9,11 +9,13 @@
     >>> verifier.verify(message, at=700_000_001_050_000).overall
     'ok'
 
-`Verifier` decides and never raises for what it receives; `sign` signs through a `Signer`; `testing`
-has a throw-away authority.
+`Verifier` decides and never raises for what it receives; `sign` signs through a `Signer`;
+`Inclusion`, `Anchors` and `fragments` bring certificates to those who lack them; `testing` has a
+throw-away authority.
 """
 
 from roadseal.v2x import service
+from roadseal.v2x.anchor import Anchors, make_batch
 from roadseal.v2x.certificate import (
     CertificateContents,
     Circle,
@@ -29,6 +31,8 @@ from roadseal.v2x.certificate import (
     issue,
     self_signed,
 )
+from roadseal.v2x.delivery import DeliveryPolicy, Inclusion
+from roadseal.v2x.fragment import Reassembler, fragments
 from roadseal.v2x.message import Header, Identification, sign
 from roadseal.v2x.policy import Policy
 from roadseal.v2x.profile import MessageProfile, message_profile, message_profiles, profile_of
@@ -37,28 +41,34 @@ from roadseal.v2x.signer import Signer, SigningKey
 from roadseal.v2x.verifier import CertificateVerdict, Verdict, Verifier
 
 __all__ = [
+    "Anchors",
     "CertificateContents",
     "CertificateVerdict",
     "Circle",
     "Countries",
     "Country",
     "Credential",
+    "DeliveryPolicy",
     "Duration",
     "GroupPermissions",
     "Header",
     "Identification",
+    "Inclusion",
     "MessageProfile",
     "Permission",
     "PermissionRange",
     "Policy",
     "Polygon",
     "Reason",
+    "Reassembler",
     "Rectangles",
     "Signer",
     "SigningKey",
     "Verdict",
     "Verifier",
+    "fragments",
     "issue",
+    "make_batch",
     "message_profile",
     "message_profiles",
     "profile_of",
