@@ -177,6 +177,7 @@ def test_capture_of_an_older_protocol() -> None:
 @pytest.mark.parametrize(
     "data",
     [MESSAGES[0], json_lines(MESSAGES), MESSAGES[0].hex().encode(), pcap(MESSAGES, linktype=147)],
+    ids=["message", "json-lines", "hexadecimal", "capture"],
 )
 def test_gzip_of_anything(data: bytes) -> None:
     plain = read_recording(data)
