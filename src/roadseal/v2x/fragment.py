@@ -82,8 +82,15 @@ def fragments(message: bytes, *, frame_bytes: int = FRAME_BYTES) -> list[bytes]:
         frame_bytes: largest frame.
 
     Raises:
-        RoadsealError: the message needs more than 255 frames of that size.
+        RoadsealError: the message needs more than 255 frames of that size, or is none: it begins as
+            a fragment does.
     """
+    if message[:1] == bytes([_MAGIC]):
+        raise RoadsealError(
+            "not-a-secured-message",
+            "What begins with 0xF1 is a fragment already, not a secured message.",
+            advice="Give the whole Ieee1609Dot2Data, which begins with 3.",
+        )
     if len(message) <= frame_bytes:
         return [message]
     room = frame_bytes - HEADER_BYTES
