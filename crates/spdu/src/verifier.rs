@@ -187,10 +187,13 @@ impl Verifier {
         at: At,
         here: Option<Location>,
     ) -> Vec<Verdict> {
-        let evaluate = |message: &M| self.evaluate(&self.read(), message.as_ref(), at, here);
-        let evaluations: Vec<Evaluation> = match &self.pool {
-            Some(pool) => pool.install(|| messages.par_iter().with_min_len(8).map(evaluate).collect()),
-            None => messages.iter().map(evaluate).collect(),
+        let evaluations: Vec<Evaluation> = {
+            let known = self.read(); // once a batch: a lock a message would be fought over
+            let evaluate = |message: &M| self.evaluate(&known, message.as_ref(), at, here);
+            match &self.pool {
+                Some(pool) => pool.install(|| messages.par_iter().with_min_len(8).map(evaluate).collect()),
+                None => messages.iter().map(evaluate).collect(),
+            }
         };
         let mut knowledge = self.write();
         let commit = |(evaluation, message): (Evaluation, &M)| {
