@@ -50,7 +50,7 @@ class Scene:
 
     def draws(self, drill: str) -> random.Random:
         """Random numbers of a drill: a model, no secret."""
-        return random.Random(f"{self.seed}/{drill}")  # noqa: S311
+        return random.Random(f"{self.seed}/{drill}")  # noqa: S311  a drill's draw, not a secret
 
     def spat(
         self,
