@@ -11,7 +11,7 @@ PURE_CRATES := --workspace --exclude roadseal-python# the binding is tested from
 
 # What Debian has to give. libx11-6 … libatomic1 are what the SUMO wheels leave to the system.
 DEBIAN := gcc libc6-dev libx11-6 libxext6 libxrender1 libgl1 libatomic1
-DEBIAN_DEV := chromium fonts-dejavu-core openssl tshark
+DEBIAN_DEV := chromium curl fonts-dejavu-core openssl postgresql softhsm2 tshark
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -67,13 +67,13 @@ clean: ## delete what was built, keep what was installed
 	$(PYTHON) -m venv .venv
 
 .venv/.locked: requirements.txt | .venv/bin/pip
-	@echo "Installing Python packages (380 MB to fetch; two to five minutes)"
+	@echo "Installing Python packages (450 MB to fetch; two to five minutes)"
 	python -m pip install --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 .venv/.locked-dev: requirements-dev.txt .venv/.locked
 	@scripts/debian $(DEBIAN_DEV)
-	@echo "Installing Python packages for tests and documentation (130 MB to fetch; about a minute)"
+	@echo "Installing Python packages for tests and documentation (220 MB to fetch; about a minute)"
 	python -m pip install --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 

@@ -1,0 +1,1 @@
+"""What cryptography there is, what is exposed, and what moves first."""

@@ -1,0 +1,1 @@
+"""How change is rolled out over many devices: waves, gates, halt, rollback."""

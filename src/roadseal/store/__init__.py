@@ -1,0 +1,9 @@
+"""What is remembered: one database, SQLite unless it is outgrown, PostgreSQL by its URL.
+
+A room declares its tables in a `Schema` and opens a `Store` on them. `reading` and `writing` are
+the only two ways in; what `writing` has left is on the disk.
+"""
+
+from roadseal.store.database import Schema, Store, open_store
+
+__all__ = ["Schema", "Store", "open_store"]

@@ -1,0 +1,14 @@
+"""The first table."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    columns = (sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+    op.create_table(
+        "note", sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text)
+    )
