@@ -8,7 +8,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    columns = (sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
     op.create_table(
         "note", sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text)
     )
