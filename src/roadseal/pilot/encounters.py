@@ -64,7 +64,7 @@ def find_encounters(vehicles: pl.DataFrame, corridor: Corridor) -> Encounters:
     for index, signal in enumerate(corridor.signals):
         distance = np.hypot(x - np.float32(signal.x), y - np.float32(signal.y))
         near = np.flatnonzero(distance <= REACH_M)
-        order = near[np.lexsort((step[near], code[near]))]
+        order = near[np.argsort(code[near], kind="stable")]  # rows are by step already
         rsu = np.full(len(order), index, dtype=np.int32)
         parts.append((rsu, code[order], step[order], distance[order].astype(np.float32)))
     rsu, vehicle, steps, distance_m = (

@@ -6,6 +6,7 @@ lane that ends at a signal, and this one is not. At 0.1 s steps the instant is e
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from roadseal.pilot.corridor import Corridor
@@ -22,30 +23,32 @@ def stop_line_passages(vehicles: pl.DataFrame, corridor: Corridor) -> pl.DataFra
         A row a passage, sorted by step and vehicle: step u32, time_s f64 (first row beyond the
         line), vehicle enum, x f32, y f32, signal str, lane str (the approach).
     """
+    kind = vehicles.schema["lane"]
+    lanes = kind.categories.to_list() if isinstance(kind, pl.Enum) else []
+    edge_numbers: dict[str, int] = {}
+    edge_of = np.array(
+        [edge_numbers.setdefault(lane.rpartition("_")[0], len(edge_numbers)) for lane in lanes]
+    )
     approaches = {
         link.from_lane: signal.id
         for signal in corridor.signals
         for link in signal.links
         if not link.crossing
     }
-    known = pl.DataFrame(
-        {"lane": list(approaches), "signal": list(approaches.values())},
-        schema={"lane": pl.String, "signal": pl.String},
-    )
+    is_approach = np.array([lane in approaches for lane in lanes])
+    lane = vehicles["lane"].to_physical().to_numpy()
+    vehicle = vehicles["vehicle"].to_physical().to_numpy()
+    order = np.argsort(vehicle, kind="stable")  # rows are by step: each vehicle's stay so
+    before, after = order[:-1], order[1:]
     # A passage leaves an edge; a change of lane on the approach stays on it.
-    edge = pl.col("lane").cast(pl.String).str.replace(r"_\d+$", "")
-    crossed = (
-        vehicles.lazy()
-        .select("step", "time_s", "vehicle", "x", "y", "lane")
-        .sort(pl.col("vehicle").to_physical(), "step")
-        .with_columns(pl.col("lane").shift(1).over("vehicle").alias("before"))
-        .filter(pl.col("before").is_not_null() & (pl.col("lane") != pl.col("before")))
-        .with_columns(edge.alias("edge"), pl.col("before").cast(pl.String))
-        .filter(pl.col("edge") != pl.col("before").str.replace(r"_\d+$", ""))
+    passed = (
+        (vehicle[before] == vehicle[after])
+        & is_approach[lane[before]]
+        & (edge_of[lane[before]] != edge_of[lane[after]])
     )
-    return (
-        crossed.join(known.lazy(), left_on="before", right_on="lane", how="inner")
-        .select("step", "time_s", "vehicle", "x", "y", "signal", pl.col("before").alias("lane"))
-        .sort("step", pl.col("vehicle").to_physical())
-        .collect()
-    )
+    left = np.array(lanes)[lane[before[passed]]]
+    beyond: pl.DataFrame = vehicles.select("step", "time_s", "vehicle", "x", "y")[after[passed]]
+    return beyond.with_columns(
+        pl.Series("signal", [approaches[name] for name in left], dtype=pl.String),
+        pl.Series("lane", left, dtype=pl.String),
+    ).sort("step", pl.col("vehicle").to_physical())
