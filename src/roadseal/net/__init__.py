@@ -1,11 +1,15 @@
 """Messages on the wire: post-quantum TLS between roadside and centre, and links to measure it on.
 
 `connect` and `serve` carry messages over mutually authenticated TLS 1.3; a `TlsProfile` says what a
-session may be made of. `Relay` puts a backhaul medium between them, `measure_handshakes` measures,
-and `classical_secrets_opened` shows what a quantum adversary gets out of a recording.
+session may be made of; `serve_http` and `HttpClient` speak HTTP/1.1 inside one. `Relay` puts a
+backhaul medium between them, `measure_handshakes` measures, and `classical_secrets_opened` shows
+what a quantum adversary gets out of a recording.
 """
 
 from roadseal.net.capture import KeyExchange, Reading, Recording, read_key_exchange
+from roadseal.net.http import Handler, HttpLimits, Request, Response
+from roadseal.net.http_client import HttpClient
+from roadseal.net.http_server import serve_http, serve_plain_http
 from roadseal.net.identity import Authority, Identity
 from roadseal.net.link import LOOPBACK, Link, load_links, shipped_links
 from roadseal.net.measure import (
@@ -39,8 +43,11 @@ __all__ = [
     "PQC",
     "PROFILES",
     "Authority",
+    "Handler",
     "HandshakeSample",
     "HandshakeSummary",
+    "HttpClient",
+    "HttpLimits",
     "Identity",
     "KeyExchange",
     "Link",
@@ -53,6 +60,8 @@ __all__ = [
     "Recording",
     "Refusal",
     "Relay",
+    "Request",
+    "Response",
     "Side",
     "State",
     "StreamLimits",
@@ -68,6 +77,8 @@ __all__ = [
     "measure_handshakes",
     "read_key_exchange",
     "serve",
+    "serve_http",
+    "serve_plain_http",
     "shipped_links",
     "summarise",
     "tls_profile",

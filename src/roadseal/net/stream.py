@@ -1,4 +1,4 @@
-"""Messages over TLS on real sockets: one event loop, one thread, TCP_NODELAY.
+"""Messages or bytes over TLS on real sockets: one event loop, one thread, TCP_NODELAY.
 
 A message is four bytes of length, big-endian, and that many bytes. Every wait has an end and every
 size a limit, so a peer that sends garbage, half a handshake, one byte a minute or no end costs a
@@ -122,6 +122,29 @@ class TlsStream:
         message = bytes(self._buffer[_LENGTH_BYTES : _LENGTH_BYTES + size])
         del self._buffer[: _LENGTH_BYTES + size]
         return message
+
+    async def read(self, timeout_s: float) -> bytes:
+        """Return what has come, at least a byte; empty after the peer's clean close.
+
+        For protocols with framing of their own, such as HTTP.
+
+        Raises:
+            TlsRefusedError: truncated, malformed or timed out.
+        """
+        await self._fill(1, timeout_s)
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes as they are.
+
+        Raises:
+            RoadsealError: ``tls-not-open``.
+            TlsRefusedError: the peer does not read, or the link is gone.
+        """
+        self.session.send(data)
+        await self._flush()
 
     async def close(self) -> None:
         """Say goodbye and close; never raises for what the peer does."""
