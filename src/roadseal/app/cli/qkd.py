@@ -1,0 +1,152 @@
+"""`roadseal qkd`: keys from light, from the link to the key store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from roadseal.errors import RoadsealError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+link_app = typer.Typer(no_args_is_help=True, help="What a fibre link gives (modelled).")
+app.add_typer(link_app, name="link")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+
+
+@link_app.command()
+def rate(
+    loss_db: Annotated[list[float], typer.Option(help="Of the fibre, dB; again for more.")],
+    clock_hz: Annotated[float, typer.Option(help="Pulses a second.")] = 1e9,
+    efficiency: Annotated[float, typer.Option(help="Of the receiver, 0 to 1.")] = 0.2,
+    dark_hz: Annotated[float, typer.Option(help="Dark counts a second.")] = 5e4,
+    misalignment: Annotated[float, typer.Option(help="Wrong detector, 0 to 0.5.")] = 0.02,
+    intercepted: Annotated[float, typer.Option(help="Share an eavesdropper measures.")] = 0.0,
+    block_bits: Annotated[float, typer.Option(help="Sifted key bits of a block.")] = 1e7,
+    as_json: AsJson = False,
+) -> None:
+    """Secret key rate with the best settings, beside the bound that no protocol exceeds.
+
+    Decoy-state BB84 with one decoy and finite keys (arXiv 2405.16578). The optics are modelled.
+    Exits with 1 if a loss gives no key.
+
+    Example: [bold]roadseal qkd link rate --loss-db 9 --loss-db 12 --json[/]
+    """
+    from roadseal.operate.qkd.link import PROVENANCE, LinkModel, optimise
+
+    points = [
+        optimise(
+            LinkModel(loss, clock_hz, efficiency, dark_hz, misalignment, intercepted),
+            block_bits=block_bits,
+        )
+        for loss in loss_db
+    ]
+    if as_json:
+        rows = [
+            {
+                "loss_db": point.link.loss_db,
+                "rate_bps": point.rate_bps,
+                "qber": point.error_rate,
+                "signal": point.sent.signal,
+                "decoy": point.sent.decoy,
+                "signal_share": point.sent.signal_share,
+                "key_basis": point.sent.key_basis,
+                "block_bits": point.block_bits,
+                "block_s": point.block_s,
+                "plob_bps": point.link.plob_bits_per_pulse * clock_hz,
+                "plob_ratio": point.plob_ratio,
+                "provenance": PROVENANCE,
+            }
+            for point in points
+        ]
+        typer.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
+    else:
+        table = Table(
+            *("dB", "kbit/s", "QBER", "μ1", "μ2", "share of μ1", "key basis"),
+            *("block, s", "÷ bound"),
+            caption="Modelled optics. Bound: PLOB, which no protocol without repeater exceeds.",
+        )
+        for point in points:
+            sent = point.sent
+            table.add_row(
+                f"{point.link.loss_db:g}",
+                f"{point.rate_bps / 1e3:,.1f}" if point.rate_bps else "no key",
+                f"{point.error_rate:.2%}",
+                *(f"{v:.3f}" for v in (sent.signal, sent.decoy, sent.signal_share, sent.key_basis)),
+                f"{point.block_s:,.1f}",
+                f"{point.plob_ratio:.2%}",
+            )
+        Console().print(table)
+    raise typer.Exit(0 if all(point.rate_bps > 0 for point in points) else 1)
+
+
+@link_app.command()
+def fit(
+    points: Annotated[Path, typer.Argument(help="CSV with a head; see above.")],
+    block_bits: Annotated[float, typer.Option(help="Sifted key bits of a block.")] = 1e7,
+    as_json: AsJson = False,
+) -> None:
+    """Fit receiver efficiency, dark counts and misalignment to published points; predict the rest.
+
+    Columns: loss_db, rate_bps (secret bits a second), and at will clock_hz (1e9 if absent) and use:
+    `fit` or empty for points that the fit sees, `predict` for points that it does not.
+
+    Example: [bold]roadseal qkd link fit t12.csv[/]
+    """
+    from roadseal.operate.qkd.fit import fit as fit_points
+    from roadseal.operate.qkd.fit import read_points
+
+    try:
+        text = points.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RoadsealError(
+            "qkd-fit-points",
+            f"{points} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.",
+            advice="Give a CSV file with the columns loss_db and rate_bps.",
+        ) from None
+    found = fit_points(read_points(text.splitlines()), block_bits=block_bits)
+    link = found.link
+    if as_json:
+        rows = [
+            {
+                "loss_db": point.loss_db,
+                "clock_hz": point.clock_hz,
+                "published_bps": point.rate_bps,
+                "model_bps": rate_bps,
+                "deviation": deviation,
+                "use": "fit" if point.fitted else "predict",
+            }
+            for point, rate_bps, deviation in zip(
+                found.points, found.rates_bps, found.deviations, strict=True
+            )
+        ]
+        parameters = {
+            "efficiency": link.efficiency,
+            "dark_hz": link.dark_hz,
+            "misalignment": link.misalignment,
+        }
+        typer.echo(json.dumps({**parameters, "points": rows}, indent=1))
+        return
+    table = Table("loss, dB", "published, bit/s", "model, bit/s", "deviation", "use")
+    for point, rate_bps, deviation in zip(
+        found.points, found.rates_bps, found.deviations, strict=True
+    ):
+        table.add_row(
+            f"{point.loss_db:g}",
+            f"{point.rate_bps:,.4g}",
+            f"{rate_bps:,.4g}",
+            f"{deviation:+.1%}",
+            "fit" if point.fitted else "[bold]predict[/]",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"efficiency {link.efficiency:.3f} · dark counts {link.dark_hz:,.0f} Hz · "
+        f"misalignment {link.misalignment:.2%}",
+        highlight=False,
+    )

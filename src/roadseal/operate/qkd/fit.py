@@ -1,0 +1,151 @@
+"""Fitting a link to published points: efficiency, dark counts and misalignment from rates."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scipy.optimize import least_squares
+
+from roadseal.errors import RoadsealError
+from roadseal.operate.qkd.finitekey import Security
+from roadseal.operate.qkd.link import LinkModel, optimise
+
+# What gated detectors usually have, and by which factor it varies: few points leave some directions
+# of the three parameters open, and there the usual is kept.
+_USUAL: Final = LinkModel(loss_db=0)
+_SPREAD: Final = (math.log(2), math.log(10), math.log(2))
+_PRIOR_WEIGHT: Final = 0.02
+_LEAST_BPS: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A published point of a link.
+
+    Args:
+        loss_db: of the fibre.
+        rate_bps: secret bits a second.
+        clock_hz: pulses a second.
+        fitted: whether the fit sees it; the others are predicted.
+    """
+
+    loss_db: float
+    rate_bps: float
+    clock_hz: float = 1e9
+    fitted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted link and what it says of every point.
+
+    Args:
+        link: the parameters; its loss is that of the first point.
+        points: as given.
+        rates_bps: what the model says, in their order.
+    """
+
+    link: LinkModel
+    points: tuple[Point, ...]
+    rates_bps: tuple[float, ...]
+
+    @property
+    def deviations(self) -> tuple[float, ...]:
+        """Model ÷ published − 1, in the order of the points."""
+        pairs = zip(self.rates_bps, self.points, strict=True)
+        return tuple(rate / point.rate_bps - 1 for rate, point in pairs)
+
+
+def fit(
+    points: Sequence[Point],
+    *,
+    block_bits: float = 1e7,
+    security: Security = Security(),  # noqa: B008 - a frozen value
+    reconciliation: float = 1.16,
+) -> Fit:
+    """Fit the points that are to be fitted, and predict the others.
+
+    Args:
+        points: at least one of them fitted.
+        block_bits: key-basis detections of a block, of the published system.
+        security: of its keys.
+        reconciliation: f of its error correction.
+
+    Raises:
+        RoadsealError: ``qkd-fit-points``: none to fit.
+    """
+    seen = [point for point in points if point.fitted]
+    if not seen:
+        raise RoadsealError(
+            "qkd-fit-points",
+            "There is no point to fit.",
+            advice="Give at least one row whose column `use` is empty or says `fit`.",
+        )
+    usual = (_USUAL.efficiency, _USUAL.dark_hz, _USUAL.misalignment)
+
+    def model(offsets: Sequence[float], point: Point) -> LinkModel:
+        efficiency, dark_hz, misalignment = (
+            value * math.exp(offset) for value, offset in zip(usual, offsets, strict=True)
+        )
+        return LinkModel(
+            point.loss_db,
+            clock_hz=point.clock_hz,
+            efficiency=min(efficiency, 1.0),
+            dark_hz=min(dark_hz, point.clock_hz),
+            misalignment=min(misalignment, 0.5),
+        )
+
+    def rate_bps(offsets: Sequence[float], point: Point) -> float:
+        found = optimise(
+            model(offsets, point),
+            block_bits=block_bits,
+            security=security,
+            reconciliation=reconciliation,
+        )
+        return found.rate_bps
+
+    def residuals(offsets: Sequence[float]) -> list[float]:
+        misses = [
+            math.log(max(rate_bps(offsets, point), _LEAST_BPS) / point.rate_bps) for point in seen
+        ]
+        pulls = [_PRIOR_WEIGHT * o / spread for o, spread in zip(offsets, _SPREAD, strict=True)]
+        return misses + pulls
+
+    found = least_squares(residuals, [0.0, 0.0, 0.0], diff_step=0.02, max_nfev=60).x
+    rates = tuple(rate_bps(found, point) for point in points)
+    link = replace(model(found, points[0]), clock_hz=points[0].clock_hz)
+    return Fit(link, tuple(points), rates)
+
+
+def read_points(lines: Iterable[str]) -> tuple[Point, ...]:
+    """Read points from CSV with the columns `loss_db`, `rate_bps`, and at will `clock_hz`, `use`.
+
+    Raises:
+        RoadsealError: ``qkd-fit-points``, with the line.
+    """
+    reader = csv.DictReader(line for line in lines if not line.startswith("#"))
+    points = []
+    for number, row in enumerate(reader, 2):
+        try:
+            point = Point(
+                float(row["loss_db"]),
+                float(row["rate_bps"]),
+                float(row.get("clock_hz") or 1e9),
+                {"": True, "fit": True, "predict": False}[(row.get("use") or "").strip()],
+            )
+            sound = 0 <= point.loss_db < 300 and 0 < point.rate_bps < 1e12 and point.clock_hz > 0
+        except (KeyError, TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise RoadsealError(
+                "qkd-fit-points",
+                f"Row {number} is not a point of a link.",
+                advice="Give the columns loss_db and rate_bps as numbers above 0, and if wanted "
+                "clock_hz, and use with `fit` or `predict`.",
+            )
+        points.append(point)
+    return tuple(points)

@@ -1,0 +1,124 @@
+"""The link and its key bound: against published rates, and never above what is possible."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roadseal.errors import RoadsealError
+from roadseal.operate.qkd import Counts, Intensities, LinkModel, Security, key_bound, optimise
+from roadseal.operate.qkd.finitekey import binary_entropy
+from roadseal.operate.qkd.fit import Point, fit, read_points
+from roadseal.operate.qkd.link import operate
+
+# T12 at 1 GHz: loss in dB and secret bit/s, Table 1 of Islam et al., Science Advances 3 (2017).
+T12 = [(7, 2.20e6), (10, 1.09e6), (13, 0.40e6), (16, 0.12e6)]
+
+
+@pytest.mark.parametrize("fitted", [(0, 2), (1, 3), (0, 3)])
+def test_half_of_a_published_curve_predicts_the_other(fitted: tuple[int, ...]) -> None:
+    points = [Point(loss, rate, fitted=i in fitted) for i, (loss, rate) in enumerate(T12)]
+    assert max(map(abs, fit(points).deviations)) < 0.15
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    loss=st.floats(0, 80),
+    efficiency=st.floats(0.01, 1),
+    dark=st.floats(0, 1e7),
+    misalignment=st.floats(0, 0.12),
+    intercepted=st.floats(0, 1),
+    block=st.floats(1e4, 1e12),
+)
+def test_no_link_beats_the_bound(
+    loss: float,
+    efficiency: float,
+    dark: float,
+    misalignment: float,
+    intercepted: float,
+    block: float,
+) -> None:
+    link = LinkModel(loss, 1e9, efficiency, dark, misalignment, intercepted)
+    point = optimise(link, block_bits=block)
+    assert 0 <= point.plob_ratio < 1
+    assert point.key_bits <= block
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    mu1=st.floats(0.05, 1),
+    ratio=st.floats(0.05, 0.9),
+    share=st.floats(0.05, 0.95),
+    loss=st.floats(0, 40),
+    misalignment=st.floats(0, 0.1),
+)
+def test_the_bounds_hold_on_what_the_model_really_sent(
+    mu1: float, ratio: float, share: float, loss: float, misalignment: float
+) -> None:
+    """Of the model we know how many clicks came from single photons: at least what is claimed."""
+    link, sent = (
+        LinkModel(loss, misalignment=misalignment),
+        Intensities(mu1, mu1 * ratio, share, 0.9),
+    )
+    key, test = link.expected_counts(sent, 1e9)
+    bound = key_bound(key, test, sent, 0.0, Security())
+    eta = link.transmittance * link.efficiency
+    one = sum(p * math.exp(-mu) * mu for mu, p in zip(sent.means, sent.shares, strict=True))
+    per_pulse = one * (1 - (1 - link.dark_chance) * (1 - eta))
+    clicks = sum(p * link.click_chance(mu) for mu, p in zip(sent.means, sent.shares, strict=True))
+    assert bound.single_photons <= 1e9 * per_pulse / clicks * (1 + 1e-9)
+    if bound.bits > 0:
+        error = (eta * misalignment + link.dark_chance / 2) / (per_pulse / one)
+        assert bound.phase_error >= error * (1 - 1e-6)
+
+
+def test_more_interception_is_more_error_and_less_key() -> None:
+    points = [
+        operate(LinkModel(8, intercepted=share), Intensities(0.4, 0.1, 0.7, 0.9))
+        for share in (0, 0.05, 0.1, 0.2, 0.4, 1)
+    ]
+    errors = [point.error_rate for point in points]
+    assert errors == sorted(errors)
+    assert errors[-1] == pytest.approx(0.25, abs=0.02)
+    assert points[0].key_bits > points[1].key_bits > 0 == points[-2].key_bits
+
+
+def test_a_cut_fibre_gives_nothing() -> None:
+    assert optimise(LinkModel(5, cut=True)).rate_bps == 0
+
+
+def test_a_bound_says_no_key_where_there_is_none() -> None:
+    sent = Intensities(0.4, 0.1, 0.7, 0.9)
+    nothing = Counts((0, 0), (0, 0))
+    assert key_bound(nothing, nothing, sent, 0, Security()).bits == 0
+    noise = Counts((1e6, 1e5), (5e5, 5e4))
+    assert key_bound(noise, noise, sent, 0, Security()).bits == 0
+
+
+def test_entropy() -> None:
+    assert binary_entropy(0.5) == 1
+    assert binary_entropy(0) == binary_entropy(1) == 0
+    assert binary_entropy(0.11) == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [{"loss_db": -1}, {"loss_db": 5, "efficiency": 0}])
+def test_impossible_links_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(RoadsealError) as caught:
+        LinkModel(**wrong)
+    assert caught.value.code == "qkd-link-impossible"
+
+
+@pytest.mark.parametrize(
+    "text", ["loss_db\n5", "loss_db,rate_bps\nx,1", "loss_db,rate_bps\n5,0", "loss_db,rate_bps\n5"]
+)
+def test_bad_points_name_their_row(text: str) -> None:
+    with pytest.raises(RoadsealError, match="Row 2"):
+        read_points(text.splitlines())
+
+
+def test_without_points_there_is_no_fit() -> None:
+    with pytest.raises(RoadsealError, match="no point"):
+        fit(read_points(["loss_db,rate_bps,use", "5,100,predict"]))
