@@ -3,12 +3,15 @@
 from typing import Any, final
 
 __all__ = [
+    "CascadeCorrector",
+    "CascadeResponder",
     "CertificateVerdict",
     "Located",
     "SigningKey",
     "Verdict",
     "Verifier",
     "VerifyingKey",
+    "authentication_tag",
     "certificate_digest",
     "describe_certificate",
     "describe_message",
@@ -21,6 +24,8 @@ __all__ = [
     "read_capture",
     "signer_certificates",
     "signing_digest",
+    "toeplitz",
+    "toeplitz_kernel",
 ]
 
 @final
@@ -261,3 +266,43 @@ def encode_certificate(
     signature: bytes | None = None,
 ) -> bytes:
     """The certificate: without `issuer_id` a root, without `signature` an implicit one."""
+
+@final
+class CascadeResponder:
+    def __new__(
+        cls,
+        bits: bytes,
+        count: int,
+        *,
+        variant: str,
+        error_rate: float,
+        seed: int,
+        frame_bits: int,
+    ) -> CascadeResponder: ...
+    def answer(self, message: bytes) -> bytes: ...
+    @property
+    def revealed(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+
+@final
+class CascadeCorrector:
+    def __new__(
+        cls,
+        bits: bytes,
+        count: int,
+        *,
+        variant: str,
+        error_rate: float,
+        seed: int,
+        frame_bits: int,
+    ) -> CascadeCorrector: ...
+    def start(self) -> bytes: ...
+    def receive(self, answer: bytes) -> bytes: ...
+    @property
+    def done(self) -> bool: ...
+    def corrected(self) -> bytes: ...
+
+def toeplitz(seed: bytes, bits: bytes, count: int, output_bits: int) -> bytes: ...
+def toeplitz_kernel() -> str: ...
+def authentication_tag(key: bytes, pad: bytes, message: bytes) -> bytes: ...

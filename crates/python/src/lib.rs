@@ -4,13 +4,14 @@
 mod captures;
 mod certificates;
 mod describe;
+mod distilling;
 mod keys;
 mod messages;
 mod verifying;
 
 use pyo3::prelude::*;
 
-/// Roadseal's compiled core; use it through `roadseal.v2x`.
+/// Roadseal's compiled core; use it through `roadseal.v2x` and `roadseal.operate.qkd`.
 #[pymodule]
 mod _core {
     #[pymodule_export]
@@ -19,6 +20,10 @@ mod _core {
     use crate::certificates::{certificate_digest, encode_certificate, encode_to_be_signed_certificate};
     #[pymodule_export]
     use crate::describe::{describe_certificate, describe_message};
+    #[pymodule_export]
+    use crate::distilling::{
+        CascadeCorrector, CascadeResponder, authentication_tag, toeplitz, toeplitz_kernel,
+    };
     #[pymodule_export]
     use crate::keys::{SigningKey, VerifyingKey, signing_digest};
     #[pymodule_export]
