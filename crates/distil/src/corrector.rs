@@ -10,6 +10,7 @@ use crate::frame::{Frame, Plan, ProtocolError, Reader, cut, halves, step};
 pub struct Corrector {
     frames: Vec<Asking>,
     bits: usize,
+    asked: u64,
 }
 
 struct Asking {
@@ -71,12 +72,26 @@ impl Corrector {
             ranges: Vec::new(),
             flipped: Vec::new(),
         };
-        Ok(Self { frames: plan.frames().into_iter().enumerate().map(asking).collect(), bits: plan.bits })
+        Ok(Self {
+            frames: plan.frames().into_iter().enumerate().map(asking).collect(),
+            bits: plan.bits,
+            asked: 0,
+        })
     }
 
     /// The first message.
     pub fn start(&self) -> Vec<u8> {
         vec![step::PASS; self.frames.len()]
+    }
+
+    /// Go on for so many passes, because the ends still differ; the next message.
+    pub fn extend(&mut self, passes: usize) -> Vec<u8> {
+        let mut message = Vec::new();
+        for asking in &mut self.frames {
+            asking.frame.extend(passes);
+            asking.ask(&mut message);
+        }
+        message
     }
 
     /// Take an answer, and return the next message.
@@ -87,10 +102,16 @@ impl Corrector {
         let mut reader = Reader(answer);
         let mut message = Vec::new();
         for frame in self.frames.iter_mut().filter(|frame| frame.state != State::Done) {
+            self.asked += frame.awaited() as u64;
             frame.receive(&mut reader, &mut message)?;
         }
         reader.end()?;
         Ok(message)
+    }
+
+    /// How many parities were told: what the responder counts, too.
+    pub fn asked(&self) -> u64 {
+        self.asked
     }
 
     /// Whether there is nothing more to ask.
@@ -109,6 +130,15 @@ impl Corrector {
 }
 
 impl Asking {
+    /// How many parities the next answer has.
+    fn awaited(&self) -> usize {
+        match self.state {
+            State::AwaitingBlocks => self.frame.passes.last().map_or(0, |pass| pass.blocks),
+            State::Searching => self.ranges.len(),
+            State::Done => 0,
+        }
+    }
+
     fn receive(&mut self, reader: &mut Reader<'_>, message: &mut Vec<u8>) -> Result<(), ProtocolError> {
         match self.state {
             State::AwaitingBlocks => self.compare_blocks(reader)?,

@@ -92,6 +92,11 @@ impl Frame {
         self.sizes.len()
     }
 
+    /// Add passes over two blocks each: each shows any wrong bits that are left with a chance of one half.
+    pub(crate) fn extend(&mut self, passes: usize) {
+        self.sizes.extend(std::iter::repeat_n(self.count.div_ceil(2).max(1), passes));
+    }
+
     /// Lay the bits out for the next pass.
     pub(crate) fn shuffle(&mut self) {
         let original = &self.passes[0].bits;

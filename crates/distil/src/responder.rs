@@ -38,6 +38,14 @@ impl Responder {
         self.revealed
     }
 
+    /// Go on for so many passes, because the ends still differ. The other end asks next.
+    pub fn extend(&mut self, passes: usize) {
+        for answering in &mut self.frames {
+            answering.frame.extend(passes);
+            answering.done = false;
+        }
+    }
+
     /// Whether the other end has said that it has nothing more to ask.
     pub fn is_done(&self) -> bool {
         self.frames.iter().all(|frame| frame.done)

@@ -45,6 +45,7 @@ fn reconcile(alice: &[u8], bob: &[u8], plan: &Plan) -> (Vec<u8>, u64, usize) {
         message = corrector.receive(&answer).expect("an honest answer");
     }
     assert!(responder.is_done());
+    assert_eq!(corrector.asked(), responder.revealed());
     (corrector.corrected(), responder.revealed(), messages)
 }
 
@@ -105,6 +106,36 @@ fn as_efficient_as_the_reference() {
             );
         }
     }
+}
+
+#[test]
+fn further_passes_find_what_was_left() {
+    let mut random = Random(4);
+    let bits = 20_000;
+    let mut left = 0;
+    for seed in 0..60 {
+        // Blocks made for one error in a thousand leave some of one in twenty.
+        let (alice, bob) = pair(bits, 0.05, &mut random);
+        let plan = Plan { bits, variant: Variant::Original, error_rate: 0.001, seed, frame_bits: 4_096 };
+        let mut responder = Responder::new(&alice, &plan).expect("a plan");
+        let mut corrector = Corrector::new(&bob, &plan).expect("a plan");
+        let mut message = corrector.start();
+        for round in 0.. {
+            while !corrector.is_done() {
+                message = corrector.receive(&responder.answer(&message).expect("honest")).expect("honest");
+            }
+            responder.answer(&message).expect("honest");
+            if corrector.corrected() == alice {
+                break;
+            }
+            left += 1;
+            assert!(round < 10);
+            responder.extend(8);
+            message = corrector.extend(8);
+        }
+        assert_eq!(corrector.asked(), responder.revealed());
+    }
+    assert!(left > 0, "nothing was ever left: the test shows nothing");
 }
 
 #[test]

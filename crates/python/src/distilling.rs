@@ -32,6 +32,11 @@ impl CascadeResponder {
         answer.map(|octets| PyBytes::new(py, &octets)).map_err(|error| refused(&error.to_string()))
     }
 
+    /// Go on for so many passes; the other end asks next.
+    fn extend(&mut self, passes: usize) {
+        self.0.extend(passes);
+    }
+
     /// Parities that were told.
     #[getter]
     fn revealed(&self) -> u64 {
@@ -74,6 +79,17 @@ impl CascadeCorrector {
     fn receive<'py>(&mut self, py: Python<'py>, answer: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let question = py.detach(|| self.0.receive(answer));
         question.map(|octets| PyBytes::new(py, &octets)).map_err(|error| refused(&error.to_string()))
+    }
+
+    /// Go on for so many passes: the next question.
+    fn extend<'py>(&mut self, py: Python<'py>, passes: usize) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.extend(passes))
+    }
+
+    /// Parities that were told.
+    #[getter]
+    fn asked(&self) -> u64 {
+        self.0.asked()
     }
 
     /// Whether there is nothing more to ask.

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from roadseal.errors import RoadsealError
+
+if TYPE_CHECKING:
+    from roadseal.operate.qkd.benchmark import Figure
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 link_app = typer.Typer(no_args_is_help=True, help="What a fibre link gives (modelled).")
@@ -150,3 +155,32 @@ def fit(
         f"misalignment {link.misalignment:.2%}",
         highlight=False,
     )
+
+
+@app.command()
+def bench(as_json: AsJson = False) -> None:
+    """Speed of post-processing on this machine, in CPU time of one core.
+
+    Exits with 1 if a target is missed.
+
+    Example: [bold]roadseal qkd bench[/]
+    """
+    from roadseal.clock import SystemClock
+    from roadseal.operate.qkd.benchmark import benchmark
+
+    figures = list(benchmark(SystemClock()))
+    if as_json:
+        typer.echo(json.dumps([asdict(figure) for figure in figures], indent=1))
+    else:
+        Console().print(bench_table(figures))
+    raise typer.Exit(0 if all(figure.holds for figure in figures) else 1)
+
+
+def bench_table(figures: Sequence[Figure]) -> Table:
+    """The figures for people."""
+    table = Table("what", "Mbit/s", "at least", "", "how")
+    for figure in figures:
+        target = f"{figure.target:g}" if figure.target else "–"
+        met = "met" if figure.holds else "[bold red]missed[/]"
+        table.add_row(figure.what, f"{figure.mbit_s:.1f}", target, met, figure.note)
+    return table

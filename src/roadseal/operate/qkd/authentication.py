@@ -1,9 +1,10 @@
 """The authenticated classical channel: Wegman–Carter tags, and the key they use up.
 
-A tag is a polynomial hash over GF(2^128) under a one-time pad: whoever does not share the key forges
-one with a chance of about blocks / 2^128, whatever computer he has. The hash key may persist; no
-pad is used twice. The pool is kept apart from delivered keys. Its first content is shared beforehand
-or agreed upon under post-quantum signatures; afterwards each block pays back what it used.
+A tag is a polynomial hash over GF(2^128) under a one-time pad: whoever does not share the key
+forges one with a chance of about blocks / 2^128, whatever computer he has. The hash key may
+persist; no pad is used twice. The pool is kept apart from delivered keys. Its first content is
+shared beforehand or agreed upon under post-quantum signatures; afterwards each block pays back what
+it used.
 
 Source: Wegman, Carter, JCSS 22 (1981); the polynomial is POLYVAL's (RFC 8452 clause 3).
 """

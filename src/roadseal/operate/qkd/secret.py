@@ -10,13 +10,13 @@ from roadseal.errors import RoadsealError
 class Secret:
     """Bytes that nobody sees by accident.
 
-    Python keeps no other copy of them as long as `peek`'s view is not copied; what libraries do with
-    a `bytes` they are given is theirs.
+    Python keeps no other copy of them as long as `peek`'s view is not copied; what libraries do
+    with a `bytes` they are given is theirs.
     """
 
     __slots__ = ("_octets",)
 
-    def __init__(self, octets: bytes | bytearray) -> None:
+    def __init__(self, octets: bytes | bytearray | memoryview) -> None:
         self._octets: bytearray | None = bytearray(octets)
 
     def __len__(self) -> int:
