@@ -426,20 +426,18 @@ class KeyStore:
 
     def _sweep(self) -> None:
         """Erase what a crash left behind: cells that were leased and wait for nobody."""
-        waiting: dict[tuple[str, int], set[int]] = {}
+        waiting: dict[tuple[str, int], list[Span]] = {}
         for pending in self.pending.values():
-            span = pending.span
-            cells = waiting.setdefault((span.link, span.block), set())
-            cells.update(range(span.first, span.first + span.count))
-        for key, end in (*self._marks.items(), *self._seen.items()):
-            (start, _), *_ = [
-                half
-                for own in (True, False)
-                for half in [dict(self._halves(key[0], own=own))[key]]
-                if half[0] < end <= half[1]
-            ] or [(end, end)]
-            for cell in set(range(start, end)) - waiting.get(key, set()):
-                self._blocks[key].erase(cell, 1)
+            key = (pending.span.link, pending.span.block)
+            waiting.setdefault(key, []).append(pending.span)
+        for own, marks in ((True, self._marks), (False, self._seen)):
+            for key, end in marks.items():
+                at, last = dict(self._halves(key[0], own=own))[key]
+                spans = [s for s in waiting.get(key, []) if at <= s.first < last]
+                for span in sorted(spans, key=lambda s: s.first):
+                    self._blocks[key].erase(at, span.first - at)
+                    at = span.first + span.count
+                self._blocks[key].erase(at, max(0, end - at))
 
     def _verify(self, key: tuple[str, int], first: int, count: int) -> None:
         try:
