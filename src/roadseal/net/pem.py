@@ -1,0 +1,56 @@
+"""Identities and trust anchors from PEM files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from roadseal.errors import RoadsealError
+from roadseal.net.identity import Identity
+
+
+def load_identity(path: Path, key: Path | None = None) -> Identity:
+    """Read a certificate, its chain and its key.
+
+    Args:
+        path: PEM with the certificate first, then intermediates; the key too if `key` is None.
+        key: PEM with the private key, not encrypted.
+
+    Raises:
+        RoadsealError: ``identity-unusable``.
+    """
+    try:
+        text = path.read_bytes()
+        leaf, *chain = x509.load_pem_x509_certificates(text)
+        private = load_pem_private_key((key.read_bytes() if key else text), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise _unusable(path, type(error).__name__) from None
+    if isinstance(private, MLDSA65PrivateKey):
+        return Identity("mldsa65", leaf, private, tuple(chain))
+    if isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
+        return Identity("ecdsa_secp256r1_sha256", leaf, private, tuple(chain))
+    raise _unusable(path, "its key is neither ECDSA on P-256 nor ML-DSA-65")
+
+
+def load_roots(path: Path) -> list[x509.Certificate]:
+    """Read trust anchors.
+
+    Raises:
+        RoadsealError: ``identity-unusable``.
+    """
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _unusable(path, type(error).__name__) from None
+
+
+def _unusable(path: Path, why: str) -> RoadsealError:
+    return RoadsealError(
+        "identity-unusable",
+        f"{path} cannot be used: {why}.",
+        advice="Give PEM: the certificate first, its chain, and an unencrypted key.",
+    )
