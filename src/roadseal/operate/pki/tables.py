@@ -1,0 +1,60 @@
+"""What the authorities remember. Instants are `Time64`, serials are hexadecimal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadseal.store import Schema
+
+METADATA: Final = sa.MetaData()
+
+AUTHORITY: Final = sa.Table(
+    "pki_authority",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("chain", sa.LargeBinary, nullable=False),  # PEM, own certificate first
+    sa.Column("key", sa.LargeBinary, nullable=False),  # encrypted PKCS #8; of ML-DSA the seed
+    sa.Column("next_index", sa.Integer, nullable=False),
+    sa.Column("status_sequence", sa.Integer, nullable=False),
+    sa.Column("audit_sequence", sa.Integer, nullable=False),
+    sa.Column("audit_hash", sa.LargeBinary, nullable=False),
+)
+
+CERTIFICATE: Final = sa.Table(
+    "pki_certificate",
+    METADATA,
+    sa.Column("authority", sa.Text, sa.ForeignKey("pki_authority.name"), primary_key=True),
+    sa.Column("serial", sa.Text, primary_key=True),
+    sa.Column("idempotency_key", sa.Text, nullable=False),
+    sa.Column("request_hash", sa.LargeBinary, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("status_index", sa.Integer, nullable=False),
+    sa.Column("key_hash", sa.LargeBinary, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=False),
+    sa.Column("certificate", sa.LargeBinary),  # absent: reserved, and never left
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("authority", "idempotency_key"),
+    sa.UniqueConstraint("authority", "status_index"),
+)
+
+BLOCKED_KEY: Final = sa.Table(
+    "pki_blocked_key",
+    METADATA,
+    sa.Column("key_hash", sa.LargeBinary, primary_key=True),  # SHA-256 of SubjectPublicKeyInfo
+    sa.Column("since", sa.BigInteger, nullable=False),
+)
+
+AUDIT: Final = sa.Table(
+    "pki_audit",
+    METADATA,
+    sa.Column("authority", sa.Text, sa.ForeignKey("pki_authority.name"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("entry", sa.LargeBinary, nullable=False),  # the JSON that was hashed
+    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the previous hash and entry
+)
+
+SCHEMA: Final = Schema("pki", METADATA, Path(__file__).parent / "migrations")
