@@ -133,6 +133,20 @@ class TlsSession:
             for start in range(0, len(plaintext), _CHUNK):
                 self._connection.sendall(plaintext[start : start + _CHUNK])
 
+    def export(self, label: str, size: int, context: bytes) -> bytes:
+        """Derive secret bytes that both ends of this session have and nobody else (RFC 8446 7.5).
+
+        Raises:
+            RoadsealError: ``tls-not-open``.
+        """
+        if self.state is not State.OPEN:
+            raise RoadsealError(
+                "tls-not-open",
+                f"The session is {self.state} and has no keys to derive from.",
+                advice="Complete the handshake first, or open a new session.",
+            )
+        return bytes(self._connection.export_keying_material(label.encode(), size, context))
+
     def close(self) -> None:
         """End the session from this side; `outgoing` then has the close_notify."""
         if self.state is State.OPEN:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.qkd_net import app as net_app
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 link_app = typer.Typer(no_args_is_help=True, help="What a fibre link gives (modelled).")
 app.add_typer(link_app, name="link")
+app.add_typer(net_app, name="net")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 

@@ -1,0 +1,407 @@
+"""The hybrid channel: records under keys from post-quantum TLS and from QKD together.
+
+Sans-I/O. It runs inside a TLS session with X25519MLKEM768 and ML-DSA certificates, which stays as
+it is: certificates are seen, a missing key is noticed. The initiator names QKD keys by their IDs,
+both ends derive (`mixing`), each proves to the other that it has the same keys over the same
+transcript, and only then data flow. A later epoch mixes fresh keys into the last epoch's, and the
+one before stays readable until the next.
+
+Not TLS's own pre-shared keys: OpenSSL then drops the certificates, and drops the key where the
+other end does not know it, both silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
+from roadseal.errors import RoadsealError
+from roadseal.events import Emit, Event
+from roadseal.operate.qkd.mixing import Context, EpochKeys, mix
+
+MAX_RECORD_BYTES: Final = 1 << 20
+_HEADER: Final = struct.Struct(">BIQ")
+_MOST_KEYS: Final = 16
+
+
+class QkdPolicy(StrEnum):
+    """What a channel does without QKD keys; both ends have the same, bound into their keys."""
+
+    REQUIRE = "require"  # nothing flows
+    PREFER = "prefer"  # flows under post-quantum keys alone, for a limited time, with an alarm
+    OFF = "off"  # QKD is not used
+
+
+class Kind(IntEnum):
+    """The first byte of a message."""
+
+    OFFER = 1
+    ACCEPT = 2
+    CONFIRM = 3
+    DATA = 4
+
+
+class Refusal(StrEnum):
+    """Why a channel was closed."""
+
+    MALFORMED = "malformed"
+    POLICY_MISMATCH = "policy_mismatch"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    NO_QKD_KEY = "no_qkd_key"
+    SIMULATED_KEY = "simulated_key"
+    NOT_CONFIRMED = "not_confirmed"
+    FORGED = "forged"
+    REPLAYED = "replayed"
+    OUT_OF_TURN = "out_of_turn"
+    GRACE_OVER = "grace_over"
+
+
+class ChannelRefusedError(RoadsealError):
+    """The channel is closed; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        words = refusal.value.replace("_", " ")
+        super().__init__(
+            f"qkd-channel-{refusal.value.replace('_', '-')}",
+            f"The hybrid channel was closed, {words}: {detail}.",
+            advice="Compare policy, identities and key stores of both ends; open a new channel.",
+        )
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class QkdKey:
+    """A QKD key as a channel takes it."""
+
+    key_id: str
+    octets: bytes
+    provenance: str
+
+    def __repr__(self) -> str:
+        return f"QkdKey({self.key_id!r}, {self.provenance!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """What an end insists on.
+
+    Args:
+        own: SAE ID of this end.
+        peer: SAE ID of the other, which the caller has seen in its certificate.
+        policy: the same at both ends.
+        rekey_s: a new epoch after this long.
+        rekey_bytes: or after so many bytes one way.
+        grace_s: with `QkdPolicy.PREFER`, how long data may flow without a QKD key.
+        accept_simulated: whether keys of modelled optics count; only for tests and pilots.
+    """
+
+    own: str
+    peer: str
+    policy: QkdPolicy
+    rekey_s: float = 30.0
+    rekey_bytes: int = 1 << 30
+    grace_s: float = 600.0
+    accept_simulated: bool = False
+
+
+@dataclass(slots=True)
+class _Epoch:
+    number: int
+    keys: EpochKeys
+    qkd: bool
+    since: Time64
+    sent: int = 0
+    sent_bytes: int = 0
+    received: int = 0  # the next sequence number that is taken
+
+
+class HybridChannel:
+    """One end of a channel.
+
+    Args:
+        settings: what it insists on.
+        session: exporter of the TLS session under it, 48 bytes.
+        initiates: whether this end opened the session.
+        emit: hears ``qkd.channel-epoch``, ``qkd.channel-without-qkd``, ``qkd.channel-refused``.
+    """
+
+    def __init__(
+        self,
+        settings: ChannelSettings,
+        session: bytes,
+        *,
+        initiates: bool,
+        emit: Emit | None = None,
+    ) -> None:
+        self.settings = settings
+        self._session = session
+        self._initiates = initiates
+        self._emit = emit
+        self._epochs: dict[int, _Epoch] = {}  # the current one and the one before
+        self._current: _Epoch | None = None
+        self._offered: tuple[Context, EpochKeys, bytes] | None = None
+        self._accepted: tuple[Context, EpochKeys, bytes] | None = None
+        self._before = b""
+        self._without_since: Time64 | None = None
+        self._refused: ChannelRefusedError | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether data may flow."""
+        return self._current is not None and self._refused is None
+
+    @property
+    def epoch(self) -> int:
+        """Number of the current epoch; −1 before the first."""
+        return self._current.number if self._current else -1
+
+    @property
+    def has_qkd(self) -> bool:
+        """Whether QKD keys are in the current epoch."""
+        return self._current is not None and self._current.qkd
+
+    def due(self, now: Time64) -> bool:
+        """Whether the initiator should offer a new epoch."""
+        if self._current is None:
+            return True
+        age_s = (now - self._current.since) / MICROSECONDS_PER_SECOND
+        return (
+            age_s >= self.settings.rekey_s
+            or self._current.sent_bytes >= self.settings.rekey_bytes
+            or (self.settings.policy is QkdPolicy.PREFER and not self._current.qkd)
+        )
+
+    def offer(self, keys: Sequence[QkdKey], now: Time64) -> bytes:
+        """Begin an epoch with these keys; the initiator's first step.
+
+        Raises:
+            ChannelRefusedError: the policy wants a key, or another one.
+        """
+        self._alive()
+        self._check_keys(keys, now)
+        context = self._context(tuple(key.key_id for key in keys))
+        body = json.dumps(
+            {
+                "policy": context.policy,
+                "initiator": context.initiator,
+                "responder": context.responder,
+                "epoch": context.epoch,
+                "key_ids": context.key_ids,
+            }
+        ).encode()
+        self._offered = (context, self._mix(context, keys), body)
+        return bytes([Kind.OFFER]) + body
+
+    def asked(self, message: bytes) -> tuple[str, ...]:
+        """Read an offer: which QKD keys the responder has to fetch before `accept`.
+
+        Raises:
+            ChannelRefusedError: malformed, or about somebody or something else.
+        """
+        self._alive()
+        if self._initiates or not message or message[0] != Kind.OFFER:
+            raise self._refuse(Refusal.OUT_OF_TURN, "no offer was due")
+        try:
+            said = json.loads(message[1:])
+            key_ids = tuple(str(each) for each in said["key_ids"])
+            named = (str(said["policy"]), str(said["initiator"]), str(said["responder"]))
+            epoch = int(said["epoch"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise self._refuse(Refusal.MALFORMED, "the offer cannot be read") from None
+        mine = self._context(key_ids)
+        if named[0] != mine.policy:
+            raise self._refuse(
+                Refusal.POLICY_MISMATCH, f"the other end's policy is {named[0][:20]!r}"
+            )
+        if named[1:] != (mine.initiator, mine.responder):
+            raise self._refuse(Refusal.IDENTITY_MISMATCH, "the offer names other ends")
+        if epoch != mine.epoch or len(key_ids) > _MOST_KEYS:
+            raise self._refuse(Refusal.MALFORMED, "the epoch or the number of keys is wrong")
+        return key_ids
+
+    def accept(self, message: bytes, keys: Sequence[QkdKey], now: Time64) -> bytes:
+        """Answer an offer with the keys that it names; the responder's step.
+
+        Raises:
+            ChannelRefusedError: as `asked`; or the policy wants a key.
+        """
+        key_ids = self.asked(message)
+        if tuple(key.key_id for key in keys) != key_ids:
+            raise self._refuse(Refusal.NO_QKD_KEY, "a key that the offer names is not to be had")
+        self._check_keys(keys, now)
+        context = self._context(key_ids)
+        derived = self._mix(context, keys)
+        proof = _proof(derived.confirm_down, context, message[1:])
+        self._accepted = (context, derived, message[1:])
+        return bytes([Kind.ACCEPT]) + proof
+
+    def confirm(self, message: bytes, now: Time64) -> bytes:
+        """Check the responder's proof and give ours; the initiator's second step.
+
+        Raises:
+            ChannelRefusedError: the responder has other keys, or another transcript.
+        """
+        self._alive()
+        if self._offered is None or not message or message[0] != Kind.ACCEPT:
+            raise self._refuse(Refusal.OUT_OF_TURN, "no answer was due")
+        context, derived, body = self._offered
+        self._offered = None
+        if not hmac.compare_digest(message[1:], _proof(derived.confirm_down, context, body)):
+            raise self._refuse(Refusal.NOT_CONFIRMED, "the ends do not have the same keys")
+        self._begin(context, derived, now)
+        return bytes([Kind.CONFIRM]) + _proof(derived.confirm_up, context, body)
+
+    def confirmed(self, message: bytes, now: Time64) -> None:
+        """Check the initiator's proof; the responder's last step.
+
+        Raises:
+            ChannelRefusedError: the initiator has other keys, or another transcript.
+        """
+        self._alive()
+        if self._accepted is None or not message or message[0] != Kind.CONFIRM:
+            raise self._refuse(Refusal.OUT_OF_TURN, "no confirmation was due")
+        context, derived, body = self._accepted
+        self._accepted = None
+        if not hmac.compare_digest(message[1:], _proof(derived.confirm_up, context, body)):
+            raise self._refuse(Refusal.NOT_CONFIRMED, "the ends do not have the same keys")
+        self._begin(context, derived, now)
+
+    def seal(self, plaintext: bytes, now: Time64) -> bytes:
+        """Protect a record under the current epoch.
+
+        Raises:
+            ChannelRefusedError: not open, or the time without QKD is over.
+            RoadsealError: ``qkd-record-size``.
+        """
+        epoch = self._open_epoch()
+        self._check_grace(now)
+        if len(plaintext) > MAX_RECORD_BYTES:
+            raise RoadsealError(
+                "qkd-record-size",
+                f"A record of {len(plaintext)} bytes is too large.",
+                advice=f"Send at most {MAX_RECORD_BYTES} bytes at once.",
+            )
+        up = self._initiates
+        key, iv = _way(epoch.keys, up=up)
+        header = _HEADER.pack(Kind.DATA, epoch.number, epoch.sent)
+        sealed = AESGCM(key).encrypt(_nonce(iv, epoch.sent), plaintext, header)
+        epoch.sent += 1
+        epoch.sent_bytes += len(plaintext)
+        return header + sealed
+
+    def open(self, record: bytes, now: Time64) -> bytes:
+        """Open a record of the current epoch or the one before, once and in order.
+
+        Raises:
+            ChannelRefusedError: forged, replayed, malformed, or the time without QKD is over.
+        """
+        self._open_epoch()
+        self._check_grace(now)
+        if len(record) < _HEADER.size + 16:
+            raise self._refuse(Refusal.MALFORMED, "a record is too short")
+        kind, number, sequence = _HEADER.unpack_from(record)
+        epoch = self._epochs.get(number)
+        if kind != Kind.DATA or epoch is None:
+            raise self._refuse(Refusal.REPLAYED, "a record is of no epoch that is open")
+        if sequence != epoch.received:
+            raise self._refuse(Refusal.REPLAYED, "a record is missing or there again")
+        key, iv = _way(epoch.keys, up=not self._initiates)
+        try:
+            plaintext = AESGCM(key).decrypt(
+                _nonce(iv, sequence), record[_HEADER.size :], record[: _HEADER.size]
+            )
+        except InvalidTag:
+            raise self._refuse(Refusal.FORGED, "a record was changed") from None
+        epoch.received += 1
+        return plaintext
+
+    # --- helpers ----------------------------------------------------------------------------------
+
+    def _context(self, key_ids: tuple[str, ...]) -> Context:
+        ends = (self.settings.own, self.settings.peer)
+        initiator, responder = ends if self._initiates else reversed(ends)
+        epoch = self.epoch + 1
+        return Context(
+            self.settings.policy.value, initiator, responder, epoch, key_ids, self._before
+        )
+
+    def _mix(self, context: Context, keys: Sequence[QkdKey]) -> EpochKeys:
+        ratchet = self._current.keys.ratchet if self._current else b""
+        return mix(context, self._session, [key.octets for key in keys], ratchet)
+
+    def _check_keys(self, keys: Sequence[QkdKey], now: Time64) -> None:
+        policy = self.settings.policy
+        if policy is QkdPolicy.OFF and keys:
+            raise self._refuse(Refusal.POLICY_MISMATCH, "the policy is not to use QKD")
+        if policy is QkdPolicy.REQUIRE and not keys:
+            raise self._refuse(Refusal.NO_QKD_KEY, "the policy requires a QKD key")
+        simulated = any(key.provenance == "simulated" for key in keys)
+        if simulated and not self.settings.accept_simulated:
+            raise self._refuse(Refusal.SIMULATED_KEY, "a key comes from modelled optics")
+        if policy is QkdPolicy.PREFER and not keys:
+            if self._without_since is None:
+                self._without_since = now
+            self._tell(now, "qkd.channel-without-qkd", grace_s=self.settings.grace_s)
+        elif keys:
+            self._without_since = None
+
+    def _begin(self, context: Context, derived: EpochKeys, now: Time64) -> None:
+        before = self._current
+        self._before = context.digest
+        self._current = _Epoch(context.epoch, derived, bool(context.key_ids), now)
+        self._epochs = {context.epoch: self._current}
+        if before is not None:
+            self._epochs[before.number] = before
+        self._tell(now, "qkd.channel-epoch", epoch=context.epoch, keys=len(context.key_ids))
+
+    def _check_grace(self, now: Time64) -> None:
+        if self._without_since is None:
+            return
+        without_s = (now - self._without_since) / MICROSECONDS_PER_SECOND
+        if without_s > self.settings.grace_s:
+            raise self._refuse(Refusal.GRACE_OVER, f"{without_s:.0f} s without a QKD key")
+
+    def _open_epoch(self) -> _Epoch:
+        self._alive()
+        if self._current is None:
+            raise self._refuse(Refusal.OUT_OF_TURN, "the keys are not confirmed yet")
+        return self._current
+
+    def _alive(self) -> None:
+        if self._refused is not None:
+            raise self._refused
+
+    def _refuse(self, refusal: Refusal, detail: str) -> ChannelRefusedError:
+        self._refused = ChannelRefusedError(refusal, detail)
+        self._epochs.clear()
+        if self._emit is not None:
+            since = self._current.since if self._current else Time64(0)
+            facts = {"reason": refusal.value, "detail": detail}
+            self._emit(Event(since, self.settings.peer, "qkd.channel-refused", facts))
+        return self._refused
+
+    def _tell(self, now: Time64, kind: str, **facts: float) -> None:
+        if self._emit is not None:
+            self._emit(Event(now, self.settings.peer, kind, facts))
+
+
+def _proof(key: bytes, context: Context, offer: bytes) -> bytes:
+    return hmac.digest(key, context.digest + hashlib.sha384(offer).digest(), "sha384")
+
+
+def _way(keys: EpochKeys, *, up: bool) -> tuple[bytes, bytes]:
+    return (keys.data_up, keys.iv_up) if up else (keys.data_down, keys.iv_down)
+
+
+def _nonce(iv: bytes, sequence: int) -> bytes:
+    return (int.from_bytes(iv, "big") ^ sequence).to_bytes(12, "big")
