@@ -21,7 +21,7 @@ from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.client import Etsi014Error
 from roadseal.operate.qkd.health import objection
 from roadseal.operate.qkd.kme_server import start_pair
-from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore, Pending, Span
+from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore, Pending, Span, zeroise_files
 
 BLOCK = random.Random(5).randbytes(8192)
 FRESH = random.Random(6).randbytes(8192)
@@ -51,10 +51,17 @@ def refused(tmp_path: Path, code: str) -> None:
 
 
 def test_keys_are_the_imported_bits_each_once_across_restarts(tmp_path):
+    for start in (1, 4, 7):
+        store = stocked(tmp_path)  # imports again, in vain
+        cells = range(start, start + 3)
+        assert take(store, 3) == [BLOCK[32 * i : 32 * i + 32] for i in cells]
+        store.close()
+
+
+def test_a_crash_skips_the_rest_of_the_lease_and_nothing_else(tmp_path):
     store = stocked(tmp_path)
-    first = take(store, 3)
-    assert first == [BLOCK[32 * i : 32 * i + 32] for i in (1, 2, 3)]
-    store.close()
+    take(store, 3)
+    os.close(store._lock)  # as a killed process leaves it
     store = opened(tmp_path)
     assert store.reserve("KME_B", [1]) is None  # 127 cells: one lease covered them all
     store.close()
@@ -240,13 +247,18 @@ def test_a_full_or_failing_disk_stops_the_store(tmp_path, monkeypatch, call):
     assert (store.reserve("KME_B", [1]) is None) == (call == "fdatasync")
 
 
-def test_zeroise_leaves_no_key(tmp_path):
+def test_zeroise_erases_a_closed_store_and_refuses_an_open_one(tmp_path):
     store = stocked(tmp_path)
-    store.zeroise()
-    cells = next((tmp_path / "store").glob("*.cells")).read_bytes()
-    assert not any(cells[-48 * 256 :])
-    with pytest.raises(RoadsealError):
-        store.reserve("KME_B", [1])
+    with pytest.raises(RoadsealError) as raised:
+        zeroise_files(tmp_path / "store", tmp_path / "kek")
+    assert raised.value.code == "qkd-store-busy"
+    store.close()
+    held = os.open(next((tmp_path / "store").glob("*.cells")), os.O_RDONLY)
+    assert zeroise_files(tmp_path / "store", tmp_path / "kek") == 3
+    assert not any(os.read(held, 1 << 20))
+    assert not (tmp_path / "kek").exists()
+    os.close(held)
+    opened(tmp_path).close()  # a new, empty store
 
 
 BIASED = {

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.qkd_doctor import doctor
+from roadseal.app.cli.qkd_kme import client_app, kme_app
 from roadseal.app.cli.qkd_net import app as net_app
 from roadseal.errors import RoadsealError
 
@@ -22,6 +24,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 link_app = typer.Typer(no_args_is_help=True, help="What a fibre link gives (modelled).")
 app.add_typer(link_app, name="link")
 app.add_typer(net_app, name="net")
+app.add_typer(kme_app, name="kme")
+app.add_typer(client_app, name="client")
+app.command()(doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 

@@ -146,6 +146,7 @@ async def start_pair(
     saes: Mapping[str, str] | None = None,
     capability: Capability | None = None,
     profile: TlsProfile = HYBRID,
+    authority: Authority | None = None,
     emit: Emit | None = None,
 ) -> KmePair:
     """Start two KMEs on loopback, for pilots and tests; give them keys with `import_block`.
@@ -157,9 +158,12 @@ async def start_pair(
         saes: SAE ID to KME; by default SAE_A at the first and SAE_B at the second.
         capability: sizes and numbers.
         profile: of TLS; the default is hybrid.
+        authority: issues the KMEs' certificates; by default a throw-away one.
         emit: hears what happens at both.
     """
-    authority = Authority.root(profile.certificate_algorithms[0], "QKD pilot", now=clock.now())
+    authority = authority or Authority.root(
+        profile.certificate_algorithms[0], "QKD pilot", now=clock.now()
+    )
     attached = dict(saes or {"SAE_A": kmes[0], "SAE_B": kmes[1]})
     ports = await _free_ports(2)
     ends = []

@@ -17,6 +17,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -153,15 +154,7 @@ class KeyStore:
         self._seen: dict[tuple[str, int], int] = {}  # next cell that the peer may allocate
         self._leased: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Pending] = {}
-        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RoadsealError(
-                "qkd-store-busy",
-                f"Another process has the key store {directory} open.",
-                advice="Stop it first; two KMEs on one store would give keys twice.",
-            ) from None
+        self._lock = _lock(directory)
         self._journal = Journal(directory / "journal", anchor)
         for record in self._journal.records:
             self._replay(record)
@@ -351,16 +344,16 @@ class KeyStore:
                 del self.pending[key.key_id]
                 self._blocks[key.span.link, key.span.block].erase(key.span.first, key.span.count)
 
-    def zeroise(self) -> None:
-        """Erase every key and the key-encryption key; the store is gone."""
-        self._stopped = True
-        for block in self._blocks.values():
-            block.erase(0, block.cells)
-            os.fsync(block.descriptor)
-        self.close()
-
     def close(self) -> None:
-        """Close the files and erase the key from memory."""
+        """Close the files and erase the key from memory; the rest of the leases goes back."""
+        unused = [
+            {"resume": [*key, self._marks[key]]}
+            for key, end in self._leased.items()
+            if end > self._marks[key]
+        ]
+        with suppress(OSError):  # then the rest of the leases is lost, as in a crash
+            if unused and not self._stopped:
+                self._journal.commit(unused)
         self._stopped = True
         self._journal.close()
         self._anchor.close()
@@ -395,6 +388,8 @@ class KeyStore:
             case {"lease": [link, block, end]}:
                 self._marks[link, block] = max(end, self._marks.get((link, block), 0))
                 self._leased[link, block] = self._marks[link, block]
+            case {"resume": [link, block, end]}:
+                self._marks[link, block] = self._leased[link, block] = end
             case {"expect": dict(fields)}:
                 key = Pending.of(fields)
                 self.pending[key.key_id] = key
@@ -469,6 +464,56 @@ class KeyStore:
 
     def _durably(self) -> _Durably:
         return _Durably(self)
+
+
+def zeroise_files(directory: Path, kek: Path) -> int:
+    """Overwrite and remove a store that no process has open; a damaged one too.
+
+    Without the key-encryption key, which goes first, the cells are noise: an overwritten file may
+    live on in the flash below.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        RoadsealError: ``qkd-store-busy``, ``qkd-zeroise``.
+    """
+    count = 0
+    try:
+        lock = _lock(directory)
+        try:
+            for path in (kek, *sorted(directory.glob("*.cells")), directory / "journal"):
+                if not path.exists():
+                    continue
+                with path.open("r+b") as file:
+                    file.write(bytes(path.stat().st_size))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.unlink()
+                count += 1
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise RoadsealError(
+            "qkd-zeroise",
+            f"The store {directory} is not wholly erased: {error.strerror}.",
+            advice="Mend the disk and zeroise again, or destroy the disk.",
+        ) from None
+    return count
+
+
+def _lock(directory: Path) -> int:
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise RoadsealError(
+            "qkd-store-busy",
+            f"Another process has the key store {directory} open.",
+            advice="Stop it first; two KMEs on one store would give keys twice.",
+        ) from None
+    return descriptor
 
 
 class _Durably:

@@ -1,0 +1,164 @@
+"""Two KMEs as an operator runs them: files, processes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from roadseal.clock import SystemClock
+from roadseal.net import Authority
+
+ROADSEAL = str(Path(sys.executable).parent / "roadseal")
+
+CONFIG = """
+kme_id = "{me}"
+listen = "127.0.0.1:{listen}"
+sync = "127.0.0.1:{sync}"
+store = "{me}-store"
+kek = "{me}.kek"
+certificate = "{me}.pem"
+roots = "ca.pem"
+
+[[peer]]
+kme_id = "{other}"
+sync = "127.0.0.1:{other_sync}"
+
+[[sae]]
+id = "urn:sae:centre"
+kme = "KME_A"
+
+[[sae]]
+id = "SAE_B"
+kme = "KME_B"
+"""
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def roadseal(where, *arguments, code=0):
+    done = subprocess.run(
+        [ROADSEAL, "qkd", *arguments],
+        cwd=where, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "COLUMNS": "160", "TERM": "dumb"},
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Certificates and configurations; returns the directory and the two SAE ports."""
+    now = SystemClock().now()
+    authority = Authority.root("mldsa65", "test", now=now)
+    for file, name in (
+        ("KME_A", "KME_A"), ("KME_B", "KME_B"), ("a", "urn:sae:centre"), ("b", "SAE_B"),
+    ):  # fmt: skip
+        identity = authority.issue(name, now=now)
+        key = identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        pem = identity.certificate.public_bytes(Encoding.PEM) + key
+        (tmp_path / f"{file}.pem").write_bytes(pem)
+    (tmp_path / "ca.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    a, sync_a, b, sync_b = free_ports(4)
+    for me, other, listen, sync, other_sync in (
+        ("KME_A", "KME_B", a, sync_a, sync_b), ("KME_B", "KME_A", b, sync_b, sync_a),
+    ):  # fmt: skip
+        text = CONFIG.format(me=me, other=other, listen=listen, sync=sync, other_sync=other_sync)
+        (tmp_path / f"{me}.toml").write_text(text)
+    (tmp_path / "block.bin").write_bytes(os.urandom(131_072))
+    return tmp_path, a, b
+
+
+def import_both(where):
+    for me, other in (("KME_A", "KME_B"), ("KME_B", "KME_A")):
+        common = ("--config", f"{me}.toml", "--link", other, "--block", "1")
+        said = roadseal(where, "kme", "import", "block.bin", *common)
+        assert "imported" in said
+        assert "already" in roadseal(where, "kme", "import", "block.bin", *common)
+
+
+def test_two_kmes_serve_clients_and_pass_the_doctor(site):
+    where, a, b = site
+    import_both(where)
+    servers = [
+        subprocess.Popen([ROADSEAL, "qkd", "kme", "serve", "--config", f"{me}.toml"],
+                         cwd=where, stderr=subprocess.PIPE, text=True)
+        for me in ("KME_A", "KME_B")
+    ]  # fmt: skip
+    try:
+        for server in servers:
+            assert server.stderr is not None
+            assert "serves SAEs" in server.stderr.readline()
+        url_a, url_b = f"https://127.0.0.1:{a}", f"https://127.0.0.1:{b}"
+        as_a = ("--cert", "a.pem", "--roots", "ca.pem", "--kme", "KME_A")
+        as_b = ("--cert", "b.pem", "--roots", "ca.pem", "--kme", "KME_B")
+        status = json.loads(roadseal(where, "client", "status", url_a, "SAE_B", *as_a, "--json"))
+        assert status["stored_key_count"] > 1000
+        keys = json.loads(roadseal(where, "client", "enc", url_a, "SAE_B", "--number", "2", *as_a))[
+            "keys"
+        ]
+        assert {key["provenance"] for key in keys} == {"simulated"}
+        ids = [key["key_ID"] for key in keys]
+        back = roadseal(where, "client", "dec", url_b, "urn:sae:centre", *ids, *as_b)
+        assert json.loads(back)["keys"] == keys
+        again = roadseal(where, "client", "dec", url_b, "urn:sae:centre", *ids, *as_b, code=2)
+        assert "not found on KME" in again
+        ends = ("--as-master", "a.pem", "--as-slave", "b.pem", "--roots", "ca.pem")
+        names = ("--slave-url", url_b, "--kme", "KME_A", "--kme", "KME_B")
+        report = json.loads(roadseal(where, "doctor", url_a, *ends, *names, "--json"))
+        assert {finding["outcome"] for finding in report} == {"passed"}
+        assert "ETSI GS QKD 014" in roadseal(where, "doctor", url_a, *ends, *names)
+        busy = roadseal(where, "kme", "status", "--config", "KME_A.toml", code=2)
+        assert "qkd-store-busy" in busy
+    finally:
+        for server in servers:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=20)
+    assert [server.returncode for server in servers] == [0, 0]
+    status = json.loads(roadseal(where, "kme", "status", "--config", "KME_A.toml", "--json"))
+    assert status["links"][0]["available_bits"] > 0
+    assert "overwritten" in roadseal(where, "kme", "zeroise", "--config", "KME_A.toml", "--yes")
+    assert not (where / "KME_A.kek").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kme = "KME_B"', 'kme = "KME_C"', "No peer is called"),
+        ("127.0.0.1:", "127.0.0.1;", "is no address"),
+        ('kek = "KME_A.kek"', "kek = 3", "kek"),
+        ('kek = "KME_A.kek"', 'profile = "none"\nkek = "k"', "no TLS profile"),
+        ('roots = "ca.pem"', 'roots = "ca.pem"\nsecret = 1', "secret"),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence_with_its_line(site, old, new, said):
+    where, _, _ = site
+    config = where / "KME_A.toml"
+    config.write_text(config.read_text().replace(old, new))
+    output = roadseal(where, "kme", "status", "--config", "KME_A.toml", code=2)
+    assert said in output
+    assert "KME_A.toml:" in output
+
+
+def test_nobody_at_the_address_is_one_sentence(site):
+    where, a, _ = site
+    start = time.monotonic()
+    as_a = ("--cert", "a.pem", "--roots", "ca.pem", "--kme", "KME_A")
+    said = roadseal(where, "client", "status", f"https://127.0.0.1:{a}", "SAE_B", *as_a, code=2)
+    assert "tls-unreachable" in said
+    assert time.monotonic() - start < 30
