@@ -16,6 +16,7 @@ from roadseal.clock import SystemClock
 from roadseal.events import EventLog
 from roadseal.net import CLASSICAL
 from roadseal.operate.qkd.client import Etsi014Client, Etsi014Error
+from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme_server import start_pair
 
 SAES = {"SAE_A": "KME_A", "SAE_A2": "KME_A", "SAE_B": "KME_B", "urn:sae:b/2": "KME_B"}
@@ -239,6 +240,21 @@ def test_concurrent_masters_on_both_sides_never_share_a_key(tmp_path):
         assert len({*flat}) == len(flat) == 160
 
     with_pair(tmp_path, test)
+
+
+def test_a_full_batch_of_the_largest_requests_is_served(tmp_path):
+    async def test(pair, log):
+        async with pair.client("SAE_B") as b:
+            clients = [pair.client("SAE_A") for _ in range(17)]
+            given = await asyncio.gather(*(c.enc_keys("SAE_B", number=1024) for c in clients))
+            flat = [key for keys in given for key in keys]
+            assert len({*octets(flat)}) == 17 * 1024
+            ids = [key.key_id for key in flat[-1024:]]
+            assert octets(await b.dec_keys("SAE_A", ids)) == octets(flat[-1024:])
+            for client in clients:
+                await client.http.close()
+
+    with_pair(tmp_path, test, size=1 << 21, capability=Capability(max_key_per_request=1024))
 
 
 def write_pem(tmp_path, identity, root):

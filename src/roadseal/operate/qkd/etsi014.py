@@ -187,14 +187,14 @@ def container(keys: Iterable[Key]) -> Response:
     return Response.of_json(200, {"keys": entries})
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:
     """Read a JSON object in UTF-8; an empty body is an empty one.
 
     Raises:
         Etsi014Error: 400.
     """
     try:
-        if len(body) > _MOST_BYTES:
+        if len(body) > most_bytes:
             raise ValueError
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique) if body else {}
         if not isinstance(value, dict):

@@ -24,7 +24,7 @@ from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.secret import Secret
 
 _MAC_BYTES: Final = 32
-_MAX_RECORD_BYTES: Final = 1 << 20
+_MAX_RECORD_BYTES: Final = 1 << 24
 _MAGIC: Final = b"roadseal-kek/1\0\0"
 _KEY_BYTES: Final = 32
 _SLOT: Final = struct.Struct(">Q32s32s")  # number of records, last MAC, MAC over both

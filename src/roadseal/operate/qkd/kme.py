@@ -36,7 +36,8 @@ from roadseal.operate.qkd.etsi014 import (
 from roadseal.operate.qkd.store import CELL_BYTES, KeyStore, Pending, Span
 
 SYNC_PATH: Final = "/roadseal/qkd/sync/v1/allocations"
-_MOST_KEYS: Final = 2048  # of one exchange with the peer
+_MOST_ASKS: Final = 16  # of one exchange with the peer
+_MOST_SYNC_BYTES: Final = 4 << 20  # 16 requests of 1,024 keys
 
 _Ask = TypeVar("_Ask")
 
@@ -130,7 +131,7 @@ class Kme:
         if link not in self.peers or request.method != "POST":
             return Response(403)
         try:
-            fields = read_object(request.body)
+            fields = read_object(request.body, _MOST_SYNC_BYTES)
             keys = [Pending.of(record) for record in fields["keys"]]
             checks = {int(block): str(check) for block, check in fields["checks"].items()}
             for key in keys:
@@ -390,7 +391,7 @@ class _Batches(Generic[_Ask]):
 
     async def _run(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:16], self._waiting[16:]
+            batch, self._waiting = self._waiting[:_MOST_ASKS], self._waiting[_MOST_ASKS:]
             try:
                 answers = await self._work([ask for ask, _ in batch])
             except (Etsi014Error, RoadsealError) as error:

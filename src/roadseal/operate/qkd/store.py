@@ -272,7 +272,7 @@ class KeyStore:
             key, end = (span.link, span.block), span.first + span.count
             self._marks[key] = max(end, self._marks.get(key, 0))
             if end > self._leased.get(key, 0):
-                last = dict(self._halves(span.link, own=True))[key][1]
+                last = self._half(key, own=True)[1]
                 self._leased[key] = leases[key] = min(last, end + LEASE_CELLS)
         if leases:
             with self._durably():
@@ -296,9 +296,9 @@ class KeyStore:
     def objection_to(self, pending: Pending) -> str | None:
         """Why the peer's allocation cannot be taken, or None."""
         key, span = (pending.span.link, pending.span.block), pending.span
-        half = dict(self._halves(span.link, own=False)).get(key)
-        if half is None:
+        if key not in self._blocks:
             return "no such block"
+        half = self._half(key, own=False)
         mark = max(self._seen.get(key, 0), half[0])
         if span.first < mark or span.count < 1 or span.first + span.count > half[1]:
             return "cells already allocated"
@@ -313,25 +313,25 @@ class KeyStore:
     def expect(self, keys: Iterable[Pending]) -> None:
         """Record keys that wait for their slaves; durable on return."""
         self._alive()
-        records: list[Record] = [{"expect": key.record()} for key in keys]
-        if records:
+        record: Record = {"expect": [key.record() for key in keys]}
+        if record["expect"]:
             with self._durably():
-                self._journal.commit(records)
-            for record in records:
-                self._replay(record)
+                self._journal.commit([record])
+            self._replay(record)
 
     def deliver(self, fetched: Iterable[tuple[str, str]]) -> list[tuple[Pending, bytearray]]:
         """Give each key_ID to its slave SAE, once; who may have it the caller has judged."""
         self._alive()
         pairs = [(self.pending[key_id], sae) for key_id, sae in fetched]
-        records: list[Record] = [{"deliver": [key.key_id, sae]} for key, sae in pairs]
+        record: Record = {"deliver": [[key.key_id, sae] for key, sae in pairs]}
         with self._durably():
-            self._journal.commit(records)
-        found = []
-        for (key, _), record in zip(pairs, records, strict=True):
-            self._replay(record)
-            found.append((key, self._read(key.span, erase=key.key_id not in self.pending)))
-        return found
+            self._journal.commit([record])
+        self._replay(record)
+        found = {key.key_id: (key, self._read(key.span, erase=False)) for key, _ in pairs}
+        for key, _ in found.values():
+            if key.key_id not in self.pending:
+                self._erase(key.span)
+        return [(key, bytearray(found[key.key_id][1])) for key, _ in pairs]
 
     def void(self, key_ids: Iterable[str]) -> None:
         """Give up keys that nobody may fetch any more, and erase them."""
@@ -369,9 +369,12 @@ class KeyStore:
             self._stopped = True
             raise corrupted(self._path(span.link, span.block), "a cell was altered") from None
         if erase:
-            with self._durably():
-                block.erase(span.first, span.count)
+            self._erase(span)
         return octets
+
+    def _erase(self, span: Span) -> None:
+        with self._durably():
+            self._blocks[span.link, span.block].erase(span.first, span.count)
 
     def _replay(self, record: Record) -> None:
         match record:
@@ -390,18 +393,20 @@ class KeyStore:
                 self._leased[link, block] = self._marks[link, block]
             case {"resume": [link, block, end]}:
                 self._marks[link, block] = self._leased[link, block] = end
-            case {"expect": dict(fields)}:
-                key = Pending.of(fields)
-                self.pending[key.key_id] = key
-                at = (key.span.link, key.span.block)
-                start, end = dict(self._halves(key.span.link, own=False))[at]
-                if start <= key.span.first < end:
-                    self._seen[at] = max(key.span.first + key.span.count, self._seen.get(at, 0))
-            case {"deliver": [key_id, sae]}:
-                key = self.pending.pop(key_id)
-                key = replace(key, served=key.served | {sae})
-                if key.served < key.slaves:
-                    self.pending[key_id] = key
+            case {"expect": list(records)}:
+                for fields in records:
+                    key = Pending.of(fields)
+                    self.pending[key.key_id] = key
+                    at = (key.span.link, key.span.block)
+                    start, end = self._half(at, own=False)
+                    if start <= key.span.first < end:
+                        self._seen[at] = max(key.span.first + key.span.count, self._seen.get(at, 0))
+            case {"deliver": list(pairs)}:
+                for key_id, sae in pairs:
+                    key = self.pending.pop(key_id)
+                    key = replace(key, served=key.served | {sae})
+                    if key.served < key.slaves:
+                        self.pending[key_id] = key
             case {"void": key_id}:
                 self.pending.pop(key_id, None)
 
@@ -427,7 +432,7 @@ class KeyStore:
             waiting.setdefault(key, []).append(pending.span)
         for own, marks in ((True, self._marks), (False, self._seen)):
             for key, end in marks.items():
-                at, last = dict(self._halves(key[0], own=own))[key]
+                at, last = self._half(key, own=own)
                 spans = [s for s in waiting.get(key, []) if at <= s.first < last]
                 for span in sorted(spans, key=lambda s: s.first):
                     self._blocks[key].erase(at, span.first - at)
@@ -443,13 +448,13 @@ class KeyStore:
 
     def _halves(self, link: str, *, own: bool) -> list[tuple[tuple[str, int], tuple[int, int]]]:
         """Blocks of a link in order, each with the cells that we (or the peer) allocate."""
-        lower = (self.kme < link) == own
-        found = []
-        for key in sorted(key for key in self._blocks if key[0] == link):
-            cells = self._blocks[key].cells
-            middle = 1 + (cells - 1) // 2
-            found.append((key, (1, middle) if lower else (middle, cells)))
-        return found
+        keys = sorted(key for key in self._blocks if key[0] == link)
+        return [(key, self._half(key, own=own)) for key in keys]
+
+    def _half(self, key: tuple[str, int], *, own: bool) -> tuple[int, int]:
+        cells = self._blocks[key].cells
+        middle = 1 + (cells - 1) // 2
+        return (1, middle) if (self.kme < key[0]) == own else (middle, cells)
 
     def _path(self, link: str, block: int) -> Path:
         return self._directory / f"{link.encode().hex()[:120]}-{block:08d}.cells"
