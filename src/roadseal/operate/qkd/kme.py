@@ -257,6 +257,7 @@ class Kme:
         keys = []
         left = iter(spans)
         for ask in asks:
+            slaves = ask.near | ask.far
             for _ in range(ask.want.number):
                 key_id = str(UUID(bytes=self._random_bytes(16), version=4))
                 slaves = ask.near | ask.far
@@ -303,10 +304,11 @@ class Kme:
         self.store.spend([*doubt, *(key.span for _, key in keys)])
         here = [_with_slaves(key, ask.near) for ask, key in keys if ask.near]
         self.store.expect(here)
-        found = []
-        for ask, key in keys:
-            found += self.store.take([key.span], erase=not ask.near)
-        return found
+        gone = [key.span for ask, key in keys if not ask.near]
+        kept = [key.span for ask, key in keys if ask.near]
+        erased = iter(self.store.take(gone, erase=True))
+        copied = iter(self.store.take(kept, erase=False))
+        return [next(copied if ask.near else erased) for ask, _ in keys]
 
     async def _deliver(self, asks: list[_Dec]) -> list[Any]:
         async with self._disk:

@@ -291,7 +291,18 @@ class KeyStore:
         Raises:
             RoadsealError: ``qkd-store-corrupted``: a cell is not what was imported.
         """
-        return [self._read(span, erase=erase) for span in spans]
+        found: list[bytearray] = []
+        for run in _runs(spans):
+            first, last = run[0], run[-1]
+            whole = Span(
+                first.link, first.block, first.first, last.first + last.count - first.first
+            )
+            octets = self._read(whole, erase=erase)
+            for span in run:
+                at = CELL_BYTES * (span.first - first.first)
+                found.append(octets[at : at + CELL_BYTES * span.count])
+            octets[:] = bytes(len(octets))
+        return found
 
     def objection_to(self, pending: Pending) -> str | None:
         """Why the peer's allocation cannot be taken, or None."""
@@ -469,6 +480,20 @@ class KeyStore:
 
     def _durably(self) -> _Durably:
         return _Durably(self)
+
+
+def _runs(spans: Iterable[Span]) -> list[list[Span]]:
+    """Spans that follow each other without a gap, together."""
+    runs: list[list[Span]] = []
+    for span in spans:
+        if runs:
+            last = runs[-1][-1]
+            here = (last.link, last.block, last.first + last.count)
+            if (span.link, span.block, span.first) == here:
+                runs[-1].append(span)
+                continue
+        runs.append([span])
+    return runs
 
 
 def zeroise_files(directory: Path, kek: Path) -> int:
