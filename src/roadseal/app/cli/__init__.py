@@ -20,6 +20,7 @@ _VERBS = {
     "pilot": "Measure the five approaches on a corridor.",
     "profile": "Which cryptography is produced and accepted, and what comes next.",
     "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
+    "x509": "Certificates on the wire: chains, signatures, reasons.",
     "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
 }
 

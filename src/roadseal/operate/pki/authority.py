@@ -252,7 +252,7 @@ class Authority:
                 raise RoadsealError(
                     "pki-serial",
                     f"{self.name} has issued no certificate with serial {serial}.",
-                    advice="Look it up with `roadseal pki expiring --all`.",
+                    advice="Look it up with `roadseal pki expiring`.",
                 )
             if block_key:
                 _block(connection, row.key_hash, now)

@@ -1,0 +1,86 @@
+"""`roadseal x509`: certificates on the wire, checked by our own path validation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from roadseal.errors import RoadsealError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Certificates, PEM or DER; leaf first.")],
+    trust: Annotated[list[Path] | None, typer.Option(help="Trust anchors; without: self.")] = None,
+    untrusted: Annotated[list[Path] | None, typer.Option(help="Intermediates.")] = None,
+    crl: Annotated[list[Path] | None, typer.Option(help="Revocation lists.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Crypto profile to hold to.")] = None,
+    at: Annotated[str | None, typer.Option(help="ISO 8601 instant; default: now.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+) -> None:
+    """Parse each file and follow its chain to a trust anchor, or check its self-signature.
+
+    Exits with 1 if any file does not hold.
+
+    Example: [bold]roadseal x509 verify leaf.pem --untrusted ica.pem --trust root.pem[/]
+    """
+    from roadseal.clock import SystemClock, parse_instant
+    from roadseal.crypto import load_profile
+    from roadseal.operate.pki.files import FileVerdict, read_crls, read_pool, verify_file
+    from roadseal.operate.pki.path import PathRules
+
+    try:
+        instant = parse_instant(at) if at else SystemClock().now()
+    except ValueError:
+        raise RoadsealError(
+            "instant", f"{at!r} is no instant.", advice="Write it as 2026-11-26T09:00:00Z."
+        ) from None
+    rules = PathRules(
+        instant,
+        profile=load_profile(profile) if profile else None,
+        crls=read_crls(crl or ()),
+    )
+    anchors = read_pool(trust) if trust else None
+    pool = read_pool(untrusted or ())
+    verdicts: list[FileVerdict] = [verify_file(file, pool, anchors, rules) for file in files]
+    if as_json:
+        rows = [
+            {
+                "file": str(one.file),
+                "parsed": one.parsed,
+                "signature_algorithm": one.algorithm,
+                "checked": one.checked,
+                "ok": one.verdict.ok,
+                "reason": one.verdict.reason.value,
+                "detail": one.verdict.detail,
+            }
+            for one in verdicts
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        table = Table("File", "Signature", "Checked", "Verdict", "Detail", box=None)
+        for one in verdicts:
+            colour = "green" if one.verdict.ok else "red"
+            table.add_row(
+                escape(one.file.name),
+                one.algorithm or "-",
+                one.checked,
+                f"[{colour}]{one.verdict.reason.value}[/]",
+                escape(one.verdict.detail),
+            )
+        Console().print(table)
+    if not all(one.verdict.ok for one in verdicts):
+        raise typer.Exit(1)

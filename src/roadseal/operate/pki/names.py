@@ -1,0 +1,116 @@
+"""Names: when two are the same, and when one lies outside name constraints.
+
+Source: RFC 5280 clauses 4.2.1.10 and 7.1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+_KINDS: Final = (
+    x509.DNSName,
+    x509.RFC822Name,
+    x509.UniformResourceIdentifier,
+    x509.IPAddress,
+    x509.DirectoryName,
+)
+
+
+def same_name(one: x509.Name, other: x509.Name) -> bool:
+    """Whether two distinguished names are equal, without regard to case and repeated spaces."""
+    return one == other or _folded(one) == _folded(other)
+
+
+def outside_constraints(
+    certificate: x509.Certificate, constraints: Sequence[x509.NameConstraints]
+) -> str | None:
+    """Return what lies outside `constraints`, or None if everything lies inside."""
+    if not constraints:
+        return None
+    for name in _names(certificate):
+        for one in constraints:
+            if any(_within(name, base) for base in one.excluded_subtrees or ()):
+                return f"{name.value} is excluded"
+            permitted = [base for base in one.permitted_subtrees or () if _comparable(name, base)]
+            if permitted and not any(_within(name, base) for base in permitted):
+                return f"{name.value} is not permitted"
+            unknown = not isinstance(name, _KINDS)
+            bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
+            if unknown and any(type(base) is type(name) for base in bases):
+                return "a constraint on a kind of name that is not understood"
+    return None
+
+
+def _names(certificate: x509.Certificate) -> Iterable[x509.GeneralName]:
+    if certificate.subject.rdns:
+        yield x509.DirectoryName(certificate.subject)
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
+            yield x509.RFC822Name(str(attribute.value))
+    else:
+        yield from found.value
+
+
+def _comparable(name: x509.GeneralName, base: x509.GeneralName) -> bool:
+    return type(name) is type(base)
+
+
+def _within(name: x509.GeneralName, base: x509.GeneralName) -> bool:
+    match name, base:
+        case x509.DNSName(), x509.DNSName():
+            return _dns_within(name.value, base.value)
+        case x509.RFC822Name(), x509.RFC822Name():
+            return _email_within(name.value, base.value)
+        case x509.UniformResourceIdentifier(), x509.UniformResourceIdentifier():
+            return _host_within(urlsplit(name.value).hostname or "", base.value)
+        case x509.IPAddress(), x509.IPAddress():
+            network = base.value
+            return (
+                isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network)
+                and isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
+                and name.value.version == network.version
+                and name.value in network
+            )
+        case x509.DirectoryName(), x509.DirectoryName():
+            inner, outer = _folded(name.value), _folded(base.value)
+            return inner[: len(outer)] == outer
+    return False
+
+
+def _dns_within(name: str, base: str) -> bool:
+    name, base = name.lower().rstrip("."), base.lower().rstrip(".").removeprefix(".")
+    return not base or name == base or name.endswith("." + base)
+
+
+def _email_within(name: str, base: str) -> bool:
+    local, _, host = name.rpartition("@")
+    if "@" in base:
+        base_local, _, base_host = base.rpartition("@")
+        return (local, host.lower()) == (base_local, base_host.lower())
+    return _host_within(host, base)
+
+
+def _host_within(host: str, base: str) -> bool:
+    host, base = host.lower(), base.lower()
+    return host.endswith(base) if base.startswith(".") else host == base
+
+
+def _folded(name: x509.Name) -> list[frozenset[tuple[str, str | bytes]]]:
+    return [
+        frozenset((one.oid.dotted_string, _fold(one.value)) for one in rdn) for rdn in name.rdns
+    ]
+
+
+def _fold(value: str | bytes) -> str | bytes:
+    if isinstance(value, bytes):
+        return value
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())

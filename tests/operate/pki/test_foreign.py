@@ -1,0 +1,47 @@
+"""Certificates that other implementations made."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from roadseal.app.cli import app
+
+PKI = Path(os.environ.get("ROADSEAL_TESTDATA", "../shared/data")) / "pki"
+pytestmark = pytest.mark.skipif(not PKI.exists(), reason="ROADSEAL_TESTDATA has no pki")
+
+
+def verify(files: list[Path], at: str) -> dict[str, str]:
+    done = CliRunner().invoke(app, ["x509", "verify", *map(str, files), "--at", at, "--json"])
+    assert done.exit_code in {0, 1}, done.output
+    return {Path(row["file"]).name: row["reason"] for row in json.loads(done.stdout)}
+
+
+def test_the_examples_of_rfc_9881() -> None:
+    verdicts = verify(sorted((PKI / "rfc9881").glob("*.crt")), "2025-06-01")
+    assert len(verdicts) == 3
+    assert set(verdicts.values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("maker", "at", "trusted", "named"),
+    [("bc", "2026-08-01", 36, 23), ("ossl35", "2025-06-01", 15, 0)],
+)
+def test_trust_anchors_of_the_hackathon(
+    tmp_path: Path, maker: str, at: str, trusted: int, named: int
+) -> None:
+    with zipfile.ZipFile(PKI / "hackathon-r5" / maker / "artifacts_certs_r5.zip") as archive:
+        archive.extractall(tmp_path)
+    verdicts = verify(sorted(tmp_path.rglob("*_ta.der")), at)
+    refused = {file: reason for file, reason in verdicts.items() if reason != "ok"}
+    assert len(verdicts) - len(refused) == trusted
+    assert len(refused) == named
+    for file, reason in refused.items():
+        catalyst = file.startswith("catalyst_")
+        assert reason == ("unknown-critical-extension" if catalyst else "unknown-algorithm")
+        assert file.startswith(("catalyst_", "composite_", "falcon-")) or "-with-sha" in file
