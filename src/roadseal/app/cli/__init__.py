@@ -18,6 +18,7 @@ from roadseal.errors import RoadsealError
 
 _VERBS = {
     "pilot": "Measure the five approaches on a corridor.",
+    "pki": "Identities on the wire: issue, revoke, see what ends soon.",
     "profile": "Which cryptography is produced and accepted, and what comes next.",
     "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
     "x509": "Certificates on the wire: chains, signatures, reasons.",

@@ -1,0 +1,45 @@
+"""`roadseal pki` from an empty folder to a revoked certificate; the request is OpenSSL's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from roadseal.app.cli import app
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def test_from_nothing_to_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    run("pki", "init", tmp_path, "--root", "ecdsa-p256", "--issuing", "ecdsa-p256")
+    request = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x"
+    subprocess.run(
+        ["openssl", *request.split(), "-keyout", "key.pem", "-out", "csr.pem"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    leaf, root = tmp_path / "leaf.pem", tmp_path / "root.pem"
+    arguments = ("--identity", "rsu-1.example", "--out", leaf, "--days", 2)
+    serial = run("pki", "issue", tmp_path / "csr.pem", *arguments).strip()
+    assert json.loads(run("x509", "verify", leaf, "--trust", root, "--json"))[0]["ok"]
+    peer = ["openssl", "verify", "-CAfile", root, "-untrusted", tmp_path / "issuing.pem", leaf]
+    subprocess.run(peer, check=True, capture_output=True)
+    due = json.loads(run("pki", "expiring", "--json", code=1))
+    assert [row["serial"] for row in due] == [serial]
+    run("pki", "revoke", serial, "--reason", "keyCompromise", "--block-key")
+    run("pki", "status", tmp_path / "s", "--crl", tmp_path / "crl.der")
+    shown = ["openssl", "crl", "-inform", "DER", "-in", tmp_path / "crl.der", "-noout", "-text"]
+    text = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+    assert serial.upper() in text
+    assert json.loads(run("pki", "expiring", "--json")) == []
