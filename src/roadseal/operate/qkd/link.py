@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scipy.optimize import minimize
-
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.finitekey import (
     Counts,
@@ -187,6 +185,7 @@ def optimise(
 
     The arguments are those of `operate`; `start` is where the search begins.
     """
+    from scipy.optimize import minimize  # two seconds, which a KME need not wait
 
     def point(variables: list[float]) -> OperatingPoint:
         return operate(
