@@ -2,7 +2,7 @@
 
     python benches/bench_qkd_kme.py [--seconds 5] [--clients 8] [--json]
 
-The KMEs run in one process, the clients in this one. Post-quantum sessions (hybrid profile), kept
+Each KME runs in a process, the clients in this one. Post-quantum sessions (hybrid profile), kept
 alive; every answer waits for the peer's record on disk. Targets: 800 requests/s of one key,
 20,000 keys/s at 128 keys a request, p99 below 20 ms. `fsync/s` is what the disk does by itself.
 """
@@ -14,6 +14,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import socket
 import tempfile
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,29 +26,48 @@ from rich.table import Table
 from roadseal.clock import SystemClock
 from roadseal.net import HYBRID, Authority, Side, TlsContext
 from roadseal.operate.qkd.client import Etsi014Client
-from roadseal.operate.qkd.kme_server import start_pair
+from roadseal.operate.qkd.kme import KmeSettings
+from roadseal.operate.qkd.kme_server import start_kme
+from roadseal.operate.qkd.store import KeyStore
 
 CLOCK = SystemClock()
 
 
-def kmes(
+def kme(
     pipe: Connection,
-    directory: Path,
-    block_bytes: int,
-    names: list[str],
+    store: KeyStore,
     authority: Authority,
+    saes: dict[str, str],
+    ports: dict[str, int],
 ) -> None:
+    me = store.kme
+    identity, roots = authority.issue(me, now=CLOCK.now()), [authority.certificate]
+
     async def run() -> None:
-        saes = dict.fromkeys(names, "KME_A") | {"SAE_B": "KME_B"}
-        pair = await start_pair(directory, clock=CLOCK, saes=saes, authority=authority)
-        pair.import_block(0, os.urandom(block_bytes))
+        server = await start_kme(
+            KmeSettings(me, saes),
+            store,
+            {name: ("127.0.0.1", port) for name, port in ports.items() if name != me},
+            server=TlsContext(Side.SERVER, HYBRID, [identity], roots),
+            client=TlsContext(Side.CLIENT, HYBRID, [identity], roots),
+            clock=CLOCK,
+            sync_port=ports[me],
+        )
         start = CLOCK.cpu_s()
-        pipe.send(pair.a.port)
+        pipe.send(server.port)
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         pipe.send(CLOCK.cpu_s() - start)
-        await pair.close()
+        await server.close()
 
     asyncio.run(run())
+
+
+def free_ports() -> dict[str, int]:
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("KME_A", "KME_B")}
+    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
+    for each in sockets.values():
+        each.close()
+    return ports
 
 
 async def load(
@@ -88,18 +108,30 @@ def measure(number: int, clients: int, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=os.environ.get("ROADSEAL_BENCH_DIR")) as temporary:
         directory = Path(temporary)
         rate = fsyncs(directory)
-        here, there = multiprocessing.Pipe()
-        spawn = multiprocessing.get_context("fork")
         authority = Authority.root("mldsa65", "bench", now=CLOCK.now())
-        server = spawn.Process(target=kmes, args=(there, directory, block_bytes, names, authority))
-        server.start()
-        port = here.recv()
+        saes = dict.fromkeys(names, "KME_A") | {"SAE_B": "KME_B"}
+        fork, ports, octets = (
+            multiprocessing.get_context("fork"),
+            free_ports(),
+            os.urandom(block_bytes),
+        )
+        pipes, servers = [], []
+        for me, other in (("KME_A", "KME_B"), ("KME_B", "KME_A")):
+            store = KeyStore.open(directory / me, directory / f"{me}.kek", me)
+            store.import_block(other, 0, octets, provenance="simulated")
+            here, there = multiprocessing.Pipe()
+            pipes.append(here)
+            servers.append(fork.Process(target=kme, args=(there, store, authority, saes, ports)))
+            servers[-1].start()
+        port, _ = (pipe.recv() for pipe in pipes)
         cpu_start, start = CLOCK.cpu_s(), CLOCK.monotonic_s()
         latencies = sorted(asyncio.run(load(port, authority, names, number, seconds)))
         wall_s, client_cpu_s = CLOCK.monotonic_s() - start, CLOCK.cpu_s() - cpu_start
-        here.send("stop")
-        server_cpu_s = here.recv()
-        server.join()
+        for pipe in pipes:
+            pipe.send("stop")
+        server_cpu_s = sum(pipe.recv() for pipe in pipes)
+        for server in servers:
+            server.join()
     count = len(latencies)
     return {
         "keys_a_request": number,
