@@ -487,16 +487,16 @@ class Authority:
             return
         head = self._lock(connection)
         sequence, previous = head.audit_sequence, head.audit_hash
+        rows = []
         for facts in entries:
             sequence += 1
             timed = {"time": self._clock.now(), **facts}
             entry = json.dumps(timed, sort_keys=True, separators=(",", ":")).encode()
             previous = hashlib.sha256(previous + entry).digest()
-            connection.execute(
-                AUDIT.insert().values(
-                    authority=self.name, sequence=sequence, entry=entry, hash=previous
-                )
+            rows.append(
+                {"authority": self.name, "sequence": sequence, "entry": entry, "hash": previous}
             )
+        connection.execute(AUDIT.insert(), rows)
         self._set(connection, audit_sequence=sequence, audit_hash=previous)
 
 
