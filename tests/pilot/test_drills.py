@@ -16,7 +16,7 @@ from roadseal.pilot.measures import DrillResult
 
 START = parse_instant("2026-11-23T08:00:00.25")
 SEED = 7
-CLASSICAL, DUAL = {"classical"}, {"hybrid"}
+CLASSICAL, DUAL, QKD = {"classical"}, {"hybrid"}, {"hybrid"}
 
 Found = dict[str, DrillResult]
 
@@ -39,6 +39,9 @@ def test_only_what_must_fail_fails(found: Found) -> None:
     expected: dict[str, bool | None] = dict.fromkeys(DRILLS, True)
     expected["q-day"] = approach_of(found) not in CLASSICAL
     expected["hybrid-stripped"] = True if approach_of(found) in DUAL else None
+    for drill in DRILLS:
+        if drill.startswith("qkd-") and approach_of(found) not in QKD:
+            expected[drill] = None
     assert held == expected
 
 
@@ -166,8 +169,12 @@ def test_every_shipped_approach_meets_qday(name: str) -> None:
     approach = load_approach(name)
     (result,) = run_drills(approach, ["q-day"], seed=SEED, start=START)
     assert result.held is (name not in {"classical", "qkd"})
-    missing = "No QKD keys were mixed in." in result.observed
-    assert missing is ("QKD key source" in approach.not_measured_yet)
+    mixed = "QKD keys (simulated optics) were mixed in." in result.observed
+    assert mixed is (approach.key_source == "qkd")
+    # QKD keys close what was recorded even under classical TLS, and leave the radio open.
+    assert result.figures["sessions_opened"] == 3 * (name == "classical")
+    assert result.figures["tls_layers_opened"] == 3 * (name in {"classical", "qkd"})
+    assert (result.figures["forged_granted"] > 0) is (name in {"classical", "qkd"})
 
 
 def test_another_seed_loses_other_messages() -> None:

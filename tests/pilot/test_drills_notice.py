@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from roadseal.clock import parse_instant
+from roadseal.net import TlsServer
+from roadseal.operate.qkd.channel import HybridChannel
 from roadseal.pilot.approach import Approach, load_approach
-from roadseal.pilot.drills import DRILLS, Scene, backhaul_cut, key_rollover, rsu_revoked
+from roadseal.pilot.drills import DRILLS, Scene, backhaul_cut, key_rollover, qkd, rsu_revoked
 from roadseal.pilot.drills import qday_backhaul as wire
+from roadseal.pilot.qkd_backhaul import FIBRE
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Policy, Verifier
 
 START = parse_instant("2026-11-23T08:00")
-ON_THE_AIR = [name for name in DRILLS if name != "backhaul-cut"]
+WITH_ENGINE = [name for name in DRILLS if not name.startswith("qkd-")]
+ON_THE_AIR = [name for name in WITH_ENGINE if name != "backhaul-cut"]
 FIELDS = [
     *("ok", "overall", "signature", "freshness", "psid", "payload", "missing", "algorithm"),
     *("generation_time", "p2pcd_requests", "requested_certificate"),
@@ -75,7 +79,7 @@ def test_an_engine_that_believes_everything_is_noticed(drill: str) -> None:
     assert DRILLS[drill].runner(scene("hybrid", Gullible)).held is False
 
 
-@pytest.mark.parametrize("drill", [name for name in DRILLS if name != "q-day"])
+@pytest.mark.parametrize("drill", [name for name in WITH_ENGINE if name != "q-day"])
 def test_an_engine_that_believes_nothing_is_noticed(drill: str) -> None:
     approach = "hybrid" if drill == "hybrid-stripped" else "classical"
     assert DRILLS[drill].runner(scene(approach, Deaf)).held is False
@@ -90,6 +94,35 @@ def test_the_engine_refuses_halves_whatever_the_policy_says() -> None:
     """Dual certificates bind their holders: Q-day's forgeries fail even under a lax policy."""
     figures = DRILLS["q-day"].runner(scene("hybrid", Lax)).figures
     assert figures["forged_granted"] == figures["forged_spat_accepted"] == 0
+
+
+def test_a_monitor_that_never_alarms_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qkd.LinkMonitor, "judge", lambda *_: None)
+    assert DRILLS["qkd-eavesdropper"].runner(scene("qkd")).held is False
+
+
+def test_keys_out_of_the_dark_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qkd, "_CUT", FIBRE)
+    assert DRILLS["qkd-fibre-cut"].runner(scene("qkd")).held is False
+
+
+def test_a_channel_that_opens_without_its_key_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HybridChannel, "_check_keys", lambda *_: None)
+    assert DRILLS["qkd-pool-exhausted"].runner(scene("qkd")).held is False
+
+
+def test_a_channel_that_believes_any_offer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HybridChannel, "asked", lambda *_: ("drill",))
+    monkeypatch.setattr("roadseal.operate.qkd.channel._proof", lambda *_: bytes(48))
+    assert DRILLS["qkd-downgrade"].runner(scene("qkd")).held is False
+
+
+def test_a_kme_that_lives_on_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lives(_server: TlsServer) -> None:
+        pass
+
+    monkeypatch.setattr(TlsServer, "close", lives)
+    assert DRILLS["qkd-kme-killed"].runner(scene("qkd")).held is False
 
 
 def test_a_revocation_that_is_not_delivered_is_noticed() -> None:

@@ -7,6 +7,7 @@ for a new calibration, after a change of machine.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from typing import Any
 from roadseal import __version__
 from roadseal.clock import SystemClock, Time64
 from roadseal.net import TlsProfile, measure_handshakes, shipped_links
+from roadseal.pilot.qkd_backhaul import measure_agreements
 from roadseal.v2x import Header, Identification, message_profile, service, sign
 from roadseal.v2x.testing import Authority
 
@@ -119,6 +121,14 @@ class Calibration:
             name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
         }
         return Handshakes(**values)
+
+    def key_agreements(self, profile: TlsProfile, n: int, seed: int) -> tuple[float, ...]:
+        """Times in ms to take, fetch and confirm a QKD key; real software, modelled optics."""
+        row = self._row(
+            f"qkd-agreement {profile.name} {n} {seed}",
+            lambda: {"ms": asyncio.run(measure_agreements(profile, n, seed, self._clock))},
+        )
+        return tuple(row["ms"])
 
     def _row(self, key: str, measure: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         if key not in self._rows:

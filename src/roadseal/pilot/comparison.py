@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from roadseal.pilot.comparison_rows import ROWS, handshake_rows
+from roadseal.pilot.comparison_rows import QKD_ROWS, ROWS, handshake_rows
 from roadseal.pilot.evidence import Evidence
 from roadseal.pilot.measures import Curve, EmergencyTrip, Measure, Provenance
 from roadseal.pilot.radio import packet_delivery
@@ -24,7 +24,7 @@ def compare(evidence: Mapping[str, Evidence]) -> list[Measure]:
         Measure(id_, group, label, unit, better, {n: figure(e) for n, e in evidence.items()})
         for id_, group, label, unit, better, figure in rows
     ]
-    return table + list(_places_kept(evidence))
+    return table + list(_key_source(evidence)) + list(_places_kept(evidence))
 
 
 def curves(evidence: Mapping[str, Evidence]) -> list[Curve]:
@@ -49,13 +49,16 @@ def _trips(approach: str, table: pl.DataFrame) -> list[EmergencyTrip]:
     ]
 
 
+def _key_source(evidence: Mapping[str, Evidence]) -> Iterator[Measure]:
+    """Rows of approaches that have QKD keys; the others do without."""
+    keyed = {name: e for name, e in evidence.items() if e.approach.key_source == "qkd"}
+    for id_, group, label, unit, better, figure in QKD_ROWS if keyed else ():
+        values = {name: figure(e) for name, e in keyed.items()}
+        yield Measure(id_, group, label, unit, better, values)
+
+
 def _places_kept(evidence: Mapping[str, Evidence]) -> Iterator[Measure]:
     """Rows whose parts arrive later: they are named, and empty."""
-    qkd = {name: None for name, e in evidence.items() if e.approach.key_source == "qkd"}
-    if qkd:
-        yield Measure(
-            "qkd-key-rate", "key source", "Key rate of marked links", "bit/s", "higher", qkd
-        )
     controlled = {name: None for name, e in evidence.items() if e.approach.controls}
     if controlled:
         label = "Misbehaving station contained after"

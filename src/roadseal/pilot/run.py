@@ -13,6 +13,7 @@ from typing import Any
 from roadseal import __version__
 from roadseal.clock import SystemClock, from_datetime
 from roadseal.net import shipped_links
+from roadseal.operate.qkd import optimise
 from roadseal.pilot.approach import FIVE, Approach, load_approach
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
@@ -22,8 +23,9 @@ from roadseal.pilot.demand import embedded_scenario
 from roadseal.pilot.device import device
 from roadseal.pilot.drills import run_drills
 from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
-from roadseal.pilot.evidence import Evidence
+from roadseal.pilot.evidence import Evidence, QkdEvidence
 from roadseal.pilot.measures import DrillResult, Results
+from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
 from roadseal.pilot.radio import SOURCES, RadioConfig
 from roadseal.pilot.scenario import Scenario, read_sumocfg
 from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario
@@ -125,6 +127,7 @@ def _run(
             commands=calibration.message(approach.commands.name),
             awareness=calibration.message(approach.awareness.name),
             handshakes=_handshakes(scenario, approach, calibration),
+            qkd=_qkd(scenario, approach, calibration),
             drills=drilled[approach.name].result(),
             baseline=setting.trace.trips,
             radio=setting.radio,
@@ -205,21 +208,30 @@ def _calibrate(
         calibration.message(approach.commands.name)
         calibration.message(approach.awareness.name)
         _handshakes(scenario, approach, calibration)
+        _qkd(scenario, approach, calibration)
     return calibration
 
 
 def _handshakes(
     scenario: PilotScenario, approach: Approach, calibration: Calibration
-) -> dict[str, Handshakes] | None:
-    """Handshakes over every medium; none where the approach is nothing but its key source."""
-    if approach.key_source == "qkd" and approach.backhaul.name == "classical":
-        return None
+) -> dict[str, Handshakes]:
+    """Handshakes over every medium."""
     return {
         medium: calibration.handshakes(
             approach.backhaul, medium, scenario.handshakes, scenario.seed
         )
         for medium in sorted(shipped_links())
     }
+
+
+def _qkd(
+    scenario: PilotScenario, approach: Approach, calibration: Calibration
+) -> QkdEvidence | None:
+    """What marked links give; `None` where no key is mixed in."""
+    if approach.key_source != "qkd" or not any(link.qkd for link in scenario.links):
+        return None
+    times_ms = calibration.key_agreements(approach.backhaul, scenario.handshakes, scenario.seed)
+    return QkdEvidence(optimise(FIBRE, block_bits=BLOCK_BITS), times_ms)
 
 
 def _scenario(scenario: PilotScenario, cache_dir: Path) -> Scenario:
@@ -295,8 +307,9 @@ def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
         "certificates are real.",
         "FN-DSA (FIPS 206) is not published, and no IEEE 1609.2 or ETSI TS 103 097 text defines "
         "post-quantum choices: what is built on them is experimental and named with its version.",
-        "The QKD key source and the zero-trust controls are not measured yet; hybrid and "
-        "zero-trust show what they have without them.",
+        "QKD optics are modelled and their keys marked simulated; distillation, key stores, ETSI "
+        "GS QKD 014 and the channel are real. QKD leaves the radio as it is.",
+        "The zero-trust controls are not measured yet; zero-trust shows what it has without them.",
         "Under hybrid and zero-trust CAMs are signed with ECDSA alone: an adversary with a quantum "
         "computer forges them. What is acted upon is signed twice.",
         f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",

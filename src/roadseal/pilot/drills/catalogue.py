@@ -17,6 +17,7 @@ from roadseal.pilot.drills import (
     key_rollover,
     legacy_unit,
     qday,
+    qkd,
     rsu_offline,
     rsu_revoked,
 )
@@ -24,22 +25,25 @@ from roadseal.pilot.drills.drill import Drill
 from roadseal.pilot.drills.scene import Scene
 from roadseal.pilot.measures import DrillResult
 
-_MODULES = (
-    ca_offline,
-    certificate_expired,
-    rsu_offline,
-    rsu_revoked,
-    key_rollover,
-    clock_jump,
-    backhaul_cut,
-    legacy_unit,
-    hybrid_stripped,
-    qday,
+_ALL = (
+    ca_offline.DRILL,
+    certificate_expired.DRILL,
+    rsu_offline.DRILL,
+    rsu_revoked.DRILL,
+    key_rollover.DRILL,
+    clock_jump.DRILL,
+    backhaul_cut.DRILL,
+    qkd.EAVESDROPPER,
+    qkd.FIBRE_CUT,
+    qkd.POOL_EXHAUSTED,
+    qkd.KME_KILLED,
+    qkd.DOWNGRADE,
+    legacy_unit.DRILL,
+    hybrid_stripped.DRILL,
+    qday.DRILL,
 )
 
-DRILLS: Mapping[str, Drill] = MappingProxyType(
-    {module.DRILL.id: module.DRILL for module in _MODULES}
-)
+DRILLS: Mapping[str, Drill] = MappingProxyType({drill.id: drill for drill in _ALL})
 """Every drill by its id, in the order of the report."""
 
 ALL = "all"

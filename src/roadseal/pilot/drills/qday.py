@@ -37,12 +37,15 @@ def run(scene: Scene) -> Finding:
         lambda credential, time_s: scene.spat(credential, time_s, certificate=True),
     )
     cams = _forged_cams(scene)
-    wire = asyncio.run(eavesdrop(scene.approach.backhaul, scene.start, seed=scene.seed))
+    with_qkd = scene.approach.key_source == "qkd"
+    wire = asyncio.run(
+        eavesdrop(scene.approach.backhaul, scene.start, seed=scene.seed, with_qkd=with_qkd)
+    )
     posed, posed_with_memory = asyncio.run(impersonate(scene.approach.backhaul, scene.start))
     granted, believed = _accepted(requests), _accepted(spats)
     held = (
         granted == believed == wire.opened == 0
-        and wire.recorded == wire.closed == SESSIONS
+        and wire.recorded == wire.withstood == SESSIONS
         and not posed_with_memory
     )
     timeline = [
@@ -51,11 +54,10 @@ def run(scene: Scene) -> Finding:
     ]
     if granted:
         timeline.append(Moment(_QDAY_S + LATENCY_S, "first forged request granted"))
-    # The table says of a QKD approach what this version does not have.
-    without = " No QKD keys were mixed in." if scene.approach.key_source == "qkd" else ""
+    mixed = " QKD keys (simulated optics) were mixed in." if with_qkd else ""
     return Finding(
         held,
-        _sentence(requests, spats, wire, granted, believed, cams) + without,
+        _sentence(requests, spats, wire, granted, believed, cams) + mixed,
         sum(requests.values()) + sum(spats.values()) + ATTEMPTS + wire.recorded + 2,
         {
             "forged_attempts": float(sum(requests.values())),
@@ -66,6 +68,7 @@ def run(scene: Scene) -> Finding:
             "forged_cam_accepted": float(cams),
             "sessions_recorded": float(wire.recorded),
             "sessions_opened": float(wire.opened),
+            "tls_layers_opened": float(wire.tls_opened),
             "bytes_opened": float(wire.bytes_opened),
             "centre_impersonated": float(posed),
             "centre_impersonated_with_memory": float(posed_with_memory),

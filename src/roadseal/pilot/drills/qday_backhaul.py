@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from roadseal.clock import ManualClock, Time64
@@ -10,20 +11,33 @@ from roadseal.net import (
     Authority,
     Outcome,
     QuantumOracle,
+    Recording,
     Relay,
     Side,
     TlsContext,
     TlsProfile,
+    TlsStream,
     classical_secrets_opened,
+    serve,
 )
 from roadseal.net.profile import SCHEMES
-from roadseal.pilot.drills.backhaul import CENTRE, Backhaul, confirmed, listen, open_session
+from roadseal.pilot.drills.backhaul import (
+    CENTRE,
+    LIMITS,
+    UNIT,
+    Backhaul,
+    confirmed,
+    listen,
+    open_session,
+)
+from roadseal.pilot.qkd_backhaul import answer_channel, open_channel, qkd_backhaul
 
 _ECDSA = "ecdsa_secp256r1_sha256"
 SESSIONS = 3
 """Sessions that are recorded."""
 
 _COMMANDS = 4  # in each session
+_ASKED = b"may I"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +46,56 @@ class Eavesdropped:
 
     Args:
         recorded: sessions.
-        opened: those whose contents the adversary read.
-        closed: those whose key exchange withstood.
+        opened: those whose commands the adversary read.
+        withstood: those that gave up nothing that was said.
+        tls_opened: those whose TLS layer fell, whatever was inside.
         bytes_opened: plaintext read.
         group: key exchange seen on the wire.
     """
 
     recorded: int
     opened: int
-    closed: int
+    withstood: int
+    tls_opened: int
     bytes_opened: int
     group: str
 
 
-async def eavesdrop(profile: TlsProfile, now: Time64, *, seed: int) -> Eavesdropped:
-    """Record real sessions at a relay and open them as far as a quantum oracle reaches."""
+async def eavesdrop(
+    profile: TlsProfile, now: Time64, *, seed: int, with_qkd: bool = False
+) -> Eavesdropped:
+    """Record real sessions at a relay and open them as far as a quantum oracle reaches.
+
+    Args:
+        profile: of TLS.
+        now: of the virtual clock.
+        seed: of the relay and of the modelled optics.
+        with_qkd: whether commands go through the hybrid channel inside TLS.
+    """
     oracle, clock = QuantumOracle(), ManualClock(now)
     backhaul = Backhaul(profile, now=now)
-    unit = backhaul.unit()
-    server = await listen(backhaul.centre(keylog=oracle.keylog), clock)
+    unit, centre = backhaul.unit(), backhaul.centre(keylog=oracle.keylog)
+    if with_qkd:
+        recordings = await _recorded_with_qkd(unit, centre, clock, seed)
+    else:
+        recordings = await _recorded(unit, centre, clock, seed)
+    read = [classical_secrets_opened(recording, oracle) for recording in recordings]
+    opened = [each for each in read if _ASKED in each.client_plaintext]
+    return Eavesdropped(
+        len(read),
+        len(opened),
+        sum(each.outcome in (Outcome.OPENED, Outcome.CLOSED) for each in read) - len(opened),
+        sum(each.outcome is Outcome.OPENED for each in read),
+        sum(each.bytes_opened for each in opened),
+        ", ".join(sorted({each.exchange.group_name for each in read})),
+    )
+
+
+async def _recorded(
+    unit: TlsContext, centre: TlsContext, clock: ManualClock, seed: int
+) -> Sequence[Recording]:
+    """Sessions of a few commands each, as a relay saw them."""
+    server = await listen(centre, clock)
     try:
         async with Relay(LOOPBACK, "127.0.0.1", server.port, seed=seed, record=True) as relay:
             for _ in range(SESSIONS):
@@ -59,17 +104,41 @@ async def eavesdrop(profile: TlsProfile, now: Time64, *, seed: int) -> Eavesdrop
                     for number in range(_COMMANDS):
                         await confirmed(stream, number)
                     await stream.close()
-            recordings = relay.recordings
+            return relay.recordings
     finally:
         await server.close()
-    read = [classical_secrets_opened(recording, oracle) for recording in recordings]
-    return Eavesdropped(
-        len(read),
-        sum(each.outcome is Outcome.OPENED for each in read),
-        sum(each.outcome is Outcome.CLOSED for each in read),
-        sum(each.bytes_opened for each in read),
-        ", ".join(sorted({each.exchange.group_name for each in read})),
-    )
+
+
+async def _recorded_with_qkd(
+    unit: TlsContext, centre: TlsContext, clock: ManualClock, seed: int
+) -> Sequence[Recording]:
+    """The same, the commands inside the hybrid channel; KMEs and their keys are not on the line."""
+    async with qkd_backhaul(unit.profile, clock, seed=seed) as keys:
+        keys.feed(0)
+
+        async def confirm(stream: TlsStream) -> None:
+            channel = await answer_channel(stream, keys, clock)
+            while (record := await stream.receive()) is not None:
+                asked = channel.open(record, clock.now())
+                answer = asked.replace(_ASKED, b"you may")
+                await stream.send(channel.seal(answer, clock.now()))
+
+        server = await serve(centre, confirm, clock=clock, expect=[UNIT], limits=LIMITS)
+        try:
+            async with Relay(LOOPBACK, "127.0.0.1", server.port, seed=seed, record=True) as relay:
+                for _ in range(SESSIONS):
+                    stream = await open_session(relay.port, unit, clock)
+                    if stream is None:
+                        continue
+                    channel = await open_channel(stream, await keys.fresh_key(), clock)
+                    for number in range(_COMMANDS):
+                        asked = channel.seal(_ASKED + b" %d" % number, clock.now())
+                        await stream.send(asked)
+                        channel.open(await stream.receive() or b"", clock.now())
+                    await stream.close()
+                return relay.recordings
+        finally:
+            await server.close()
 
 
 async def impersonate(profile: TlsProfile, now: Time64) -> tuple[bool, bool]:

@@ -74,7 +74,7 @@ def test_a_killed_writer_keeps_what_it_said_was_kept(store_url: str) -> None:
         f"""
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_store import NOTE, NOTES
+        from test_database import NOTE, NOTES
         from roadseal.store import open_store
         store = open_store({store_url!r}, NOTES)
         number = 0
