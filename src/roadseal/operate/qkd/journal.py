@@ -137,6 +137,13 @@ class Journal:
         self.records: list[Record] = []
         self._head = _START
         self._count = 0
+        try:
+            self._read_all(path, anchor)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_all(self, path: Path, anchor: Anchor) -> None:
         whole = 0
         for record, head, end in self._scan(path.read_bytes()):
             self.records.append(record)

@@ -17,7 +17,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -154,12 +154,17 @@ class KeyStore:
         self._seen: dict[tuple[str, int], int] = {}  # next cell that the peer may allocate
         self._leased: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Pending] = {}
-        self._lock = _lock(directory)
-        self._journal = Journal(directory / "journal", anchor)
-        for record in self._journal.records:
-            self._replay(record)
-        self._journal.records.clear()
-        self._check()
+        with ExitStack() as undo:  # a store that is refused leaves no file open
+            undo.callback(anchor.close)
+            self._lock = _lock(directory)
+            undo.callback(os.close, self._lock)
+            self._journal = Journal(directory / "journal", anchor)
+            undo.callback(self._journal.close)
+            for record in self._journal.records:
+                self._replay(record)
+            self._journal.records.clear()
+            self._check()
+            undo.pop_all()
 
     @classmethod
     def open(cls, directory: Path, kek: Path, kme: str) -> KeyStore:
