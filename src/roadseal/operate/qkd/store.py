@@ -156,6 +156,7 @@ class KeyStore:
         self.pending: dict[str, Pending] = {}
         with ExitStack() as undo:  # a store that is refused leaves no file open
             undo.callback(anchor.close)
+            undo.callback(self._close_blocks)
             self._lock = _lock(directory)
             undo.callback(os.close, self._lock)
             self._journal = Journal(directory / "journal", anchor)
@@ -373,9 +374,12 @@ class KeyStore:
         self._stopped = True
         self._journal.close()
         self._anchor.close()
+        self._close_blocks()
+        os.close(self._lock)
+
+    def _close_blocks(self) -> None:
         for block in self._blocks.values():
             os.close(block.descriptor)
-        os.close(self._lock)
 
     def _read(self, span: Span, *, erase: bool) -> bytearray:
         block = self._blocks[span.link, span.block]
