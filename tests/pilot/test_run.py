@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from roadseal.pilot.measures import Results
+from roadseal.pilot.measures import Provenance, Results
 from roadseal.pilot.run import PilotRun, run_pilot
 from roadseal.pilot.scenario_file import load_scenario
 
@@ -58,12 +58,18 @@ def test_the_radio_of_qkd_is_the_classical_one(run: PilotRun) -> None:
         assert value(run.results, measure, "hybrid") != classical
 
 
-def test_what_does_not_exist_yet_is_empty(run: PilotRun) -> None:
+def test_qkd_adds_keys_to_the_backhaul_and_nothing_to_the_radio(run: PilotRun) -> None:
     rows = {row.id: row for row in run.results.measures}
-    assert rows["handshake-bytes"].values["qkd"] is None
-    assert rows["sessions-opened"].values["qkd"] is None
-    assert set(rows["qkd-key-rate"].values) == {"qkd", "hybrid"}
-    assert set(rows["qkd-key-rate"].values.values()) == {None}
+    assert rows["handshake-bytes"].values["qkd"] == rows["handshake-bytes"].values["classical"]
+    assert value(run.results, "sessions-opened", "qkd") == 0
+    assert value(run.results, "forged-granted", "qkd") > 0
+    for row in ("qkd-key-rate", "qkd-agreement-ms"):
+        assert set(rows[row].values) == {"qkd", "hybrid"}
+        assert value(run.results, row, "qkd") > 0
+    rate = rows["qkd-key-rate"].values["qkd"]
+    assert rate is not None
+    assert rate.provenance is Provenance.MODELLED
+    assert "modelled optics" in rate.note
 
 
 def test_q_day_separates_the_approaches(run: PilotRun) -> None:
@@ -102,7 +108,7 @@ def test_the_command_line_writes_everything(cache: Path, run: PilotRun, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "not measured yet" in done.stdout
+    assert "QKD key" in done.stdout
     assert (out / "results.json").read_text("utf-8") == run.results.to_json()
     assert (out / "report.html").stat().st_size > 10_000
     channel = pl.read_parquet(out / "raw" / "channel.parquet")
