@@ -12,6 +12,8 @@ __all__ = [
     "Verifier",
     "VerifyingKey",
     "authentication_tag",
+    "butterfly_cocoons",
+    "butterfly_expansions",
     "certificate_digest",
     "describe_certificate",
     "describe_message",
@@ -21,6 +23,8 @@ __all__ = [
     "encode_to_be_signed_data",
     "find_messages",
     "hash_of",
+    "p256_add_base",
+    "p256_multiply_add",
     "read_capture",
     "signer_certificates",
     "signing_digest",
@@ -86,8 +90,14 @@ class Verifier:
         `None` is the signer "self". The key is in SEC 1 or FIPS 204/206 encoding.
         """
 
-    def revoke(self, hash_end: bytes) -> None:
-        """Refuse what a certificate, or anything it issued, signed; its hash ends so."""
+    def revoke(self, hash_end: bytes, scope: tuple[bytes, int] | None = None) -> None:
+        """Refuse what a certificate, or anything it issued, signed; its hash ends so.
+
+        With a scope, `cracaId` and `crlSeries`, only certificates that name it are meant.
+        """
+
+    def revoke_linkage(self, scope: tuple[bytes, int], period: int, values: list[bytes]) -> None:
+        """Refuse certificates of this scope with one of these linkage values for this period."""
 
     def anchor(self, certificate_sha256: bytes, until_us: int) -> None:
         """A post-quantum batch vouches for the certificate until then (Time64)."""
@@ -231,14 +241,30 @@ def certificate_digest(certificate: bytes) -> tuple[bytes, str]:
 def signer_certificates(message: bytes) -> list[bytes]:
     """The certificates a message brings, as received: its signer's chain, and a requested one."""
 
+def butterfly_expansions(
+    key: bytes, encryption: bool, indices: list[tuple[int, int]]
+) -> list[bytes]:
+    """f_k(i, j) for each pair, 32 bytes big-endian, below the order of P-256."""
+
+def butterfly_cocoons(
+    caterpillar: bytes, key: bytes, encryption: bool, indices: list[tuple[int, int]]
+) -> list[bytes]:
+    """The caterpillar + f_k(i, j)·G for each pair, as uncompressed points; without the GIL."""
+
+def p256_add_base(point: bytes, scalar: bytes) -> bytes:
+    """`point` + `scalar`·G on P-256, uncompressed."""
+
+def p256_multiply_add(scalar: bytes, point: bytes, other: bytes) -> bytes:
+    """`scalar`·`point` + `other` on P-256, uncompressed."""
+
 def hash_of(algorithm_id: str) -> str:
     """The name of the hash that goes with a key of this algorithm."""
 
 def signing_digest(algorithm_id: str, signed: bytes, signer_digest: bytes | None = None) -> bytes:
     """What a signer signs: H(H(signed) ‖ H(signer's certificate))."""
 
-def encode_to_be_signed_data(payload: bytes, header: Any) -> bytes:
-    """`ToBeSignedData` around a payload."""
+def encode_to_be_signed_data(payload: bytes, header: Any, external_sha256: bool = False) -> bytes:
+    """`ToBeSignedData` around a payload, or around the SHA-256 of one that travels another way."""
 
 def encode_signed_data(
     to_be_signed: bytes,

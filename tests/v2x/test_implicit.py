@@ -83,10 +83,11 @@ class EcqvIssuer:
         )
         self.credential = self_signed(contents, signer)
 
-    def issue(self, shift: int = 1) -> tuple[bytes, int]:
+    def issue(self, shift: int = 0) -> tuple[bytes, int]:
         """SEC 4 clauses 2.3 to 2.5: the certificate and the holder's private key.
 
-        `shift` makes Hₙ: the leftmost 255 bits of the hash (clause 2.3: ⌊log₂ n⌋).
+        `shift` makes Hₙ: 1 leaves the leftmost 255 bits of the hash (clause 2.3: ⌊log₂ n⌋), 0 takes
+        all of it, as the certificates of deployed authorities show (test_scms_vectors.py).
         """
         k_holder, k_issuer = (secrets.randbelow(N - 1) + 1 for _ in range(2))
         value = multiply(k_holder + k_issuer, G)  # P_U = R_U + k·G
@@ -127,7 +128,18 @@ def test_the_holders_key_is_reconstructed(_: int) -> None:
     assert station.digest == digest
 
 
-@pytest.mark.parametrize("shift", [0, 2])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_either_width_of_the_hash_is_understood(shift: int) -> None:
+    """Deployed authorities take 256 bits, SEC 4 takes 255."""
+    issuer = EcqvIssuer()
+    verifier = _core.Verifier(Policy(), 1)
+    verifier.add_root(issuer.credential.certificate)
+    station = holder(*issuer.issue(shift))
+    assert verifier.verify(message(station, WITH), at=HEARD).ok
+    assert verifier.verify(message(station, at=SENT + 1), at=HEARD).ok
+
+
+@pytest.mark.parametrize("shift", [2, 8])
 def test_another_width_of_the_hash_is_another_key(shift: int) -> None:
     issuer = EcqvIssuer()
     verifier = _core.Verifier(Policy(), 1)

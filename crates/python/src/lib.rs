@@ -1,6 +1,7 @@
 //! The compiled half of Roadseal, as Python sees it: types are converted, the GIL is released, errors are
 //! mapped, and nothing is decided here.
 
+mod butterfly;
 mod captures;
 mod certificates;
 mod describe;
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 /// Roadseal's compiled core; use it through `roadseal.v2x` and `roadseal.operate.qkd`.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::butterfly::{butterfly_cocoons, butterfly_expansions, p256_add_base, p256_multiply_add};
     #[pymodule_export]
     use crate::captures::{Located, find_messages, read_capture};
     #[pymodule_export]

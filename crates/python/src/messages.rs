@@ -39,14 +39,22 @@ impl From<HeaderAttributes> for HeaderSpec {
     }
 }
 
-/// `ToBeSignedData` around a payload.
+/// `ToBeSignedData` around a payload, or around the SHA-256 of one that travels another way.
 #[pyfunction]
+#[pyo3(signature = (payload, header, external_sha256=false))]
 pub fn encode_to_be_signed_data<'py>(
     py: Python<'py>,
     payload: &[u8],
     header: HeaderAttributes,
-) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &encode::to_be_signed_data(Body::Data(payload), &header.into()))
+    external_sha256: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let body = if external_sha256 {
+        let digest = payload.try_into().map_err(|_| refused("a SHA-256 has 32 bytes"))?;
+        Body::ExternalSha256(digest)
+    } else {
+        Body::Data(payload)
+    };
+    Ok(PyBytes::new(py, &encode::to_be_signed_data(body, &header.into())))
 }
 
 /// The message: exactly one of `digest` and `certificate` names the signer, or neither for "self".

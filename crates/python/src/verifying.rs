@@ -106,8 +106,13 @@ impl Verifier {
         Ok(())
     }
 
-    fn revoke(&self, hash_end: &[u8]) {
-        self.0.revoke(hash_end);
+    #[pyo3(signature = (hash_end, scope=None))]
+    fn revoke(&self, hash_end: &[u8], scope: Option<([u8; 3], u16)>) {
+        self.0.revoke(hash_end, scope);
+    }
+
+    fn revoke_linkage(&self, scope: ([u8; 3], u16), period: u16, values: Vec<[u8; 9]>) {
+        self.0.revoke_linkage(scope, period, values);
     }
 
     fn anchor(&self, certificate_sha256: [u8; 32], until_us: u64) {

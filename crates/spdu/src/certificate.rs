@@ -11,6 +11,10 @@ use crate::wire::{CurvePoint, PublicKey, Signature};
 /// The last eight bytes of a certificate's hash.
 pub type HashedId8 = [u8; 8];
 
+/// Which lists a certificate is revoked on: its `cracaId` and `crlSeries` (IEEE 1609.2 clause 6.4.8). A list
+/// reaches only the certificates that name it.
+pub type Scope = ([u8; 3], u16);
+
 /// Index of `altVerificationKey` among the extension additions of `ToBeSignedCertificate`.
 pub(crate) const ALT_VERIFICATION_KEY: u8 = 4;
 /// Index of `altSignatureValue`.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest::Digest;
 
 use crate::algorithm::{Algorithm, Hash};
-use crate::certificate::{Certificate, CertificateId, HashedId8, Issuer, KeyIndicator, Validity, last_eight};
+use crate::certificate::{
+    Certificate, CertificateId, HashedId8, Issuer, KeyIndicator, Scope, Validity, last_eight,
+};
 use crate::permissions::{self, Grant, GroupPermissions, PsidSsp};
 use crate::region::{Location, Region};
 use crate::twin::twin_digest;
@@ -32,6 +34,9 @@ pub struct Identity {
     app_permissions: Vec<PsidSsp>,
     issue_permissions: Vec<GroupPermissions>,
     region: Option<Region>,
+    /// Which lists may revoke it, and the period and value by which they name it.
+    pub(crate) scope: Scope,
+    pub(crate) linkage: Option<(u16, [u8; 9])>,
     is_root: bool,
     issuer: Option<Arc<Identity>>,
     signature: Option<Reason>,
@@ -76,6 +81,11 @@ impl Identity {
             app_permissions: certificate.app_permissions.clone(),
             issue_permissions: certificate.issue_permissions.clone(),
             region: certificate.region.clone(),
+            scope: (certificate.craca_id, certificate.crl_series),
+            linkage: match certificate.id {
+                CertificateId::Linkage { i_cert, value } => Some((i_cert, value)),
+                _ => None,
+            },
             is_root: matches!(certificate.issuer, Issuer::Itself(_)),
             issuer: None,
             signature: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::Digest;
 
 use crate::algorithm::Algorithm;
-use crate::certificate::{Certificate, HashedId8, last_eight};
+use crate::certificate::{Certificate, HashedId8};
 use crate::identity::{Identity, Issuers, received_hash, signature_input};
 use crate::knowledge::Knowledge;
 use crate::message::{Content, Header, Payload, SignedData, Signer};
@@ -223,13 +223,11 @@ impl Judge<'_> {
     }
 
     fn is_revoked(&self, signer: &Identity) -> bool {
-        let revoked = &self.knowledge.revoked;
-        !revoked.is_empty()
-            && std::iter::once(signer).chain(signer.ancestors()).any(|identity| {
-                let candidates =
-                    identity.names().filter_map(|name| revoked.get(&last_eight(name)).zip(Some(name)));
-                candidates.into_iter().any(|(hashes, name)| hashes.iter().any(|hash| name.ends_with(hash)))
-            })
+        let nothing = self.knowledge.revoked.is_empty() && self.knowledge.revoked_linkage.is_empty();
+        !nothing
+            && std::iter::once(signer)
+                .chain(signer.ancestors())
+                .any(|identity| self.knowledge.names_revoked(identity))
     }
 
     fn is_anchored(&self, signer: &Identity, instant: Option<u64>) -> bool {

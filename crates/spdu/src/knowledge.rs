@@ -1,12 +1,12 @@
 //! What a verifier knows: certificates, pins, revocations, anchors and messages seen, within bounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::certificate::{Certificate, HashedId8, last_eight};
+use crate::certificate::{Certificate, HashedId8, Scope, last_eight};
 use crate::identity::{Identity, Issuers};
 use crate::judge::Evaluation;
 use crate::policy::Policy;
@@ -20,7 +20,8 @@ pub(crate) struct Knowledge {
     pub(crate) roots: Vec<Vec<u8>>,
     pub(crate) pinned: HashMap<HashedId8, Arc<VerifyingKey>>,
     pub(crate) pinned_self: Option<Arc<VerifyingKey>>,
-    pub(crate) revoked: HashMap<HashedId8, Vec<Vec<u8>>>,
+    pub(crate) revoked: HashMap<HashedId8, Vec<(Vec<u8>, Option<Scope>)>>,
+    pub(crate) revoked_linkage: HashMap<(Scope, u16), HashSet<[u8; 9]>>,
     pub(crate) learned: LruCache<[u8; 32], Arc<Identity>>,
     pub(crate) learned_ids: HashMap<HashedId8, Vec<[u8; 32]>>,
     pub(crate) anchors: LruCache<[u8; 32], u64>,
@@ -37,6 +38,7 @@ impl Knowledge {
             pinned: HashMap::new(),
             pinned_self: None,
             revoked: HashMap::new(),
+            revoked_linkage: HashMap::new(),
             learned: LruCache::new(capacity(policy.learned_certificates)),
             learned_ids: HashMap::new(),
             anchors: LruCache::new(capacity(policy.anchored_certificates)),
@@ -52,6 +54,20 @@ impl Knowledge {
             .find(|identity| identity.received == *received)
             .or_else(|| self.learned.peek(received))
             .cloned()
+    }
+
+    /// Whether a list names this certificate.
+    pub(crate) fn names_revoked(&self, identity: &Identity) -> bool {
+        let linked = identity.linkage.and_then(|(period, value)| {
+            Some(self.revoked_linkage.get(&(identity.scope, period))?.contains(&value))
+        });
+        linked == Some(true)
+            || identity.names().any(|name| {
+                let named = self.revoked.get(&last_eight(name)).into_iter().flatten();
+                named
+                    .filter(|(_, scope)| scope.is_none_or(|scope| scope == identity.scope))
+                    .any(|(end, _)| name.ends_with(end))
+            })
     }
 
     /// Keep for good, in place of what was known of the same bytes.

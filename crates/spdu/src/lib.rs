@@ -5,6 +5,7 @@
 
 pub mod algorithm;
 mod brainpool;
+pub mod butterfly;
 pub mod certificate;
 pub mod coer;
 pub mod encode;

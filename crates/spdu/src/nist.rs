@@ -84,6 +84,18 @@ impl Point {
         done.then_some(Self { curve: self.curve, raw: sum })
     }
 
+    /// `self` + `scalar`·G, in a time that does not depend on the scalar.
+    pub(crate) fn add_base(&self, scalar: &[u8]) -> Option<Self> {
+        let sum = Self::empty(self.curve)?;
+        let scalar = number(scalar)?;
+        // SAFETY: all points are of one group, all pointers are live; without a point AWS-LC takes G.
+        let done = unsafe {
+            EC_POINT_mul(self.curve.group(), sum.0, scalar.0, null(), null(), null_mut()) == 1
+                && EC_POINT_add(self.curve.group(), sum.0, sum.0, self.raw.0, null_mut()) == 1
+        };
+        done.then_some(Self { curve: self.curve, raw: sum })
+    }
+
     /// Whether (r, s) is a signature over `digest` by this key whose point R has this parity of y.
     /// `expected_y` is compared in full where the signature carries it.
     pub(crate) fn verifies(&self, digest: &[u8], r: &[u8], s: &[u8], odd: bool, expected_y: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rayon::prelude::*;
 
-use crate::certificate::{Certificate, HashedId8, last_eight};
+use crate::certificate::{Certificate, HashedId8, Scope, last_eight};
 use crate::identity::{Identity, Issuers};
 use crate::judge::{Evaluation, Judge};
 use crate::knowledge::Knowledge;
@@ -146,11 +146,20 @@ impl Verifier {
     }
 
     /// Refuse what this certificate, or anything it issued, has signed. `hash` is the end of its hash: a
-    /// HashedId8, a HashedId10 or more.
-    pub fn revoke(&self, hash: &[u8]) {
+    /// HashedId8, a HashedId10 or more. With a scope, only certificates that name it are meant.
+    pub fn revoke(&self, hash: &[u8], scope: Option<Scope>) {
         if hash.len() >= 8 {
-            self.write().revoked.entry(last_eight(hash)).or_default().push(hash.to_vec());
+            self.write().revoked.entry(last_eight(hash)).or_default().push((hash.to_vec(), scope));
         }
+    }
+
+    /// Refuse the certificates of this scope that carry one of these linkage values for this period. Periods
+    /// of the scope before the last one are forgotten: their certificates have expired.
+    pub fn revoke_linkage(&self, scope: Scope, period: u16, values: impl IntoIterator<Item = [u8; 9]>) {
+        let mut knowledge = self.write();
+        let current = |&(other, past): &(Scope, u16)| other != scope || past.saturating_add(1) >= period;
+        knowledge.revoked_linkage.retain(|key, _| current(key));
+        knowledge.revoked_linkage.entry((scope, period)).or_default().extend(values);
     }
 
     /// A post-quantum batch vouches for the certificate with this SHA-256 until then (Time64).

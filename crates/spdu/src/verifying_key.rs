@@ -32,6 +32,8 @@ struct Nist {
     curve: Curve,
     parsed: ParsedPublicKey,
     point: OnceLock<Option<Point>>,
+    /// The same holder's key by the other rule of ECQV.
+    alternative: Option<Box<Nist>>,
 }
 
 impl VerifyingKey {
@@ -127,11 +129,18 @@ impl VerifyingKey {
     }
 
     /// The key that ECQV derives from a reconstruction value, `self` being the issuer's key.
+    ///
+    /// Deployed authorities take the whole hash as scalar, SEC 4 clause 2.3 drops its last bit. Nothing in
+    /// the certificate tells which, so the key verifies what was signed with either; whoever knows the
+    /// discrete logarithm of one knows nothing of the other's.
     pub fn reconstruct(&self, value: &CurvePoint<'_>, digest: &Digest) -> Option<Self> {
         let (Inner::P256(issuer) | Inner::Dual { ecdsa: issuer, .. }) = &self.0 else { return None };
         let value = Point::from_sec1(Curve::P256, &value.sec1()?)?;
-        let key = value.multiply_add(&ecqv_scalar(digest.as_ref()), issuer.point()?)?;
-        Self::from_sec1(Algorithm::EcdsaP256, &key.to_sec1()?)
+        let key =
+            |scalar: &[u8]| Nist::new(Curve::P256, &value.multiply_add(scalar, issuer.point()?)?.to_sec1()?);
+        let deployed = key(digest.as_ref())?;
+        let sec4 = key(&halved(digest.as_ref()))?;
+        Some(Self(Inner::P256(Nist { alternative: Some(Box::new(sec4)), ..deployed })))
     }
 
     /// SEC 1 octets of an ECDSA key on a NIST curve.
@@ -149,7 +158,7 @@ impl Nist {
             Curve::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, sec1),
             Curve::P384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, sec1),
         };
-        Some(Self { curve, parsed: parsed.ok()?, point: OnceLock::new() })
+        Some(Self { curve, parsed: parsed.ok()?, point: OnceLock::new(), alternative: None })
     }
 
     fn point(&self) -> Option<&Point> {
@@ -157,6 +166,11 @@ impl Nist {
     }
 
     fn verify(&self, digest: &Digest, r: &CurvePoint<'_>, s: &[u8]) -> bool {
+        self.verify_alone(digest, r, s)
+            || self.alternative.as_ref().is_some_and(|other| other.verify_alone(digest, r, s))
+    }
+
+    fn verify_alone(&self, digest: &Digest, r: &CurvePoint<'_>, s: &[u8]) -> bool {
         let size = self.curve.size();
         if (r.x.len(), s.len()) != (size, size) {
             return false;
@@ -181,15 +195,9 @@ fn verify_fn_dsa(key: &VerifyingKey512, message: &[u8], signature: &[u8]) -> boo
     key.verify(signature, &DOMAIN_NONE, &HASH_ID_RAW, message)
 }
 
-/// Hₙ of SEC 4 clause 2.3: the leftmost ⌊log₂ n⌋ = 255 bits of the hash.
-fn ecqv_scalar(digest: &[u8]) -> Vec<u8> {
+/// The number without its last bit: Hₙ of SEC 4 clause 2.3, the leftmost ⌊log₂ n⌋ = 255 bits.
+fn halved(number: &[u8]) -> Vec<u8> {
     let mut carry = 0;
-    digest
-        .iter()
-        .map(|&byte| {
-            let shifted = byte >> 1 | carry;
-            carry = byte << 7;
-            shifted
-        })
-        .collect()
+    let shifted = number.iter().map(|&byte| std::mem::replace(&mut carry, byte << 7) | byte >> 1);
+    shifted.collect()
 }
