@@ -105,6 +105,13 @@ class _Block:
 
     def __init__(self, path: Path, key: Callable[[bytes], bytes], prints: set[bytes]) -> None:
         self.descriptor = os.open(path, os.O_RDWR)
+        try:
+            self._read_head(path, key, prints)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+
+    def _read_head(self, path: Path, key: Callable[[bytes], bytes], prints: set[bytes]) -> None:
         data = os.pread(self.descriptor, _HEAD.size, 0)
         if len(data) < _HEAD.size or not data.startswith(_MAGIC):
             raise corrupted(path, "it has no head")
