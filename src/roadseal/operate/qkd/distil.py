@@ -12,6 +12,7 @@ that is said about the key is counted, parities and the verification hash alike.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -117,7 +118,7 @@ class Settings:
     highest_error_rate: float = 0.11
 
 
-class _End:
+class _End(ABC):
     """What both ends have: the block's number, the transcript, and how to give up."""
 
     role: Role
@@ -144,8 +145,9 @@ class _End:
         except ValueError:  # of the compiled core: the numbers in it contradict each other
             return self._abort(AbortReason.PROTOCOL, "the peer's message contradicts itself")
 
+    @abstractmethod
     def _step(self, octets: bytes) -> list[bytes]:
-        raise NotImplementedError  # each end has its own
+        """Take a message that is no abort; return what to send."""
 
     def _note(self, sender: Role, octets: bytes) -> None:
         self._said.append(struct.pack("<BQ", sender, len(octets)) + octets)
