@@ -14,13 +14,16 @@ use crate::replay::ReplayCache;
 use crate::verdict::{Reason, Verdict};
 use crate::verifying_key::VerifyingKey;
 
+/// The end of a revoked certificate's hash, and on which lists it counts; on all without a scope.
+pub(crate) type RevokedHash = (Vec<u8>, Option<Scope>);
+
 /// What a verifier knows.
 pub(crate) struct Knowledge {
     pub(crate) trusted: HashMap<HashedId8, Vec<Arc<Identity>>>,
     pub(crate) roots: Vec<Vec<u8>>,
     pub(crate) pinned: HashMap<HashedId8, Arc<VerifyingKey>>,
     pub(crate) pinned_self: Option<Arc<VerifyingKey>>,
-    pub(crate) revoked: HashMap<HashedId8, Vec<(Vec<u8>, Option<Scope>)>>,
+    pub(crate) revoked: HashMap<HashedId8, Vec<RevokedHash>>,
     pub(crate) revoked_linkage: HashMap<(Scope, u16), HashSet<[u8; 9]>>,
     pub(crate) learned: LruCache<[u8; 32], Arc<Identity>>,
     pub(crate) learned_ids: HashMap<HashedId8, Vec<[u8; 32]>>,
