@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -122,6 +123,26 @@ def test_a_blocked_key_is_not_certified_again(store: Store) -> None:
     with pytest.raises(RoadsealError) as caught:
         authority.issue(request("2", encoded))
     assert caught.value.code == "pki-key-blocked"
+
+
+def test_a_key_blocked_while_it_is_signed_is_not_certified(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = make(store)
+    encoded = csr()
+    first = authority.issue(request("1", encoded))
+    signing = authority._certificate
+
+    def meanwhile(*arguments: Any) -> bytes:
+        signed = signing(*arguments)
+        authority.revoke(first.serial, x509.ReasonFlags.key_compromise, block_key=True)
+        return signed
+
+    monkeypatch.setattr(authority, "_certificate", meanwhile)
+    with pytest.raises(RoadsealError) as caught:
+        authority.issue(request("2", encoded))
+    assert caught.value.code == "pki-key-blocked"
+    assert authority.certificates() == []  # the first is revoked, the second does not exist
 
 
 def test_hostile_requests_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import randextract
 from roadseal import _core
 from roadseal.clock import Time64
 from roadseal.events import EventLog
-from roadseal.operate.qkd.authentication import AuthenticationPool, Role
+from roadseal.operate.qkd.authentication import AuthenticationPool, Purpose, Role
 from roadseal.operate.qkd.detections import draw
 from roadseal.operate.qkd.distil import (
     Abort,
@@ -42,7 +42,7 @@ SEEDS = int(os.environ.get("ROADSEAL_QKD_SEEDS", "20"))
 def ends(link=LINK, *, seed=1, pads=8, block=0, settings=SETTINGS, detections=DETECTIONS):
     transmission, reception = draw(link, settings.sent, detections=detections, seed=seed)
     rng = random.Random(seed)
-    shared = rng.randbytes(16 + 32 * pads)
+    shared = rng.randbytes(16 + 64 * pads)
     pools = AuthenticationPool(shared), AuthenticationPool(shared)
     return (
         Sender(transmission, settings, pools[0], block=block, random_bytes=rng.randbytes),
@@ -58,7 +58,7 @@ def test_both_ends_get_the_same_key_of_the_length_that_the_counts_prove() -> Non
     assert isinstance(his, Distilled)
     assert mine.secret.peek() == his.secret.peek()
     assert (mine.key, mine.test, mine.leaked_bits) == (his.key, his.test, his.leaked_bits)
-    assert 8 * (len(mine.secret) + 32) == int(mine.bound.bits) // 8 * 8
+    assert 8 * (len(mine.secret) + 64) == int(mine.bound.bits) // 8 * 8
     assert 1.0 < mine.efficiency < 1.12
     assert mine.leaked_bits > mine.key.total * 0.05
     assert [pool.blocks_left for pool in pools] == [8, 8]  # one used, one paid back
@@ -73,7 +73,7 @@ def test_every_parity_and_the_hash_are_counted() -> None:
         answers += [said for said in to_bob if said[0] == Kind.ANSWER]
         to_alice = [reply for said in to_bob for reply in bob.receive(said)]
     assert isinstance(alice.outcome, Distilled)
-    told = alice.outcome.leaked_bits - 64
+    told = alice.outcome.leaked_bits - 128
     # Parities travel packed by frame, so the bytes bound them from both sides.
     assert told <= 8 * sum(len(said) - 1 for said in answers)
     assert told > 8 * sum(len(said) - 1 for said in answers) * 0.6
@@ -107,7 +107,9 @@ def test_a_cut_fibre_is_an_abort() -> None:
 
 
 def test_without_pads_there_is_no_key() -> None:
-    alice, bob, _ = ends(pads=1, block=5)
+    alice, bob, pools = ends(pads=1)
+    for pool in pools:
+        pool.spend(-1)
     mine, his = distil(alice, bob)
     assert isinstance(mine, Abort)
     assert mine.reason is AbortReason.AUTHENTICATION_EXHAUSTED
@@ -169,12 +171,75 @@ def mutant(said: bytes, rng: random.Random) -> bytes:
 def test_a_tag_needs_its_pad_and_uses_it_up() -> None:
     shared = os.urandom(80)
     mine, theirs = AuthenticationPool(shared), AuthenticationPool(shared)
-    tag = mine.tag(0, Role.ALICE, b"said")
+    tag = mine.tag(-1, Role.ALICE, Purpose.TRANSCRIPT, b"said")
     assert tag is not None
-    assert mine.tag(0, Role.ALICE, b"said again") is None
-    assert theirs.holds(0, Role.ALICE, b"said", tag)
-    assert not theirs.holds(0, Role.ALICE, b"said", tag)
-    assert mine.blocks_left == 1
+    assert mine.tag(-1, Role.ALICE, Purpose.TRANSCRIPT, b"said again") is None
+    assert not theirs.holds(-1, Role.ALICE, Purpose.ABORT, b"said", tag)
+    assert theirs.holds(-1, Role.ALICE, Purpose.TRANSCRIPT, b"said", tag)
+    assert not theirs.holds(-1, Role.ALICE, Purpose.TRANSCRIPT, b"said", tag)
+    assert not theirs.holds(7, Role.ALICE, Purpose.TRANSCRIPT, b"said", tag)
+
+
+def next_block(pools, block: int, *, lose_confirm: bool = False):
+    """One block with pools that go on; returns both outcomes."""
+    transmission, reception = draw(LINK, SETTINGS.sent, detections=DETECTIONS, seed=block)
+    rng = random.Random(block)
+    alice = Sender(transmission, SETTINGS, pools[0], block=block, random_bytes=rng.randbytes)
+    bob = Receiver(reception, SETTINGS, pools[1], block=block, random_bytes=rng.randbytes)
+    to_alice = bob.start()
+    while to_alice:
+        to_bob = [reply for said in to_alice for reply in alice.receive(said)]
+        to_alice = [reply for said in to_bob for reply in bob.receive(said)]
+        if lose_confirm:
+            to_alice = [said for said in to_alice if said[0] != Kind.CONFIRM]
+    return alice.outcome, bob.outcome
+
+
+@pytest.mark.parametrize("pads", [1, 2, 3])
+def test_a_lost_confirmation_does_not_put_the_ends_out_of_step(pads: int) -> None:
+    shared = os.urandom(16 + 64 * (pads + 1))
+    pools = AuthenticationPool(shared), AuthenticationPool(shared)
+    mine, his = next_block(pools, 0, lose_confirm=True)
+    assert mine is None
+    assert isinstance(his, Distilled)  # which nobody else has: its use waits for the KMEs' check
+    pools[0].spend(-1)  # Alice gives up waiting
+    for block in range(1, 2 * pads + 4):
+        mine, his = next_block(pools, block)
+        assert isinstance(mine, Distilled), (block, mine)
+        assert isinstance(his, Distilled)
+        assert mine.secret.peek() == his.secret.peek()
+
+
+def test_what_alice_said_in_a_block_does_not_pass_for_her_abort() -> None:
+    """Block 9 begins its transcript with the byte of an abort."""
+    alice, bob, _ = ends(block=9)
+    to_alice, said = bob.start(), []
+    while to_alice:
+        to_bob = [reply for each in to_alice for reply in alice.receive(each)]
+        said += [each for each in to_bob if each[0] == Kind.AMPLIFY]
+        if said:
+            break
+        to_alice = [reply for each in to_bob for reply in bob.receive(each)]
+    (amplify,) = said
+    transcript = alice._transcript()
+    bob.receive(transcript + amplify[-16:])
+    assert isinstance(bob.outcome, Abort)
+    assert bob.outcome.reason is not AbortReason.PEER
+
+
+def test_a_peer_that_asks_without_end_is_left() -> None:
+    alice, bob, _ = ends(detections=3_000)
+    (first,) = bob.start()
+    (sifted,) = alice.receive(first)
+    (estimate,) = bob.receive(sifted)
+    alice.receive(estimate)
+    search = bytes([Kind.QUESTION, 2, 0]) + (1).to_bytes(4, "little") + bytes(4)
+    for _ in range(20_000):
+        if alice.outcome is not None:
+            break
+        alice.receive(search)
+    assert isinstance(alice.outcome, Abort)
+    assert alice.outcome.reason is AbortReason.PROTOCOL
 
 
 def test_a_secret_is_not_seen_and_goes_once() -> None:

@@ -206,6 +206,8 @@ class Authority:
                 )
                 stored = connection.scalar(sa.select(CERTIFICATE.c.certificate).where(at))
                 if stored is None:
+                    # Somebody may have blocked it while it was signed.
+                    _refuse_blocked(connection, row["key_hash"], row["identity"])
                     connection.execute(
                         CERTIFICATE.update().where(at).values(certificate=certificate)
                     )
@@ -413,14 +415,7 @@ class Authority:
             if known is not None and known.certificate is not None:
                 rows.append(dict(known._mapping))
                 continue
-            if connection.scalar(
-                sa.select(BLOCKED_KEY.c.since).where(BLOCKED_KEY.c.key_hash == hashed)
-            ):
-                raise RoadsealError(
-                    "pki-key-blocked",
-                    f"The key of {request.identity} is blocked.",
-                    advice="Make a new key on the device.",
-                )
+            _refuse_blocked(connection, hashed, request.identity)
             if known is not None:
                 rows.append(dict(known._mapping))
                 continue
@@ -556,6 +551,16 @@ def _block(connection: sa.Connection, hashed: bytes, now: Time64) -> None:
     at = BLOCKED_KEY.c.key_hash == hashed
     if connection.scalar(sa.select(BLOCKED_KEY.c.since).where(at)) is None:
         connection.execute(BLOCKED_KEY.insert().values(key_hash=hashed, since=now))
+
+
+def _refuse_blocked(connection: sa.Connection, hashed: bytes, identity: str) -> None:
+    at = BLOCKED_KEY.c.key_hash == hashed
+    if connection.scalar(sa.select(BLOCKED_KEY.c.since).where(at)) is not None:
+        raise RoadsealError(
+            "pki-key-blocked",
+            f"The key of {identity} is blocked.",
+            advice="Make a new key on the device.",
+        )
 
 
 def _request_hash(request: IssueRequest, hashed_key: bytes) -> bytes:

@@ -110,7 +110,7 @@ def _end_to_end(clock: SystemClock, rounds: int) -> Figure:
     detections = round(_BLOCK_BITS / point.sent.key_basis**2)
     transmission, reception = draw(_LINK, point.sent, detections=detections, seed=1)
     settings = Settings(point.sent)
-    shared = os.urandom(64)
+    shared = os.urandom(80)
     sifted = 0.0
 
     def once() -> None:

@@ -22,9 +22,10 @@ import numpy as np
 
 from roadseal import _core
 from roadseal.operate.qkd.authentication import (
-    PADS_PER_BLOCK,
+    SET_BYTES,
     TAG_BYTES,
     AuthenticationPool,
+    Purpose,
     Role,
 )
 from roadseal.operate.qkd.detections import Reception, Transmission
@@ -40,7 +41,8 @@ from roadseal.operate.qkd.finitekey import (
 from roadseal.operate.qkd.secret import Secret
 
 MAX_DETECTIONS: Final = 1 << 26
-_HASH_BYTES: Final = 8
+_HASH_BYTES: Final = 16  # equal for other keys with a chance of bits / 2^135
+_MOST_QUESTIONS: Final = 10_000
 _FRAME_BITS: Final = 65_536
 _RETRIES: Final = 3
 _RETRY_PASSES: Final = 8  # each finds what is left with a chance of one half
@@ -129,6 +131,7 @@ class _End(ABC):
         self._pool = pool
         self._block = block
         self._said: list[bytes] = []
+        self._set: int | None = None  # of pads, as Alice named it
         self._verified = 0  # how often a hash of the key was said
         self._test: Counts | None = None
 
@@ -162,24 +165,50 @@ class _End(ABC):
 
     def _abort(self, reason: AbortReason, detail: str) -> list[bytes]:
         self.outcome = Abort(reason, detail, self._test)
-        said = message(Kind.ABORT, reason.value.encode())
-        tag = self._pool.tag(self._block, self.role, said)
+        name = self._set if self._set is not None else self._pool.next_set()
+        if name is None:
+            return []
+        said = message(Kind.ABORT, struct.pack("<Qq", self._block, name), reason.value.encode())
+        tag = self._pool.tag(name, self.role, Purpose.ABORT, said)
+        self._pool.spend(name)
         return [said + tag] if tag is not None else []
 
     def _peer_aborts(self, octets: bytes) -> list[bytes]:
         said, tag = octets[:-TAG_BYTES], octets[-TAG_BYTES:]
-        if self._pool.holds(self._block, Role(1 - self.role), said, tag):
-            why = said[1:].decode("ascii", "replace")
+        block, name = Fields(said[1:]).numbers("Qq")
+        try:
+            why = AbortReason(said[17:].decode("ascii"))
+        except ValueError:
+            raise MalformedError("an abort without a reason") from None
+        other = Role(1 - self.role)
+        if block == self._block and self._pool.holds(name, other, Purpose.ABORT, said, tag):
+            self._pool.spend(name)
             self.outcome = Abort(AbortReason.PEER, f"the peer gave up: {why}", self._test)
             return []
         return self._abort(AbortReason.AUTHENTICATION, "the peer's abort has no valid tag")
+
+    def _transcript_tag(self) -> bytes | None:
+        """Our tag over everything that was said."""
+        if self._set is None:
+            return None
+        said = self._transcript()
+        return self._pool.tag(self._set, self.role, Purpose.TRANSCRIPT, said)
+
+    def _transcript_holds(self, tag: bytes) -> bool:
+        """Whether the peer's tag over everything that was said holds."""
+        other, said = Role(1 - self.role), self._transcript()
+        return self._set is not None and self._pool.holds(
+            self._set, other, Purpose.TRANSCRIPT, said, tag
+        )
 
     def _conclude(
         self, raw: Secret, counts: Counts, bound: KeyBound, told: int, leaked: int
     ) -> None:
         """Pay for the tags, and give the rest."""
-        with raw.take(PADS_PER_BLOCK * TAG_BYTES).peek() as pads:
-            self._pool.replenish(bytes(pads))
+        with raw.take(SET_BYTES).peek() as pads:
+            self._pool.replenish(self._block, bytes(pads))
+        if self._set is not None:
+            self._pool.spend(self._set)
         assert self._test is not None  # noqa: S101 - both ends estimate before they conclude
         limit = counts.total * binary_entropy(counts.error_rate)
         efficiency = told / limit if limit else 0.0
@@ -225,6 +254,7 @@ class Sender(_End):
         self._key_weak: Bits = np.zeros(0, dtype=bool)
         self._test_weak: Bits = np.zeros(0, dtype=bool)
         self._cascade: _core.CascadeResponder | None = None
+        self._questions = 0
         self._pending: tuple[Secret, Counts, KeyBound, int, int] | None = None
 
     def _step(self, octets: bytes) -> list[bytes]:
@@ -264,7 +294,11 @@ class Sender(_End):
             return self._abort(AbortReason.TOO_FEW, "no detections in one of the bases")
         self._key_bits, self._key_weak = mine.bit.take(key), mine.weak.take(key)
         self._test_weak = mine.weak.take(test)
-        parts = (packed(same), packed(mine.weak.take(sifted)), packed(mine.bit.take(test)))
+        self._set = self._pool.next_set()
+        if self._set is None:
+            return self._abort(AbortReason.AUTHENTICATION_EXHAUSTED, "no pads are left for tags")
+        name = struct.pack("<q", self._set)
+        parts = (name, packed(same), packed(mine.weak.take(sifted)), packed(mine.bit.take(test)))
         return self._say(message(Kind.SIFTED, *parts))
 
     def _begin(self, fields: Fields) -> list[bytes]:
@@ -287,6 +321,9 @@ class Sender(_End):
     def _answer(self, question: bytes) -> list[bytes]:
         if self._cascade is None:
             raise MalformedError("out of turn")
+        self._questions += 1
+        if self._questions > _MOST_QUESTIONS:
+            raise MalformedError("asking without end")
         answer = self._cascade.answer(question)
         return [] if self._cascade.done else self._say(message(Kind.ANSWER, answer))
 
@@ -306,7 +343,7 @@ class Sender(_End):
             return self._say(message(Kind.RETRY))
         told = self._cascade.revealed
         bound, leaked, octets = self._bound(counts, told)
-        if octets <= PADS_PER_BLOCK * TAG_BYTES:
+        if octets <= SET_BYTES:
             return self._abort(AbortReason.NO_KEY, f"{bound.bits:.0f} secret bits in this block")
         length = 8 * octets
         seed = self._random_bytes(-(-(len(self._key_bits) + length - 1) // 8))
@@ -315,7 +352,7 @@ class Sender(_End):
         self._pending = (secret, counts, bound, told, leaked)
         said = message(Kind.AMPLIFY, struct.pack("<I", length), seed)
         self._note(self.role, said)
-        tag = self._pool.tag(self._block, self.role, self._transcript())
+        tag = self._transcript_tag()
         if tag is None:
             return self._abort(AbortReason.AUTHENTICATION_EXHAUSTED, "no pad is left for a tag")
         return [said + tag]
@@ -323,7 +360,7 @@ class Sender(_End):
     def _confirmed(self, tag: bytes) -> list[bytes]:
         if self._pending is None:
             raise MalformedError("out of turn")
-        if not self._pool.holds(self._block, Role.BOB, self._transcript(), tag):
+        if not self._transcript_holds(tag):
             self._pending[0].erase()
             return self._abort(AbortReason.AUTHENTICATION, "Bob's tag does not hold")
         self._conclude(*self._pending)
@@ -387,6 +424,10 @@ class Receiver(_End):
 
     def _estimate(self, fields: Fields) -> list[bytes]:
         mine = self._reception
+        (name,) = fields.numbers("q")
+        if name not in self._pool:
+            return self._abort(AbortReason.AUTHENTICATION, "Alice names pads that are not here")
+        self._set = name
         sifted = np.flatnonzero(fields.bits(len(mine.pulse)))
         weak = fields.bits(len(sifted))
         bases, bits = mine.key_basis.take(sifted), mine.bit.take(sifted)
@@ -438,8 +479,7 @@ class Receiver(_End):
     def _amplify(self, octets: bytes) -> list[bytes]:
         said, tag = octets[:-TAG_BYTES], octets[-TAG_BYTES:]
         self._note(Role.ALICE, said)
-        transcript = self._transcript()
-        if not self._pool.holds(self._block, Role.ALICE, transcript, tag):
+        if not self._transcript_holds(tag):
             return self._abort(AbortReason.AUTHENTICATION, "Alice's tag does not hold")
         fields = Fields(said[1:])
         (length,) = fields.numbers("I")
@@ -451,7 +491,7 @@ class Receiver(_End):
         if length != 8 * allowed or self._corrected is None:
             return self._abort(AbortReason.PROTOCOL, "Alice wants another length than is secret")
         secret = Secret(_core.toeplitz(seed, self._corrected, count, length))
-        mine = self._pool.tag(self._block, self.role, transcript)
+        mine = self._transcript_tag()
         if mine is None:
             secret.erase()
             return self._abort(AbortReason.AUTHENTICATION_EXHAUSTED, "no pad is left for a tag")

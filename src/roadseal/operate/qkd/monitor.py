@@ -16,8 +16,8 @@ from roadseal.events import Emit, Event
 from roadseal.operate.qkd.distil import Abort, AbortReason, Distilled
 from roadseal.operate.qkd.finitekey import Counts
 
-FALSE_ALARMS: Final = 5e-4
-"""Chance that a clean block raises an alarm."""
+FALSE_ALARMS: Final = 1e-4
+"""Chance that a clean block raises an alarm: at most one in 1,000 blocks, and seldom that."""
 
 CLEAN_BLOCKS: Final = 3
 """How many clean blocks end a quarantine, unless told otherwise."""

@@ -10,8 +10,8 @@ from roadseal.errors import RoadsealError
 class Secret:
     """Bytes that nobody sees by accident.
 
-    Python keeps no other copy of them as long as `peek`'s view is not copied; what libraries do
-    with a `bytes` they are given is theirs.
+    What is in here is overwritten by `erase`. What came in as `bytes`, and what a library made of a
+    view, are copies that Python frees and does not overwrite.
     """
 
     __slots__ = ("_octets",)
