@@ -106,6 +106,12 @@ class HttpClient:
                 await self._drop()
             return response
 
+    async def move(self, host: str, port: int) -> None:
+        """The server is there now: the next request connects to that address."""
+        async with self._lock:
+            await self._drop()
+            self._address = (host, port)
+
     async def close(self) -> None:
         """Close the connection; a later request opens a new one."""
         async with self._lock:

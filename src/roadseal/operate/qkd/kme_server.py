@@ -165,22 +165,24 @@ async def start_pair(
         profile.certificate_algorithms[0], "QKD pilot", now=clock.now()
     )
     attached = dict(saes or {"SAE_A": kmes[0], "SAE_B": kmes[1]})
-    ports = await _free_ports(2)
     ends = []
-    for i, name in enumerate(kmes):
+    for name, other in (kmes, kmes[::-1]):
         store = KeyStore.open(directory / name, directory / f"{name}.kek", name)
         ends.append(
             await start_kme(
                 KmeSettings(name, attached, capability or Capability()),
                 store,
-                {kmes[1 - i]: ("127.0.0.1", ports[1 - i])},
+                {other: ("127.0.0.1", 0)},
                 server=_context(Side.SERVER, profile, authority, name, clock),
                 client=_context(Side.CLIENT, profile, authority, name, clock),
                 clock=clock,
-                sync_port=ports[i],
                 emit=emit,
             )
         )
+    # Each knows its own port only once it listens.
+    for end, far in ((ends[0], ends[1]), (ends[1], ends[0])):
+        (peer,) = end.kme.peers.values()
+        await peer.move("127.0.0.1", far.sync_port)
     return KmePair(ends[0], ends[1], authority, profile, clock)
 
 
@@ -189,13 +191,3 @@ def _context(
 ) -> TlsContext:
     identity = authority.issue(name, now=clock.now())
     return TlsContext(side, profile, [identity], [authority.certificate])
-
-
-async def _free_ports(count: int) -> list[int]:
-    servers = [
-        await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) for _ in range(count)
-    ]
-    ports = [int(server.sockets[0].getsockname()[1]) for server in servers]
-    for server in servers:
-        server.close()
-    return ports
