@@ -221,7 +221,20 @@ def test_an_ml_dsa_key_that_would_encipher_is_refused() -> None:
     assert validate_path(bad, [ICA], [ROOT], RULES).reason is PathReason.KEY_USAGE
 
 
-@pytest.mark.filterwarnings("ignore:Parsed a")
+def test_a_signature_is_made_of_whole_octets() -> None:
+    """The library takes unused bits that are zero: the same signature in another certificate."""
+    leaf = LEAF
+    while leaf.signature[-1] & 1:
+        leaf = make("leaf", "ica", KEYS[2], KEYS[1])
+    encoded = bytearray(leaf.public_bytes(Encoding.DER))
+    assert encoded[-len(leaf.signature) - 1] == 0
+    encoded[-len(leaf.signature) - 1] = 1
+    bent = read_certificates(bytes(encoded))[0]
+    assert validate_path(leaf, [ICA], [ROOT], RULES).ok
+    assert validate_path(bent, [ICA], [ROOT], RULES).reason is PathReason.BAD_SIGNATURE
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a", "ignore:Attribute's length")
 def test_mutants_of_a_leaf_get_a_verdict() -> None:
     encoded = LEAF.public_bytes(Encoding.DER)
     draw = random.Random(3)

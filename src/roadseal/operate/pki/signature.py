@@ -70,6 +70,8 @@ def check_signature(
     signed: x509.Certificate | x509.CertificateRevocationList, issuer: x509.Certificate
 ) -> str | None:
     """Return None if the signature holds, else a reason of `PathReason`."""
+    if not _signed_in_whole_octets(signed):
+        return "bad-signature"
     oid = signed.signature_algorithm_oid.dotted_string
     message = (
         signed.tbs_certificate_bytes
@@ -92,6 +94,16 @@ def check_signature(
         return "unknown-algorithm"
     except (ValueError, TypeError):
         return "malformed-key"
+
+
+def _signed_in_whole_octets(signed: x509.Certificate | x509.CertificateRevocationList) -> bool:
+    """Whether the signature's BIT STRING has no unused bits: else one octet of it would be free.
+
+    Every signature here is made of octets (RFC 5758 §3.2, RFC 9881 §3, RFC 9909 §4); the library
+    takes unused bits as long as they are zero.
+    """
+    signature = elements(contents(signed.public_bytes(Encoding.DER)))[2]
+    return contents(signature)[:1] == b"\0"
 
 
 def subject_public_key(certificate: x509.Certificate) -> bytes:
