@@ -51,6 +51,9 @@ class SigningKey:
     def sign(self, digest: bytes, algorithm_id: str | None = None) -> bytes:
         """Sign a digest, with one half only of a dual key if `algorithm_id` names it."""
 
+    def sign_message(self, message: bytes) -> bytes:
+        """Sign a message of any length with ML-DSA, pure and with an empty context."""
+
 @final
 class VerifyingKey:
     """A public key, decoded once."""

@@ -52,6 +52,13 @@ impl SigningKey {
             .ok_or_else(|| refused("this key cannot sign this digest with this algorithm"))
     }
 
+    fn sign_message<'py>(&self, py: Python<'py>, message: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let signature = py.detach(|| self.0.sign_message(message));
+        signature
+            .map(|octets| PyBytes::new(py, &octets))
+            .ok_or_else(|| refused("only ML-DSA signs messages as they are"))
+    }
+
     fn __repr__(&self) -> String {
         format!("SigningKey({:?})", self.0.algorithm().id())
     }

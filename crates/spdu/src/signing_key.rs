@@ -152,17 +152,22 @@ impl SigningKey {
                 key.sign(&mut SystemRng, &DOMAIN_NONE, &HASH_ID_RAW, digest, &mut signature)?;
                 Some(signature)
             }
-            Secret::MlDsa(key) => {
-                let mut signature = vec![0; algorithm.octet_sizes()?.1];
-                key.sign(digest, &mut signature).ok()?;
-                Some(signature)
-            }
+            Secret::MlDsa(_) => self.sign_message(digest),
             Secret::Dual { ecdsa, fn_dsa } => {
                 let mut signature = ecdsa.sign(ecdsa.algorithm, digest)?;
                 signature.extend(fn_dsa.sign(fn_dsa.algorithm, digest)?);
                 Some(signature)
             }
         }
+    }
+
+    /// Sign a message of any length with ML-DSA, pure and with an empty context (FIPS 204 clause 5.2).
+    /// `None` for another key.
+    pub fn sign_message(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let Secret::MlDsa(key) = &self.secret else { return None };
+        let mut signature = vec![0; self.algorithm.octet_sizes()?.1];
+        key.sign(message, &mut signature).ok()?;
+        Some(signature)
     }
 }
 

@@ -9,10 +9,7 @@ Source: RFC 5280 (certificates, CRL), RFC 2986 (requests), RFC 9881 (ML-DSA).
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -20,47 +17,37 @@ from typing import Any, Final
 import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64, from_datetime, to_datetime
-from roadseal.crypto import Profile, Purpose
+from roadseal.crypto import Profile
+from roadseal.crypto.algorithms import algorithm as registered
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
-from roadseal.operate.pki.keys import (
-    SigningKey,
-    algorithm_of,
-    generate_key,
-    key_hash,
-    open_key,
-    seal_key,
-    signing_hash,
+from roadseal.operate.pki.approval import Action, require_approval
+from roadseal.operate.pki.key_store import SOFTWARE, KeyStore, Token
+from roadseal.operate.pki.ledger import Ledger
+from roadseal.operate.pki.lint import refuse_unsound
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.request import DAY_S, IssueRequest, requested_key
+from roadseal.operate.pki.revocation import Revocations, refuse_blocked
+from roadseal.operate.pki.serials import authority_serial, serial_with
+from roadseal.operate.pki.signer import Signer
+from roadseal.operate.pki.tables import AUTHORITY, CERTIFICATE
+from roadseal.operate.pki.template import (
+    AUTHORITY as AUTHORITY_TEMPLATE,
 )
-from roadseal.operate.pki.status_list import StatusList, make_bitmap, sign_status_list
-from roadseal.operate.pki.tables import AUDIT, AUTHORITY, BLOCKED_KEY, CERTIFICATE
+from roadseal.operate.pki.template import (
+    alternative_names,
+    common_name,
+    key_identifiers,
+    signed,
+    template_of,
+    to_be_signed,
+    usage_extensions,
+)
 from roadseal.store import Store
 
-_DAY_S: Final = 86_400
-_BACKDATE_S: Final = 300  # a device whose clock is a little behind takes its own certificate
-_MAX_CSR_BYTES: Final = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class IssueRequest:
-    """What is asked of an authority.
-
-    Args:
-        csr: PKCS #10 request, PEM or DER; only its key is taken from it.
-        identity: whom the certificate is for: common name, and DNS name unless `names` are given.
-        idempotency_key: names this request; repeating it gives the same certificate.
-        names: DNS names of the subjectAltName.
-        life_s: validity, seconds.
-    """
-
-    csr: bytes
-    identity: str
-    idempotency_key: str
-    names: tuple[str, ...] = ()
-    life_s: int = 30 * _DAY_S
+_BACKDATE: Final = timedelta(minutes=5)  # a device whose clock is behind takes its certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +77,25 @@ class Authority:
         store: Store,
         name: str,
         chain: Sequence[x509.Certificate],
-        key: SigningKey,
+        signer: Signer,
         profile: Profile,
         clock: Clock,
         emit: Emit,
     ) -> None:
         self.name = name
         self.chain = tuple(chain)
+        self.profile = profile
         self._store = store
-        self._key = key
-        self._profile = profile
+        self._signer = signer
         self._clock = clock
         self._emit = emit
+        self._ledger = Ledger(store, name, clock)
+        self._revocations = Revocations(
+            store, self._ledger, name, self.chain[0], signer, clock, emit
+        )
+        self._issuer = self.chain[0].subject.public_bytes()
+        self._key_identifier = signer.public_key.identifier
+        self._ends = from_datetime(self.chain[0].not_valid_after_utc)
 
     @classmethod
     def create(
@@ -115,18 +109,36 @@ class Authority:
         clock: Clock,
         emit: Emit,
         parent: Authority | None = None,
-        life_s: int = 3650 * _DAY_S,
+        life_s: int = 3650 * DAY_S,
+        places: Sequence[str] = (SOFTWARE,),
+        token: Token | None = None,
     ) -> Authority:
         """Make a key and an authority: a root, or under `parent` an issuing one.
 
+        Args:
+            store: a database opened with `SCHEMA`.
+            name: of the authority; common name of its certificate.
+            algorithm: registry id; a composite signs with both its halves.
+            passphrase: seals keys that live in software.
+            profile: what keys of subscribers must be accepted by.
+            clock: for validity and audit.
+            emit: hears what changes trust.
+            parent: who signs its certificate; None: it itself.
+            life_s: validity, seconds; no longer than the parent's.
+            places: where the key is made, ``software`` or ``pkcs11``; two for a composite's halves.
+            token: the PKCS #11 token.
+
         Raises:
-            RoadsealError: ``pki-algorithm``, ``pki-exists``.
+            RoadsealError: ``pki-algorithm``, ``pki-exists``, ``pki-module``, ``pki-approval``.
         """
-        key = generate_key(algorithm)
         now = clock.now()
-        certificate = _authority_certificate(name, key, parent, now, life_s)
+        if parent:
+            facts = {"kind": "create-authority", "under": parent.name, "name": name}
+            require_approval(store, Action.of(**facts, algorithm=algorithm), now)
+        signer, reference = KeyStore(passphrase, token).generate(algorithm, places)
+        certificate = _authority_certificate(name, signer, parent, now, life_s)
         chain = (certificate, *(parent.chain if parent else ()))
-        authority = cls(store, name, chain, key, profile, clock, emit)
+        authority = cls(store, name, chain, signer, profile, clock, emit)
         pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain)
         try:
             with store.writing() as connection:
@@ -134,14 +146,15 @@ class Authority:
                     AUTHORITY.insert().values(
                         name=name,
                         chain=pem,
-                        key=seal_key(key, passphrase),
+                        key=reference,
                         next_index=0,
                         status_sequence=0,
                         audit_sequence=0,
                         audit_hash=bytes(32),
                     )
                 )
-                authority._audit(connection, [{"kind": "authority.created", "subject": name}])
+                entry = {"kind": "authority.created", "subject": name, "algorithm": algorithm}
+                authority._ledger.record(connection, [entry])
         except sa.exc.IntegrityError:
             raise RoadsealError(
                 "pki-exists",
@@ -161,11 +174,12 @@ class Authority:
         profile: Profile,
         clock: Clock,
         emit: Emit,
+        token: Token | None = None,
     ) -> Authority:
         """Open an authority that `create` made.
 
         Raises:
-            RoadsealError: ``pki-unknown``, ``pki-passphrase``.
+            RoadsealError: ``pki-unknown``, ``pki-passphrase``, ``pki-module``.
         """
         with store.reading() as connection:
             row = connection.execute(AUTHORITY.select().where(AUTHORITY.c.name == name)).first()
@@ -176,7 +190,13 @@ class Authority:
                 advice="Create it with `roadseal pki init`.",
             )
         chain = x509.load_pem_x509_certificates(row.chain)
-        return cls(store, name, chain, open_key(row.key, passphrase), profile, clock, emit)
+        signer = KeyStore(passphrase, token).open(row.key)
+        return cls(store, name, chain, signer, profile, clock, emit)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that its certificates, lists and answers are signed with."""
+        return self._signer.public_key
 
     def issue(self, request: IssueRequest) -> Issued:
         """Issue one certificate; see `issue_many`."""
@@ -187,57 +207,26 @@ class Authority:
 
         Raises:
             RoadsealError: ``pki-csr``, ``pki-possession``, ``pki-key-profile``, ``pki-identity``,
-                ``pki-key-blocked``, ``pki-idempotency``, ``pki-life``; nothing is issued then.
+                ``pki-name``, ``pki-template``, ``pki-key-blocked``, ``pki-idempotency``,
+                ``pki-life``, ``pki-revoked``, ``pki-lint``; nothing is issued then.
         """
         now = self._clock.now()
-        checked = [self._check(request, now) for request in requests]
+        keys = [self._check(request, now) for request in requests]
         with self._store.writing() as connection:
-            reserved = self._reserve(connection, requests, checked, now)
-        signed = [
-            row["certificate"] or self._certificate(request, csr, row, now)
-            for request, csr, row in zip(requests, checked, reserved, strict=True)
-        ]
-        issued, fresh = [], []
-        with self._store.writing() as connection:
-            self._lock(connection)
-            for row, certificate in zip(reserved, signed, strict=True):
-                at = (CERTIFICATE.c.authority == self.name) & (
-                    CERTIFICATE.c.serial == row["serial"]
-                )
-                stored = connection.scalar(sa.select(CERTIFICATE.c.certificate).where(at))
-                if stored is None:
-                    # Somebody may have blocked it while it was signed.
-                    _refuse_blocked(connection, row["key_hash"], row["identity"])
-                    connection.execute(
-                        CERTIFICATE.update().where(at).values(certificate=certificate)
-                    )
-                    fresh.append(row)
-                issued.append(
-                    Issued(
-                        row["serial"],
-                        row["identity"],
-                        row["status_index"],
-                        Time64(row["not_after"]),
-                        stored or certificate,
-                    )
-                )
-            self._audit(
-                connection,
-                [
-                    {
-                        "kind": "certificate.issued",
-                        "subject": row["identity"],
-                        "serial": row["serial"],
-                        "key_hash": row["key_hash"].hex(),
-                        "profile": self._profile.label,
-                    }
-                    for row in fresh
-                ],
-            )
+            rows = self._reserve(connection, requests, keys, now)
+        signed_now: dict[str, tuple[dict[str, Any], PublicKey]] = {}
+        for request, key, row in zip(requests, keys, rows, strict=True):
+            if row["certificate"] is None:
+                row["certificate"] = self._certificate(request, key, row, now)
+                signed_now[row["serial"]] = row, key
+        fresh = []
+        if signed_now:
+            with self._store.writing() as connection:
+                fresh = self._record(connection, signed_now)
         for row in fresh:
-            facts = {"serial": row["serial"], "profile": self._profile.label}
+            facts = {"serial": row["serial"], "profile": self.profile.label}
             self._emit(Event(now, row["identity"], "certificate.issued", facts))
-        return issued
+        return [_issued(row) for row in rows]
 
     def revoke(self, serial: str, reason: x509.ReasonFlags, *, block_key: bool = False) -> None:
         """Revoke a certificate, and on demand never certify its key again; repeating is harmless.
@@ -245,88 +234,34 @@ class Authority:
         Raises:
             RoadsealError: ``pki-serial``.
         """
-        now = self._clock.now()
-        at = (CERTIFICATE.c.authority == self.name) & (CERTIFICATE.c.serial == serial)
-        with self._store.writing() as connection:
-            self._lock(connection)
-            row = connection.execute(CERTIFICATE.select().where(at)).first()
-            if row is None or row.certificate is None:
-                raise RoadsealError(
-                    "pki-serial",
-                    f"{self.name} has issued no certificate with serial {serial}.",
-                    advice="Look it up with `roadseal pki expiring`.",
-                )
-            if block_key:
-                _block(connection, row.key_hash, now)
-            if row.revoked_at is None:
-                connection.execute(
-                    CERTIFICATE.update().where(at).values(revoked_at=now, reason=reason.value)
-                )
-            self._audit(
-                connection,
-                [
-                    {
-                        "kind": "certificate.revoked",
-                        "subject": row.identity,
-                        "serial": serial,
-                        "reason": reason.value,
-                        "key_blocked": block_key,
-                    }
-                ],
-            )
-        facts = {"serial": serial, "reason": reason.value, "key_blocked": block_key}
-        self._emit(Event(now, row.identity, "certificate.revoked", facts))
+        self._revocations.revoke([serial], reason, block_key=block_key)
+
+    def revoke_many(
+        self, serials: Sequence[str], reason: x509.ReasonFlags, *, block_key: bool = False
+    ) -> None:
+        """Revoke all or none; more than a hundred at once need approval where there is a roster.
+
+        Raises:
+            RoadsealError: ``pki-serial``, ``pki-approval``.
+        """
+        self._revocations.revoke(serials, reason, block_key=block_key)
 
     def publish_status(self, *, life_s: int = 600) -> bytes:
         """Sign the revocation state of every certificate, with the next sequence number."""
-        now = self._clock.now()
-        with self._store.writing() as connection:
-            head = self._lock(connection)
-            sequence = head.status_sequence + 1
-            self._set(connection, status_sequence=sequence)
-            revoked = connection.scalars(
-                sa.select(CERTIFICATE.c.status_index).where(
-                    CERTIFICATE.c.authority == self.name, CERTIFICATE.c.revoked_at.is_not(None)
-                )
-            ).all()
-        due = Time64(now + life_s * MICROSECONDS_PER_SECOND)
-        bitmap = make_bitmap(head.next_index, revoked)
-        return sign_status_list(
-            StatusList(self.name, sequence, now, due, head.next_index, bitmap), self._key
-        )
+        return self._revocations.publish_status(life_s)
 
-    def crl(self, *, life_s: int = _DAY_S) -> bytes:
-        """Return a CRL (DER) of every revoked certificate that has not expired."""
-        now = self._clock.now()
-        with self._store.writing() as connection:
-            head = self._lock(connection)
-            self._set(connection, status_sequence=head.status_sequence + 1)
-            rows = connection.execute(
-                CERTIFICATE.select().where(
-                    CERTIFICATE.c.authority == self.name,
-                    CERTIFICATE.c.revoked_at.is_not(None),
-                    CERTIFICATE.c.not_after >= now,
-                )
-            ).all()
-        builder = (
-            x509.CertificateRevocationListBuilder()
-            .issuer_name(self.chain[0].subject)
-            .last_update(to_datetime(now))
-            .next_update(to_datetime(now) + timedelta(seconds=life_s))
-            .add_extension(x509.CRLNumber(head.status_sequence + 1), critical=False)
-            .add_extension(_authority_key_identifier(self.chain[0]), critical=False)
-        )
-        for row in rows:
-            entry = (
-                x509.RevokedCertificateBuilder()
-                .serial_number(int(row.serial, 16))
-                .revocation_date(to_datetime(Time64(row.revoked_at)))
-            )
-            if row.reason != x509.ReasonFlags.unspecified.value:  # RFC 5280 §5.3.1: leave it out
-                flag = x509.ReasonFlags(row.reason)
-                entry = entry.add_extension(x509.CRLReason(flag), critical=False)
-            builder = builder.add_revoked_certificate(entry.build())
-        return builder.sign(self._key, signing_hash(self._key)).public_bytes(Encoding.DER)
+    def crl(self, *, life_s: int = DAY_S, shard: tuple[int, int] | None = None) -> bytes:
+        """Return a CRL (DER) of the revoked certificates that have not expired.
+
+        Args:
+            life_s: until nextUpdate.
+            shard: number and count: only certificates whose status index modulo count is number.
+        """
+        return self._revocations.crl(life_s, shard)
+
+    def ocsp(self, request: bytes, *, life_s: int = 600) -> bytes:
+        """Answer an OCSP request (DER) with an OCSP response (DER), whatever it is."""
+        return self._revocations.ocsp(request, life_s)
 
     def certificates(self) -> list[Issued]:
         """Every certificate that is neither revoked nor expired, soonest expiry first."""
@@ -341,255 +276,205 @@ class Authority:
                 )
                 .order_by(CERTIFICATE.c.not_after, CERTIFICATE.c.status_index)
             ).all()
-        return [
-            Issued(
-                row.serial, row.identity, row.status_index, Time64(row.not_after), row.certificate
-            )
-            for row in rows
-        ]
+        return [_issued(row._mapping) for row in rows]
 
     def audit_holds(self) -> bool:
         """Whether the audit chain is whole: nothing changed, left out or cut off."""
-        with self._store.reading() as connection:
-            head = connection.execute(AUTHORITY.select().where(AUTHORITY.c.name == self.name)).one()
-            rows = connection.execute(
-                AUDIT.select().where(AUDIT.c.authority == self.name).order_by(AUDIT.c.sequence)
-            ).all()
-        previous = bytes(32)
-        for number, row in enumerate(rows, 1):
-            previous = hashlib.sha256(previous + row.entry).digest()
-            if (row.sequence, row.hash) != (number, previous):
-                return False
-        return bool((head.audit_sequence, head.audit_hash) == (len(rows), previous))
+        return self._ledger.holds()
 
-    def _check(self, request: IssueRequest, now: Time64) -> x509.CertificateSigningRequest:
-        csr = _read_csr(request.csr)
-        accepted = self._profile[Purpose.TLS_AUTHENTICATION]
-        algorithm = algorithm_of(csr.public_key())
-        if algorithm is None or not accepted.accepts(algorithm):
+    def _check(self, request: IssueRequest, now: Time64) -> PublicKey:
+        template = template_of(request.template)
+        key = requested_key(request.csr)
+        accepted = self.profile[template.purpose].accept
+        if not any(_serves(key.algorithm, name) for name in accepted):
             raise RoadsealError(
                 "pki-key-profile",
-                f"{self._profile.label} does not accept the key {algorithm or 'of this request'}.",
-                advice=f"Make a key of {' or '.join(accepted.accept)}.",
+                f"{self.profile.label} does not accept a key of {key.algorithm}.",
+                advice=f"Make a key of {' or '.join(accepted)}.",
+            )
+        if template.key_usage == ("key_encipherment",) and isinstance(request.csr, bytes):
+            raise RoadsealError(
+                "pki-template",
+                "A KEM certificate is for an ML-KEM key, which signs no request.",
+                advice="Ask for a challenge and answer it.",
             )
         end = Time64(now + request.life_s * MICROSECONDS_PER_SECOND)
-        if request.life_s <= 0 or end > from_datetime(self.chain[0].not_valid_after_utc):
+        if request.life_s <= 0 or end > self._ends:
             raise RoadsealError(
                 "pki-life",
                 f"A life of {request.life_s} s ends outside the validity of {self.name}.",
                 advice="Ask for a shorter life, or renew the authority.",
             )
-        if not 0 < len(request.identity) <= 64:
-            raise RoadsealError(
-                "pki-identity",
-                "An identity has 1 to 64 characters (RFC 5280, ub-common-name).",
-                advice="Give a shorter name, and further ones as DNS names.",
-            )
-        return csr
+        return key
 
     def _reserve(
         self,
         connection: sa.Connection,
         requests: Sequence[IssueRequest],
-        checked: Sequence[x509.CertificateSigningRequest],
+        keys: Sequence[PublicKey],
         now: Time64,
     ) -> list[dict[str, Any]]:
-        head = self._lock(connection)
-        index = head.next_index
-        rows = []
-        for request, csr in zip(requests, checked, strict=True):
-            hashed = key_hash(csr.public_key())
-            digest = _request_hash(request, hashed)
-            known = connection.execute(
-                CERTIFICATE.select().where(
-                    CERTIFICATE.c.authority == self.name,
-                    CERTIFICATE.c.idempotency_key == request.idempotency_key,
-                )
-            ).first()
-            if known is not None and known.request_hash != digest:
+        index = self._ledger.lock(connection).next_index
+        known = self._known(connection, (request.idempotency_key for request in requests))
+        hashes = [key.hashes for key in keys]
+        refuse_blocked(connection, [one for group in hashes for one in group])
+        rows, new = [], []
+        for request, key, hashed in zip(requests, keys, hashes, strict=True):
+            digest = request.digest(key)
+            row = known.get(request.idempotency_key)
+            if row is None:
+                row = {
+                    "authority": self.name,
+                    "serial": f"{serial_with(index):x}",
+                    "idempotency_key": request.idempotency_key,
+                    "request_hash": digest,
+                    "identity": request.identity,
+                    "status_index": index,
+                    "key_hash": hashed[0],
+                    "not_after": now + request.life_s * MICROSECONDS_PER_SECOND,
+                    "certificate": None,
+                    "revoked_at": None,
+                }
+                new.append(row)
+                index += 1
+                known[request.idempotency_key] = row
+            elif row["request_hash"] != digest:
                 raise RoadsealError(
                     "pki-idempotency",
                     f"The key {request.idempotency_key!r} belongs to another request.",
                     advice="Choose a new idempotency key for each new request.",
                 )
-            if known is not None and known.certificate is not None:
-                rows.append(dict(known._mapping))
-                continue
-            _refuse_blocked(connection, hashed, request.identity)
-            if known is not None:
-                rows.append(dict(known._mapping))
-                continue
-            row = {
-                "authority": self.name,
-                "serial": f"{_random_serial():x}",
-                "idempotency_key": request.idempotency_key,
-                "request_hash": digest,
-                "identity": request.identity,
-                "status_index": index,
-                "key_hash": hashed,
-                "not_after": now + request.life_s * MICROSECONDS_PER_SECOND,
-            }
-            connection.execute(CERTIFICATE.insert().values(**row))
-            rows.append({**row, "certificate": None})
-            index += 1
-        self._set(connection, next_index=index)
+            _refuse_revoked(row)
+            rows.append(row)
+        if new:
+            connection.execute(CERTIFICATE.insert(), new)
+            self._ledger.set(connection, next_index=index)
         return rows
 
-    def _certificate(
-        self,
-        request: IssueRequest,
-        csr: x509.CertificateSigningRequest,
-        row: dict[str, Any],
-        now: Time64,
-    ) -> bytes:
-        names = request.names or (request.identity,)
-        key = csr.public_key()
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(_name(request.identity))
-            .issuer_name(self.chain[0].subject)
-            .public_key(key)
-            .serial_number(int(row["serial"], 16))
-            .not_valid_before(to_datetime(now) - timedelta(seconds=_BACKDATE_S))
-            .not_valid_after(to_datetime(Time64(row["not_after"])))
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(ca=False), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage(
-                    [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
-                ),
-                critical=False,
+    def _known(
+        self, connection: sa.Connection, idempotency_keys: Iterable[str]
+    ) -> dict[str, dict[str, Any]]:
+        rows = connection.execute(
+            CERTIFICATE.select().where(
+                CERTIFICATE.c.authority == self.name,
+                CERTIFICATE.c.idempotency_key.in_(sorted(set(idempotency_keys))),
             )
-            .add_extension(
-                x509.SubjectAlternativeName([x509.DNSName(name) for name in names]),
-                critical=False,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(_authority_key_identifier(self.chain[0]), critical=False)
         )
-        return builder.sign(self._key, signing_hash(self._key)).public_bytes(Encoding.DER)
+        return {row.idempotency_key: dict(row._mapping) for row in rows}
 
-    def _lock(self, connection: sa.Connection) -> Any:
-        return connection.execute(
-            AUTHORITY.select().where(AUTHORITY.c.name == self.name).with_for_update()
-        ).one()
+    def _record(
+        self,
+        connection: sa.Connection,
+        signed_now: dict[str, tuple[dict[str, Any], PublicKey]],
+    ) -> list[dict[str, Any]]:
+        """Store what was signed, unless it was revoked or its key blocked meanwhile.
 
-    def _set(self, connection: sa.Connection, **values: Any) -> None:
-        connection.execute(AUTHORITY.update().where(AUTHORITY.c.name == self.name).values(**values))
-
-    def _audit(self, connection: sa.Connection, entries: Sequence[dict[str, Any]]) -> None:
-        if not entries:
-            return
-        head = self._lock(connection)
-        sequence, previous = head.audit_sequence, head.audit_hash
-        rows = []
-        for facts in entries:
-            sequence += 1
-            timed = {"time": self._clock.now(), **facts}
-            entry = json.dumps(timed, sort_keys=True, separators=(",", ":")).encode()
-            previous = hashlib.sha256(previous + entry).digest()
-            rows.append(
-                {"authority": self.name, "sequence": sequence, "entry": entry, "hash": previous}
+        Where another process was first, its certificate is taken. Returns what is new.
+        """
+        self._ledger.lock(connection)
+        refuse_blocked(connection, [one for _, key in signed_now.values() for one in key.hashes])
+        stored = connection.execute(
+            CERTIFICATE.select().where(
+                CERTIFICATE.c.authority == self.name, CERTIFICATE.c.serial.in_(sorted(signed_now))
             )
-        connection.execute(AUDIT.insert(), rows)
-        self._set(connection, audit_sequence=sequence, audit_hash=previous)
+        )
+        fresh = []
+        for found in stored:
+            row, _ = signed_now[found.serial]
+            _refuse_revoked(dict(found._mapping))
+            if found.certificate is None:
+                fresh.append(row)
+            else:
+                row["certificate"] = found.certificate
+        if fresh:
+            at = (CERTIFICATE.c.authority == self.name) & (
+                CERTIFICATE.c.serial == sa.bindparam("of_serial")
+            )
+            connection.execute(
+                CERTIFICATE.update().where(at).values(certificate=sa.bindparam("signed")),
+                [{"of_serial": row["serial"], "signed": row["certificate"]} for row in fresh],
+            )
+        self._ledger.record(
+            connection,
+            [
+                {
+                    "kind": "certificate.issued",
+                    "subject": row["identity"],
+                    "serial": row["serial"],
+                    "key_hash": row["key_hash"].hex(),
+                    "profile": self.profile.label,
+                }
+                for row in fresh
+            ],
+        )
+        return fresh
+
+    def _certificate(
+        self, request: IssueRequest, key: PublicKey, row: dict[str, Any], now: Time64
+    ) -> bytes:
+        template = template_of(request.template)
+        body = to_be_signed(
+            serial=int(row["serial"], 16),
+            signature_algorithm=self._signer.public_key.algorithm,
+            issuer=self._issuer,
+            validity=(to_datetime(now) - _BACKDATE, to_datetime(Time64(row["not_after"]))),
+            subject=common_name(request.identity),
+            key=key,
+            extensions=(
+                *usage_extensions(template),
+                alternative_names(request.names or (request.identity,)),
+                *key_identifiers(key, self._key_identifier),
+            ),
+        )
+        refuse_unsound(body, self.chain[0])
+        return signed(body, self._signer.public_key.algorithm, self._signer.sign(body))
 
 
 def _authority_certificate(
-    name: str, key: SigningKey, parent: Authority | None, now: Time64, life_s: int
+    name: str, signer: Signer, parent: Authority | None, now: Time64, life_s: int
 ) -> x509.Certificate:
-    issuer = parent.chain[0].subject if parent else _name(name)
-    own_identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuing = parent._signer if parent else signer
     end = to_datetime(now) + timedelta(seconds=life_s)
     if parent:
         end = min(end, parent.chain[0].not_valid_after_utc)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(_name(name))
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(_random_serial())
-        .not_valid_before(to_datetime(now) - timedelta(seconds=_BACKDATE_S))
-        .not_valid_after(end)
-        .add_extension(
-            x509.BasicConstraints(ca=True, path_length=0 if parent else None), critical=True
-        )
-        .add_extension(_key_usage(ca=True), critical=True)
-        .add_extension(own_identifier, critical=False)
+    subject = common_name(name)
+    body = to_be_signed(
+        serial=authority_serial(),
+        signature_algorithm=issuing.public_key.algorithm,
+        issuer=parent._issuer if parent else subject,
+        validity=(to_datetime(now) - _BACKDATE, end),
+        subject=subject,
+        key=signer.public_key,
+        extensions=(
+            *usage_extensions(AUTHORITY_TEMPLATE, 0 if parent else None),
+            *key_identifiers(signer.public_key, issuing.public_key.identifier if parent else None),
+        ),
     )
-    if not parent:
-        return builder.sign(key, signing_hash(key))
-    builder = builder.add_extension(_authority_key_identifier(parent.chain[0]), critical=False)
-    return builder.sign(parent._key, signing_hash(parent._key))
+    return x509.load_der_x509_certificate(
+        signed(body, issuing.public_key.algorithm, issuing.sign(body))
+    )
 
 
-def _read_csr(encoded: bytes) -> x509.CertificateSigningRequest:
-    pem = encoded.lstrip().startswith(b"-----")
-    load = x509.load_pem_x509_csr if pem else x509.load_der_x509_csr
-    try:
-        if len(encoded) > _MAX_CSR_BYTES:
-            raise ValueError
-        csr = load(encoded)
-        csr.public_key()
-        possessed = csr.is_signature_valid
-    except Exception:
+def _serves(algorithm: str, accepted: str) -> bool:
+    """Whether a profile that accepts `accepted` takes a key of `algorithm`: a KEM may be a part."""
+    parts = registered(accepted).components
+    return algorithm == accepted or (algorithm.startswith("ml-kem") and algorithm in parts)
+
+
+def _refuse_revoked(row: dict[str, Any]) -> None:
+    if row["revoked_at"] is not None:
         raise RoadsealError(
-            "pki-csr",
-            "The certification request cannot be read.",
-            advice="Send a PKCS #10 request, PEM or DER.",
-        ) from None
-    if not possessed:
-        raise RoadsealError(
-            "pki-possession",
-            "The request is not signed by the key it asks to certify.",
-            advice="Sign the request with its own key.",
-        )
-    return csr
-
-
-def _block(connection: sa.Connection, hashed: bytes, now: Time64) -> None:
-    at = BLOCKED_KEY.c.key_hash == hashed
-    if connection.scalar(sa.select(BLOCKED_KEY.c.since).where(at)) is None:
-        connection.execute(BLOCKED_KEY.insert().values(key_hash=hashed, since=now))
-
-
-def _refuse_blocked(connection: sa.Connection, hashed: bytes, identity: str) -> None:
-    at = BLOCKED_KEY.c.key_hash == hashed
-    if connection.scalar(sa.select(BLOCKED_KEY.c.since).where(at)) is not None:
-        raise RoadsealError(
-            "pki-key-blocked",
-            f"The key of {identity} is blocked.",
-            advice="Make a new key on the device.",
+            "pki-revoked",
+            f"The certificate of this request, {row['serial']}, is revoked.",
+            advice="Ask again with a new idempotency key and a new key.",
         )
 
 
-def _request_hash(request: IssueRequest, hashed_key: bytes) -> bytes:
-    facts = [hashed_key.hex(), request.identity, list(request.names), request.life_s]
-    return hashlib.sha256(json.dumps(facts).encode()).digest()
-
-
-def _random_serial() -> int:
-    return 1 << 126 | secrets.randbits(126)  # positive, 16 octets
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
-
-
-def _key_usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=ca,
-        crl_sign=ca,
-        encipher_only=False,
-        decipher_only=False,
+def _issued(row: Any) -> Issued:
+    return Issued(
+        row["serial"],
+        row["identity"],
+        row["status_index"],
+        Time64(row["not_after"]),
+        row["certificate"],
     )

@@ -1,4 +1,4 @@
-"""Composite ML-DSA signatures, verified: both halves must hold.
+"""Composite ML-DSA signatures: both halves must hold.
 
 ``M' = Prefix ‖ Label ‖ len(ctx) ‖ ctx ‖ PH(M)``; ML-DSA signs M' with the label as its context.
 Key and signature are the ML-DSA part, of fixed length, followed by the traditional one.
@@ -40,12 +40,12 @@ _NAMES: Final = (  # in the order of their object identifiers, from .37
     "MLDSA87-ECDSA-P521-SHA512",
 )
 _MldsaKey = type[mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey]
-_MLDSA: Final[dict[str, tuple[_MldsaKey, int, int]]] = {
-    # key, its length, length of its signature: FIPS 204 table 2
+MLDSA: Final[dict[str, tuple[_MldsaKey, int, int]]] = {
     "MLDSA44": (mldsa.MLDSA44PublicKey, 1312, 2420),
     "MLDSA65": (mldsa.MLDSA65PublicKey, 1952, 3309),
     "MLDSA87": (mldsa.MLDSA87PublicKey, 2592, 4627),
 }
+"""By its name in the draft: key, its length, length of its signature (FIPS 204 table 2)."""
 _CURVES: Final[dict[str, tuple[type[ec.EllipticCurve], type[hashes.HashAlgorithm]]]] = {
     "P256": (ec.SECP256R1, hashes.SHA256),
     "P384": (ec.SECP384R1, hashes.SHA384),
@@ -68,6 +68,11 @@ class Composite:
     oid: str
 
     @property
+    def registry_id(self) -> str:
+        """Its id in the crypto registry."""
+        return f"composite-{self.name.lower()}/{VERSION}"
+
+    @property
     def label(self) -> bytes:
         """Domain separator, also the context of the ML-DSA half."""
         return (
@@ -77,12 +82,26 @@ class Composite:
             .encode()
         )
 
+    @property
+    def halves(self) -> tuple[str, str]:
+        """Registry ids of both halves, the post-quantum one first."""
+        _, family, *rest = self.name.lower().split("-")
+        traditional = f"{family}-{rest[0]}" if family == "ecdsa" else family
+        return f"ml-dsa-{self.name[5:7]}", traditional
+
+    def bound(self, message: bytes, context: bytes = b"") -> bytes:
+        """M', what both halves sign."""
+        digest = hashes.Hash(_pre_hash(self.name))
+        digest.update(message)
+        prefix = b"CompositeAlgorithmSignatures2025"
+        return prefix + self.label + bytes([len(context)]) + context + digest.finalize()
+
     def verify(self, key: bytes, signature: bytes, message: bytes, context: bytes = b"") -> bool:
         """Whether both halves of `signature` hold; False for bytes that are no key or signature."""
-        kind, key_bytes, signature_bytes = _MLDSA[self.name[:7]]
+        kind, key_bytes, signature_bytes = MLDSA[self.name[:7]]
         if len(context) > 255:
             return False
-        bound = self._bound(message, context)
+        bound = self.bound(message, context)
         try:
             kind.from_public_bytes(key[:key_bytes]).verify(
                 signature[:signature_bytes], bound, self.label
@@ -91,12 +110,6 @@ class Composite:
         except (InvalidSignature, ValueError, UnsupportedAlgorithm):
             return False
         return True
-
-    def _bound(self, message: bytes, context: bytes) -> bytes:
-        digest = hashes.Hash(_pre_hash(self.name))
-        digest.update(message)
-        prefix = b"CompositeAlgorithmSignatures2025"
-        return prefix + self.label + bytes([len(context)]) + context + digest.finalize()
 
     def _verify_traditional(self, key: bytes, signature: bytes, bound: bytes) -> None:
         _, family, *rest = self.name.split("-")

@@ -1,19 +1,11 @@
-"""Private keys of authorities: made here, kept as encrypted PKCS #8 (RFC 9881: the seed)."""
+"""Private keys of devices and servers, as `cryptography` has them."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    PublicFormat,
-    load_der_private_key,
-)
 
 from roadseal.errors import RoadsealError
 
@@ -23,13 +15,6 @@ SigningKey = (
     | mldsa.MLDSA65PrivateKey
     | mldsa.MLDSA87PrivateKey
 )
-VerifyingKey = (
-    ec.EllipticCurvePublicKey
-    | mldsa.MLDSA44PublicKey
-    | mldsa.MLDSA65PublicKey
-    | mldsa.MLDSA87PublicKey
-)
-
 _MLDSA: Final[dict[type, str]] = {
     mldsa.MLDSA44PublicKey: "ml-dsa-44",
     mldsa.MLDSA65PublicKey: "ml-dsa-65",
@@ -62,7 +47,7 @@ def generate_key(algorithm: str) -> SigningKey:
             return mldsa.MLDSA87PrivateKey.generate()
     raise RoadsealError(
         "pki-algorithm",
-        f"An authority cannot sign with {algorithm!r}.",
+        f"No key of {algorithm!r} is made here.",
         advice="Use ecdsa-p256, ecdsa-p384, ml-dsa-44, ml-dsa-65 or ml-dsa-87.",
     )
 
@@ -79,44 +64,3 @@ def signing_hash(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | None:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         return None
     return hashes.SHA384() if key.curve.key_size > 256 else hashes.SHA256()
-
-
-def sign(key: SigningKey, message: bytes) -> bytes:
-    """Sign `message`: ECDSA as DER, ML-DSA pure with an empty context."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(message, ec.ECDSA(signing_hash(key) or hashes.SHA256()))
-    return key.sign(message)
-
-
-def seal_key(key: SigningKey, passphrase: bytes) -> bytes:
-    """Encrypt `key` for storage."""
-    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
-
-
-def open_key(sealed: bytes, passphrase: bytes) -> SigningKey:
-    """Decrypt what `seal_key` made.
-
-    Raises:
-        RoadsealError: ``pki-passphrase``.
-    """
-    try:
-        key = load_der_private_key(sealed, passphrase)
-    except (ValueError, TypeError):
-        raise RoadsealError(
-            "pki-passphrase",
-            "The authority's key does not open with this passphrase.",
-            advice="Give the passphrase it was created with.",
-        ) from None
-    if not isinstance(key, SigningKey):
-        raise RoadsealError(
-            "pki-algorithm", "The stored key cannot sign.", advice="Restore the database."
-        )
-    return key
-
-
-def key_hash(key: object) -> bytes:
-    """SHA-256 of the SubjectPublicKeyInfo of a public key."""
-    encoded: bytes = key.public_bytes(  # type: ignore[attr-defined]  # every public key has it
-        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    )
-    return hashlib.sha256(encoded).digest()

@@ -256,7 +256,7 @@ def _own_problems(
         if one.critical and one.oid not in _UNDERSTOOD:
             yield PathReason.UNKNOWN_CRITICAL_EXTENSION, f"{called}: {one.oid.dotted_string}"
     if usage := extension(certificate, x509.KeyUsage):
-        yield from _usage_problems(certificate, usage, called)
+        yield from usage_problems(certificate, usage, called)
     if profile:
         accepted = profile[Purpose.TLS_AUTHENTICATION].accept
         for name in (signature_name(certificate), key_name(certificate)):
@@ -264,7 +264,7 @@ def _own_problems(
                 yield PathReason.NOT_IN_PROFILE, f"{called}: {name} under {profile.label}"
 
 
-def _usage_problems(
+def usage_problems(
     certificate: x509.Certificate, usage: x509.KeyUsage, called: str
 ) -> Iterator[tuple[PathReason, str]]:
     """Key usage that the key's algorithm cannot serve."""

@@ -101,7 +101,7 @@ def _mappings(certificate: x509.Certificate) -> list[tuple[str, str]]:
     Raises:
         ValueError: the extension is no PolicyMappings, or maps anyPolicy.
     """
-    from roadseal.operate.pki.signature import contents, elements
+    from roadseal.operate.pki.der import contents, elements
 
     try:
         raw = certificate.extensions.get_extension_for_oid(ExtensionOID.POLICY_MAPPINGS).value

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import mldsa
 from OpenSSL import crypto
 
 from roadseal.errors import RoadsealError
+from roadseal.operate.pki.der import contents, elements
 from roadseal.operate.pki.keys import SigningKey
-from roadseal.operate.pki.signature import contents, elements
 
 _KINDS: Final = (mldsa.MLDSA44PrivateKey, mldsa.MLDSA65PrivateKey, mldsa.MLDSA87PrivateKey)
 _OID: Final = bytes.fromhex(

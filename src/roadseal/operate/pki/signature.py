@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import SignatureAlgorithmOID
 from OpenSSL import crypto
 
-from roadseal.operate.pki.composite import COMPOSITES, VERSION
+from roadseal.operate.pki.composite import COMPOSITES
+from roadseal.operate.pki.der import contents, elements
 from roadseal.operate.pki.keys import algorithm_of
 
 _SLH_DSA: Final = [
@@ -35,7 +36,7 @@ _NAMES: Final = {
         for number, name in enumerate(("ml-dsa-44", "ml-dsa-65", "ml-dsa-87"))
     },
     **{f"2.16.840.1.101.3.4.3.{20 + number}": name for number, name in enumerate(_SLH_DSA)},
-    **{oid: f"composite-{one.name.lower()}/{VERSION}" for oid, one in COMPOSITES.items()},
+    **{oid: one.registry_id for oid, one in COMPOSITES.items()},
 }
 _ECDSA: Final = {
     SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-p256",
@@ -106,15 +107,23 @@ def _signed_in_whole_octets(signed: x509.Certificate | x509.CertificateRevocatio
     return contents(signature)[:1] == b"\0"
 
 
+def subject_key_info(certificate: x509.Certificate) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate as it was received, whatever its algorithm.
+
+    Raises:
+        ValueError: the DER is not a certificate's.
+    """
+    fields = elements(contents(certificate.tbs_certificate_bytes))
+    return fields[6 if fields[0][0] == 0xA0 else 5]  # explicit version
+
+
 def subject_public_key(certificate: x509.Certificate) -> bytes:
     """The subjectPublicKey BIT STRING of a certificate, whatever its algorithm.
 
     Raises:
         ValueError: the DER is not a certificate's.
     """
-    fields = elements(contents(certificate.tbs_certificate_bytes))
-    skipped = 1 if fields[0][0] == 0xA0 else 0  # explicit version
-    _, key = elements(contents(fields[5 + skipped]))
+    _, key = elements(contents(subject_key_info(certificate)))
     return contents(key)[1:]
 
 
@@ -123,39 +132,6 @@ def names_one_algorithm(certificate: x509.Certificate) -> bool:
     outer = elements(contents(certificate.public_bytes(Encoding.DER)))[1]
     fields = elements(contents(certificate.tbs_certificate_bytes))
     return outer == fields[2 if fields[0][0] == 0xA0 else 1]
-
-
-def elements(encoded: bytes) -> list[bytes]:
-    """Split concatenated DER elements.
-
-    Raises:
-        ValueError: a length goes past the end.
-    """
-    found = []
-    at = 0
-    while at < len(encoded):
-        start, end = _extent(encoded, at)
-        if start > end or end > len(encoded):
-            raise ValueError
-        found.append(encoded[at:end])
-        at = end
-    return found
-
-
-def contents(element: bytes) -> bytes:
-    """What is inside one DER element."""
-    start, end = _extent(element, 0)
-    return element[start:end]
-
-
-def _extent(encoded: bytes, at: int) -> tuple[int, int]:
-    if at + 2 > len(encoded):
-        raise ValueError
-    first = encoded[at + 1]
-    if first < 0x80:
-        return at + 2, at + 2 + first
-    start = at + 2 + (first & 0x7F)
-    return start, start + int.from_bytes(encoded[at + 2 : start])
 
 
 def _check_by_library(

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
-from roadseal.operate.pki.keys import SigningKey, VerifyingKey, sign
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.signer import Signer
 
 _MAGIC: Final = b"RSSL1"
 _MAX_BYTES: Final = 1 << 20
@@ -73,7 +70,7 @@ def make_bitmap(size: int, revoked: Iterable[int]) -> bytes:
     return bytes(bitmap)
 
 
-def sign_status_list(status: StatusList, key: SigningKey) -> bytes:
+def sign_status_list(status: StatusList, signer: Signer) -> bytes:
     """Encode and sign."""
     header = json.dumps(
         {
@@ -88,25 +85,18 @@ def sign_status_list(status: StatusList, key: SigningKey) -> bytes:
     packer = zlib.compressobj(9, wbits=-15)
     packed = packer.compress(status.bitmap) + packer.flush()
     body = _MAGIC + _with_length(header) + _with_length(packed)
-    return body + sign(key, body)
+    return body + signer.sign(body)
 
 
 def read_status_list(
-    encoded: bytes, issuer: str, key: VerifyingKey
+    encoded: bytes, issuer: str, key: PublicKey
 ) -> tuple[StatusListVerdict, StatusList | None]:
     """Check the signature of the received bytes, then read them."""
     try:
         header, packed, signed_bytes = _split(encoded)
     except ValueError:
         return StatusListVerdict.MALFORMED, None
-    signature = encoded[signed_bytes:]
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            digest = hashes.SHA384() if key.curve.key_size > 256 else hashes.SHA256()
-            key.verify(signature, encoded[:signed_bytes], ec.ECDSA(digest))
-        else:
-            key.verify(signature, encoded[:signed_bytes])
-    except InvalidSignature:
+    if not key.verify(encoded[:signed_bytes], encoded[signed_bytes:]):
         return StatusListVerdict.BAD_SIGNATURE, None
     try:
         status = _read(header, packed)

@@ -16,7 +16,7 @@ AUTHORITY: Final = sa.Table(
     METADATA,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("chain", sa.LargeBinary, nullable=False),  # PEM, own certificate first
-    sa.Column("key", sa.LargeBinary, nullable=False),  # encrypted PKCS #8; of ML-DSA the seed
+    sa.Column("key", sa.LargeBinary, nullable=False),  # a reference of `KeyStore`
     sa.Column("next_index", sa.Integer, nullable=False),
     sa.Column("status_sequence", sa.Integer, nullable=False),
     sa.Column("audit_sequence", sa.Integer, nullable=False),
@@ -55,6 +55,54 @@ AUDIT: Final = sa.Table(
     sa.Column("sequence", sa.Integer, primary_key=True),
     sa.Column("entry", sa.LargeBinary, nullable=False),  # the JSON that was hashed
     sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the previous hash and entry
+)
+
+APPROVER: Final = sa.Table(
+    "pki_approver",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("key", sa.LargeBinary, nullable=False),  # SubjectPublicKeyInfo
+)
+
+QUORUM: Final = sa.Table(
+    "pki_quorum",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),  # one row, or none: no approvals
+    sa.Column("needed", sa.Integer, nullable=False),
+)
+
+ACTION: Final = sa.Table(
+    "pki_action",
+    METADATA,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.BigInteger, nullable=False),
+)
+
+APPROVAL: Final = sa.Table(
+    "pki_approval",
+    METADATA,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("approver", sa.Text, primary_key=True),
+    sa.Column("approved_at", sa.BigInteger, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)
+
+BOOTSTRAP: Final = sa.Table(
+    "pki_bootstrap",
+    METADATA,
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("used_for", sa.LargeBinary),  # SHA-256 of the key it was spent on
+)
+
+GRACE: Final = sa.Table(
+    "pki_grace",
+    METADATA,
+    sa.Column("authority", sa.Text, primary_key=True),
+    sa.Column("serial", sa.Text, primary_key=True),  # of the expired certificate
+    sa.Column("used_for", sa.LargeBinary, nullable=False),  # SHA-256 of the new key
 )
 
 SCHEMA: Final = Schema("pki", METADATA, Path(__file__).parent / "migrations")
