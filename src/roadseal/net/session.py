@@ -38,7 +38,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """What an open session really uses, as seen on it and not as configured."""
+    """What an open session really uses, as seen on it and not as configured.
+
+    `peer_certificate` is None, `peer_names` empty and `client_signature` blank for a client without
+    a certificate, where the server admits such.
+    """
 
     profile: str
     group: str
@@ -47,7 +51,7 @@ class Negotiated:
     server_signature: str
     flights: int
     peer_names: frozenset[str]
-    peer_certificate: x509.Certificate = field(repr=False)
+    peer_certificate: x509.Certificate | None = field(repr=False)
 
     @property
     def round_trips(self) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -35,6 +36,7 @@ _lib: Any = _util.lib
 _ffi: Any = _util.ffi
 _NO_AUTO_CHAIN: Final = 0x8  # SSL_MODE_NO_AUTO_CHAIN: else OpenSSL sends the root as well
 _HANDSHAKE, _TICKET, _CERTIFICATE_VERIFY, _KEY_UPDATE = 22, 4, 15, 24
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, openssl/x509_vfy.h
 _GROUP_BY_LOWER_NAME = {group.name.lower(): group for group in GROUPS.values()}
 
 
@@ -48,6 +50,10 @@ class TlsContext:
             the peer's signature algorithms select among them.
         roots: trust anchors for the peer's chain.
         keylog: receives every session's secrets (NSS key log lines); only for a drill.
+        anonymous: a server admits clients without a certificate, and a client needs none: for
+            enrolment, where the first certificate is what the client comes for.
+        leaf_grace_s: a server admits a client's certificate that expired up to this long ago; the
+            service must look at it again.
 
     Raises:
         RoadsealError: ``identity-outside-profile``, ``tls-unsupported``.
@@ -61,9 +67,14 @@ class TlsContext:
         roots: Collection[x509.Certificate],
         *,
         keylog: Callable[[bytes], None] | None = None,
+        anonymous: bool = False,
+        leaf_grace_s: float = 0.0,
     ) -> None:
         algorithms = [identity.algorithm for identity in identities]
-        if not algorithms or not set(algorithms) <= set(profile.certificate_algorithms):
+        none_needed = anonymous and side is Side.CLIENT
+        if not (algorithms or none_needed) or not set(algorithms) <= set(
+            profile.certificate_algorithms
+        ):
             raise RoadsealError(
                 "identity-outside-profile",
                 f"Profile {profile.name} has no use for the identities {algorithms}.",
@@ -72,7 +83,9 @@ class TlsContext:
         self.side = side
         self.profile = profile
         self._roots = frozenset(roots)
-        self._context = _configure(side, profile)
+        self._anonymous = anonymous
+        self._leaf_grace_s = leaf_grace_s
+        self._context = _configure(side, profile, anonymous=anonymous)
         store = self._context.get_cert_store()
         if store is not None:
             store.set_flags(crypto.X509StoreFlags.X509_STRICT)
@@ -112,7 +125,8 @@ class TlsContext:
                 advice="Pass the names that the server's certificate may carry.",
             )
         names = None if expect is None else frozenset(expect)
-        watch = _Watch(require or self.profile, self._roots, names)
+        expired_after = to_datetime(at) - timedelta(seconds=self._leaf_grace_s)
+        watch = _Watch(require or self.profile, self._roots, names, self._anonymous, expired_after)
         connection = SSL.Connection(self._context, None)
         connection.set_app_data(watch)
         handle = connection._ssl
@@ -141,13 +155,17 @@ class _Watch:
         profile: TlsProfile,
         roots: frozenset[x509.Certificate],
         expect: frozenset[str] | None,
+        anonymous: bool,
+        expired_after: datetime,
     ) -> None:
         self.profile = profile
+        self.anonymous = anonymous
         self.refusal: Refusal | None = None
         self.schemes: dict[bool, int] = {}  # keyed by whether this side wrote it
         self.flights = 0
         self._roots = roots
         self._expect = expect
+        self._expired_after = expired_after
         self._writing: bool | None = None
 
     def message(self, written: bool, head: bytes) -> None:
@@ -162,7 +180,7 @@ class _Watch:
 
     def certificate(self, found: crypto.X509, code: int, depth: int, ok: bool) -> bool:
         """Judge one certificate of the peer's chain, from the root down."""
-        if not ok:
+        if not ok and not self._in_grace(found, code, depth):
             text = _ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
             self.refusal = from_verify_code(code, f"{text}, at depth {depth}")
             return False
@@ -183,6 +201,14 @@ class _Watch:
                     Reason.IDENTITY_MISMATCH, f"the peer is {', '.join(sorted(names)) or 'unnamed'}"
                 )
         return self.refusal is None
+
+    def _in_grace(self, found: crypto.X509, code: int, depth: int) -> bool:
+        if code != _EXPIRED or depth > 0:
+            return False
+        try:
+            return found.to_cryptography().not_valid_after_utc > self._expired_after
+        except ValueError:
+            return False
 
 
 _watches: WeakValueDictionary[int, _Watch] = WeakValueDictionary()
@@ -220,10 +246,16 @@ def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated 
     if _lib.SSL_session_reused(connection._ssl):
         return Refusal(Reason.RESUMED, "a resumed session shows no certificate")
     certificate = connection.get_peer_certificate(as_cryptography=True)
-    if certificate is None or not connection.get_verified_chain(as_cryptography=True):
+    unnamed = watch.anonymous and certificate is None and side is Side.SERVER
+    if not unnamed and (
+        certificate is None or not connection.get_verified_chain(as_cryptography=True)
+    ):
         return Refusal(Reason.NO_CERTIFICATE, "no verified chain")
     signatures: list[str] = []
     for written in (True, False):
+        if watch.anonymous and written is (side is Side.CLIENT) and written not in watch.schemes:
+            signatures.append("")  # the client has no certificate
+            continue
         scheme = SCHEMES.get(watch.schemes.get(written, 0))
         if scheme is None or scheme.name not in profile.signature_schemes:
             used = scheme.name if scheme else f"{watch.schemes.get(written, 0):#06x}"
@@ -233,13 +265,13 @@ def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated 
             )
         signatures.append(scheme.name)
     client, server = signatures if side is Side.CLIENT else reversed(signatures)
-    names = subject_names(certificate)
+    names = subject_names(certificate) if certificate is not None else frozenset()
     return Negotiated(
         profile.name, named.name, cipher_suite, client, server, watch.flights, names, certificate
     )
 
 
-def _configure(side: Side, profile: TlsProfile) -> SSL.Context:
+def _configure(side: Side, profile: TlsProfile, *, anonymous: bool) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_max_proto_version(SSL.TLS1_3_VERSION)
@@ -265,7 +297,8 @@ def _configure(side: Side, profile: TlsProfile) -> SSL.Context:
             f"This OpenSSL cannot do all of profile {profile.name}: {groups}; {schemes}.",
             advice="Install cryptography 50 or newer, which brings OpenSSL 4.",
         )
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _on_certificate)
+    required = 0 if anonymous else SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+    context.set_verify(SSL.VERIFY_PEER | required, _on_certificate)
     _lib.SSL_CTX_set_msg_callback(handle, _on_message)
     return context
 

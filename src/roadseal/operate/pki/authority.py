@@ -282,16 +282,24 @@ class Authority:
         """Whether the audit chain is whole: nothing changed, left out or cut off."""
         return self._ledger.holds()
 
-    def _check(self, request: IssueRequest, now: Time64) -> PublicKey:
-        template = template_of(request.template)
-        key = requested_key(request.csr)
-        accepted = self.profile[template.purpose].accept
+    def refuse_key(self, key: PublicKey, template: str) -> None:
+        """Refuse a key that the profile does not accept for certificates of this kind.
+
+        Raises:
+            RoadsealError: ``pki-template``, ``pki-key-profile``.
+        """
+        accepted = self.profile[template_of(template).purpose].accept
         if not any(_serves(key.algorithm, name) for name in accepted):
             raise RoadsealError(
                 "pki-key-profile",
                 f"{self.profile.label} does not accept a key of {key.algorithm}.",
                 advice=f"Make a key of {' or '.join(accepted)}.",
             )
+
+    def _check(self, request: IssueRequest, now: Time64) -> PublicKey:
+        template = template_of(request.template)
+        key = requested_key(request.csr)
+        self.refuse_key(key, request.template)
         if template.key_usage == ("key_encipherment",) and isinstance(request.csr, bytes):
             raise RoadsealError(
                 "pki-template",

@@ -88,11 +88,13 @@ class Key:
     provenance: str | None = None
 
 
-def sae_identity(certificate: x509.Certificate) -> str | None:
+def sae_identity(certificate: x509.Certificate | None) -> str | None:
     """The SAE ID a certificate speaks for: its one SAN URI, else its one common name.
 
     The standard leaves the field open (clause 5.1); a certificate with two speaks for nobody.
     """
+    if certificate is None:
+        return None
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)

@@ -1,0 +1,185 @@
+"""Enrolment over EST: one value in, one value out; `roadseal.net` puts it on post-quantum TLS.
+
+A device comes once with a bootstrap credential, afterwards with the certificate it has. What it
+asks for is checked against who it is: nobody gets a certificate for another.
+
+Source: RFC 7030 §§ 3.2, 4.1, 4.2, 4.5; RFC 8951 (no Content-Transfer-Encoding is needed).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from roadseal.clock import Clock
+from roadseal.crypto import Purpose
+from roadseal.errors import RoadsealError
+from roadseal.events import Emit, Event
+from roadseal.net import Request, Response
+from roadseal.operate.pki.authority import Authority
+from roadseal.operate.pki.enrolment import Enrolled, Enrolments
+from roadseal.operate.pki.est_messages import (
+    CSR_ATTRIBUTES,
+    REQUEST,
+    WELL_KNOWN,
+    certificates_response,
+    decode_body,
+    encode_body,
+    encode_csr_attributes,
+)
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.request import DAY_S, IssueRequest, read_request
+
+_UNAUTHORIZED: Final = Response(
+    401, {"www-authenticate": 'Basic realm="roadseal"', "content-type": "text/plain"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EstPolicy:
+    """What a device gets.
+
+    Args:
+        life_s: validity of its certificates, seconds.
+        grace_s: how long after its end a certificate still renews itself, once.
+        template: kind of certificate.
+    """
+
+    life_s: int = 30 * DAY_S
+    grace_s: int = 7 * DAY_S
+    template: str = "device"
+
+
+class EstService:
+    """The EST server of one authority; `handle` is a `roadseal.net.Handler`."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        enrolments: Enrolments,
+        *,
+        clock: Clock,
+        emit: Emit,
+        policy: EstPolicy | None = None,
+    ) -> None:
+        self._authority = authority
+        self._enrolments = enrolments
+        self._clock = clock
+        self._emit = emit
+        self._policy = policy or EstPolicy()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; never raises for what the client does."""
+        operation = self._operation(request)
+        if operation is None:
+            return Response(404)
+        try:
+            match request.method, operation:
+                case "GET", "cacerts":
+                    return certificates_response(self._authority.chain)
+                case "GET", "csrattrs":
+                    accepted = self._authority.profile[Purpose.TLS_AUTHENTICATION].accept
+                    body = encode_body(encode_csr_attributes(accepted))
+                    return Response(200, {"content-type": CSR_ATTRIBUTES}, body)
+                case "POST", "simpleenroll" | "simplereenroll":
+                    return self._enrol(request, renews=operation == "simplereenroll")
+                case _, "cacerts" | "csrattrs" | "simpleenroll" | "simplereenroll":
+                    return Response(405)
+            return Response(404)
+        except RoadsealError as error:
+            return self._refused(request, error)
+
+    def _operation(self, request: Request) -> str | None:
+        prefix, rest = request.segments[:2], request.segments[2:]
+        if prefix != WELL_KNOWN or not 1 <= len(rest) <= 2:
+            return None
+        if len(rest) == 2 and rest[0] != self._authority.name:  # RFC 7030 §3.2.2: a CA label
+            return None
+        return rest[-1]
+
+    def _enrol(self, request: Request, *, renews: bool) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != REQUEST:
+            return Response(415)
+        encoded = decode_body(request.body)
+        key, csr = read_request(encoded)
+        self._authority.refuse_key(key, self._policy.template)  # before a secret is spent on it
+        who = self._who(request, key, renews=renews)
+        if who is None:
+            return _UNAUTHORIZED
+        _refuse_other_names(csr, who)
+        digest = hashlib.sha256(encoded).hexdigest()
+        issued = self._authority.issue(
+            IssueRequest(
+                encoded,
+                who.identity,
+                f"est/{who.serial or 'bootstrap'}/{digest}",
+                who.names,
+                self._policy.life_s,
+                self._policy.template,
+            )
+        )
+        return certificates_response([x509.load_der_x509_certificate(issued.certificate)])
+
+    def _who(self, request: Request, key: PublicKey, *, renews: bool) -> Enrolled | None:
+        certificate = request.peer.peer_certificate if request.peer else None
+        if certificate is not None:
+            return self._enrolments.by_certificate(
+                certificate, key, self._clock.now(), renews=renews, grace_s=self._policy.grace_s
+            )
+        if renews:
+            return None
+        credential = _basic(request.headers.get("authorization", ""))
+        if credential is None:
+            return None
+        return self._enrolments.by_secret(*credential, key, self._clock.now())
+
+    def _refused(self, request: Request, error: RoadsealError) -> Response:
+        peer = request.peer
+        subject = ", ".join(sorted(peer.peer_names)) if peer and peer.peer_names else "unknown"
+        self._emit(Event(self._clock.now(), subject, "est.refused", {"reason": error.code}))
+        headers = {"content-type": "text/plain; charset=utf-8"}
+        text = f"{error.code}: {error}\n".encode()
+        match error.code:
+            case "pki-approval":
+                return Response(202, headers | {"retry-after": "60"}, text)
+            case "est-credential":
+                return Response(401, dict(_UNAUTHORIZED.headers), text)
+            case "est-identity" | "pki-revoked" | "pki-key-blocked" | "est-grace":
+                return Response(403, headers, text)
+            case "pki-module":
+                return Response(503, headers | {"retry-after": "60"}, text)
+        return Response(400, headers, text)
+
+
+def _refuse_other_names(csr: x509.CertificateSigningRequest, who: Enrolled) -> None:
+    """A request may leave names out; those it has must be its own (RFC 7030 §4.2.2)."""
+    asked = {str(one.value) for one in csr.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    try:
+        found = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        asked |= {str(name.value) for name in found}
+    except x509.ExtensionNotFound:
+        pass
+    except ValueError:
+        asked.add("an unreadable name")
+    if others := asked - {who.identity, *who.names}:
+        raise RoadsealError(
+            "est-identity",
+            f"{who.identity} asked for a certificate for {min(others)[:80]!r}.",
+            advice="Ask under the name that was enrolled, or leave names out.",
+        )
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    """User and password of an Authorization header (RFC 7617)."""
+    scheme, _, value = header.partition(" ")
+    try:
+        user, colon, password = b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if scheme.lower() == "basic" and colon else None
