@@ -4,6 +4,7 @@ A room declares its tables in a `Schema` and opens a `Store` on them. `reading` 
 the only two ways in; what `writing` has left is on the disk.
 """
 
+from roadseal.store.bulk import insert_rows
 from roadseal.store.database import Schema, Store, open_store
 
-__all__ = ["Schema", "Store", "open_store"]
+__all__ = ["Schema", "Store", "insert_rows", "open_store"]

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from roadseal.errors import RoadsealError
 
 _VERBS = {
+    "estate": "What stands at the roadside, from a city's own files.",
     "pilot": "Measure the five approaches on a corridor.",
     "pki": "Identities on the wire: issue, revoke, see what ends soon.",
     "profile": "Which cryptography is produced and accepted, and what comes next.",

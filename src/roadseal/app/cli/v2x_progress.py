@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self, TypeVar
 
 from rich.console import Console
@@ -43,3 +43,15 @@ class LateProgress:
                 self._progress.start()
                 self._shown = True
         self._progress.remove_task(task)
+
+    def counter(self, what: str) -> Callable[[int], None]:
+        """Return what to call with the number done, where nobody knows how many there will be."""
+        task = self._progress.add_task(what, total=None)
+
+        def show(done: int) -> None:
+            self._progress.update(task, completed=done, description=f"{what}: {done:,}")
+            if not self._shown and self._clock.monotonic_s() - self._start_s > PATIENCE_S:
+                self._progress.start()
+                self._shown = True
+
+        return show

@@ -1,0 +1,128 @@
+"""CSV of any habit: byte order marks, encodings, separators, title lines before the columns."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from roadseal.assess.inventory.estate.note import Action, Note, note
+from roadseal.assess.inventory.estate.table import (
+    LIMITS,
+    Row,
+    Table,
+    check_columns,
+    distinct_columns,
+    unreadable,
+)
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
+_HEAD_ROWS: Final = 40
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_csv(path: Path) -> Table:
+    """Read delimited text.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+    """
+    encoding, notes = _encoding(path)
+    separator = _separator(path, encoding)
+    head = list(islice(_records(path, encoding, separator), _HEAD_ROWS))
+    header_at = header_row([cells for _, cells in head])
+    if header_at is None:
+        check_columns((), path.name)
+    start, names = head[header_at or 0]
+    if header_at:
+        skipped = " / ".join(" ".join(cells) for _, cells in head[:header_at])
+        notes = (*notes, note(0, "file", Action.REPAIRED, "title-line", skipped))
+    while names and not names[-1].strip():
+        names = names[:-1]
+    columns, renamed = distinct_columns(names)
+    check_columns(columns, path.name)
+
+    def rows() -> Iterator[Row]:
+        return islice(
+            (row for row in _records(path, encoding, separator) if row[0] > start), LIMITS.rows
+        )
+
+    return Table("csv", columns, rows, (*notes, *renamed))
+
+
+def header_row(head: list[list[str]]) -> int | None:
+    """Where the column names stand: the first row as wide as the rows after it, all words.
+
+    A title stands alone in its line; column names are as many as the values, and no numbers.
+    """
+    widths = Counter(_filled(cells) for cells in head if _filled(cells) > 1)
+    if not widths:
+        return next((at for at, cells in enumerate(head) if _filled(cells)), None)
+    widest = max(widths)
+    for at, cells in enumerate(head):
+        # Values may be missing in every row, names seldom are: half of the widest row is enough.
+        if _filled(cells) * 2 >= widest and _filled(cells) > 1 and not any(map(_numeric, cells)):
+            return at
+    return next(at for at, cells in enumerate(head) if _filled(cells) * 2 >= widest)
+
+
+def _filled(cells: list[str]) -> int:
+    return sum(1 for cell in cells if cell.strip())
+
+
+def _numeric(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _encoding(path: Path) -> tuple[str, tuple[Note, ...]]:
+    with path.open("rb") as file:
+        start = file.read(4)
+        for mark, encoding in _BOMS:
+            if start.startswith(mark):
+                return encoding, ()
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        file.seek(0)
+        try:
+            while chunk := file.read(1 << 20):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            quote = error.object[error.start : error.start + 8].hex(" ")
+            return "cp1252", (note(0, "file", Action.REPAIRED, "encoding", quote, "cp1252"),)
+    return "utf-8", ()
+
+
+def _separator(path: Path, encoding: str) -> str:
+    """The separator that cuts the head into most columns, most evenly."""
+
+    def evenness(separator: str) -> tuple[float, int]:
+        head = islice(_records(path, encoding, separator), _HEAD_ROWS)
+        widths = Counter(len(cells) for _, cells in head if cells)
+        several = [(rows, width) for width, rows in widths.items() if width > 1]
+        rows, width = max(several, default=(0, 0))
+        return rows / max(widths.total(), 1), width
+
+    return max(_SEPARATORS, key=evenness)
+
+
+def _records(path: Path, encoding: str, separator: str) -> Iterator[Row]:
+    csv.field_size_limit(LIMITS.cell_chars)
+    # Windows-1252 leaves five octets undefined; a stranger's file may hold them all the same.
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        lines = (line.replace("\0", "") for line in file)
+        try:
+            yield from enumerate(csv.reader(lines, delimiter=separator), 1)
+        except csv.Error as error:
+            raise unreadable(path.name, str(error)) from None

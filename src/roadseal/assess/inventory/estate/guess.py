@@ -1,0 +1,352 @@
+"""A proposal of a mapping, from the names of the columns and, more, from what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Final
+
+from roadseal.assess.inventory.estate.asset import Kind
+from roadseal.assess.inventory.estate.dates import order_of, parse_date
+from roadseal.assess.inventory.estate.lexicon import (
+    column_likeness,
+    is_absent,
+    meaning_of,
+    normal,
+    unknown_words,
+    words,
+)
+from roadseal.assess.inventory.estate.mapping import Mapping, Rejection
+from roadseal.assess.inventory.estate.place import parse_degrees, parse_place
+from roadseal.assess.inventory.estate.table import Table
+
+SAMPLE_ROWS: Final = 20_000
+PARTS: Final = re.compile(r"\s*[,;/&|+()\[\]]+\s*")
+"""Where a cell that names several things is cut."""
+
+_MAX_VALUES: Final = 500
+_NAME_COLUMNS: Final = 3
+_ADDRESS: Final = re.compile(
+    r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?|[0-9a-fA-F:]*:[0-9a-fA-F:]+|[\w-]+(?:\.[\w-]+)+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A proposal and why.
+
+    Args:
+        mapping: the proposal.
+        reasons: field → one line for people.
+    """
+
+    mapping: Mapping
+    reasons: dict[str, str]
+
+
+def guess_mapping(table: Table) -> Guess:
+    """Propose a mapping from the first rows of `table`; nothing is decided by it alone."""
+    sample = [cells for _, cells in islice(table.rows(), SAMPLE_ROWS)]
+    columns = {
+        name: _Column(name, at, [row[at].strip() if at < len(row) else "" for row in sample])
+        for at, name in enumerate(table.columns)
+    }
+    found = _Proposal(table, columns)
+    return found.guess()
+
+
+class _Column:
+    """A column's sample, and what a field's test may want to know of it."""
+
+    def __init__(self, name: str, at: int, cells: list[str]) -> None:
+        self.name, self.at = name, at
+        unknown = unknown_words()
+        self.filled = [cell for cell in cells if normal(cell) not in unknown]
+        self.share_filled = len(self.filled) / len(cells) if cells else 0.0
+        self.distinct = Counter(self.filled)
+
+    def share(self, holds: Callable[[str], bool]) -> float:
+        """Share of the distinct values that pass a test."""
+        values = list(islice(self.distinct, 2_000))
+        return sum(map(holds, values)) / len(values) if values else 0.0
+
+    @property
+    def unique(self) -> bool:
+        return self.share_filled > 0.9 and len(self.distinct) >= 0.98 * len(self.filled) > 0
+
+    def parts(self) -> list[str]:
+        """The distinct values, cut where a cell names several things."""
+        counted = Counter(
+            part
+            for value, n in self.distinct.items()
+            for part in PARTS.split(value)
+            for _ in range(n)
+            if part
+        )
+        return [part for part, _ in counted.most_common(_MAX_VALUES)]
+
+
+class _Proposal:
+    def __init__(self, table: Table, columns: dict[str, _Column]) -> None:
+        self.table, self.columns = table, columns
+        self.chosen: dict[str, tuple[str, ...]] = {}
+        self.reasons: dict[str, str] = {}
+        self.values: dict[str, dict[str, str]] = {}
+        self.swap = False
+
+    def guess(self) -> Guess:
+        self._place()
+        self._pick("id", lambda each: each.unique and not each.share(_is_place) > 0.5)
+        self._pick("installed", lambda each: each.share(_is_date) > 0.6)
+        self._pick("end_of_life", lambda each: each.share(_is_date) > 0.6)
+        self._pick("address", lambda each: each.share(_is_address) > 0.8)
+        self._translated("kind", limit=100)
+        self._translated("exposure", limit=200)
+        self._translated("update_path", limit=20, at_least=0.6)
+        self._translated("services", limit=200, at_least=0.6)
+        self._vendor()
+        self._pick("model", lambda each: _few(each) and not each.share(_is_date) > 0.8)
+        for name in ("firmware", "owner", "corridor"):
+            self._pick(name, lambda each: bool(each.filled) and not each.unique, at_least=0.6)
+        self._name()
+        reject = self._reject()
+        dates = [
+            cell
+            for name in ("installed", "end_of_life")
+            for column in self.chosen.get(name, ())
+            for cell in self.columns[column].distinct
+        ]
+        mapping = Mapping(
+            {name: self.chosen[name] for name in sorted(self.chosen)},
+            self.values,
+            {},
+            self._default_kind(),
+            order_of(dates),
+            reject,
+            self.swap,
+        )
+        return Guess(mapping, self.reasons)
+
+    def _pick(
+        self, field: str, fits: Callable[[_Column], bool], *, at_least: float = 0.5
+    ) -> _Column | None:
+        """Choose the unused column whose name is likest to `field` among those that fit."""
+        used = {name for names in self.chosen.values() for name in names}
+        ranked = sorted(
+            (
+                (column_likeness(name, field), -each.at, each)
+                for name, each in self.columns.items()
+                if name not in used
+            ),
+            key=lambda item: item[:2],
+            reverse=True,
+        )
+        for likeness, _, column in ranked:
+            if likeness >= at_least and fits(column):
+                self._choose(
+                    field, column, "its name" + (", and its values fit" if column.filled else "")
+                )
+                return column
+        return None
+
+    def _choose(self, field: str, column: _Column, why: str) -> None:
+        self.chosen[field] = (*self.chosen.get(field, ()), column.name)
+        self.reasons[field] = why
+
+    # --- place ------------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        if self.table.place:
+            self.chosen["place"] = (self.table.place,)
+            self.reasons["place"] = "the format says so"
+            return
+        latitude = self._pick(
+            "latitude", lambda each: each.share(_is_degrees(180)) > 0.9, at_least=0.6
+        )
+        longitude = self._pick(
+            "longitude", lambda each: each.share(_is_degrees(180)) > 0.9, at_least=0.6
+        )
+        if latitude and longitude and latitude.filled and longitude.filled:
+            north = [parse_degrees(cell) or 0.0 for cell in islice(latitude.filled, 2_000)]
+            if sum(abs(each) > 90 for each in north) > len(north) / 2:
+                self.swap = True
+                self.reasons["latitude"] = (
+                    "its name; its values are longitudes, so the two are exchanged"
+                )
+            return
+        for field in ("latitude", "longitude"):
+            self.chosen.pop(field, None)
+            self.reasons.pop(field, None)
+        candidates = [each for each in self.columns.values() if each.share(_is_place) > 0.8]
+        if candidates:
+            best = max(
+                candidates,
+                key=lambda each: (each.share_filled, column_likeness(each.name, "place"), -each.at),
+            )
+            self._choose("place", best, "its values are places")
+            return
+        self._pair_by_value()
+
+    def _pair_by_value(self) -> None:
+        """Two columns of decimal degrees side by side, whatever they are called."""
+        decimal = [
+            each
+            for each in self.columns.values()
+            if each.share_filled > 0.5 and each.share(_is_fine_degrees) > 0.9
+        ]
+        for first, second in pairwise(decimal):
+            if second.at - first.at != 1:
+                continue
+            east_first = max(abs(parse_degrees(cell) or 0) for cell in first.filled) > 90
+            latitude, longitude = (second, first) if east_first else (first, second)
+            self._choose("latitude", latitude, "two columns of degrees side by side")
+            self._choose("longitude", longitude, "two columns of degrees side by side")
+            return
+
+    # --- values that are translated ---------------------------------------------------------------
+
+    def _translated(self, field: str, *, limit: int, at_least: float = 0.5) -> None:
+        def fits(column: _Column) -> bool:
+            known = column.share(
+                lambda cell: any(meaning_of(part, field) for part in _parts(cell, field))
+            )
+            return 0 < len(column.distinct) <= limit and known > (0.25 if field == "kind" else 0.2)
+
+        while column := self._pick(field, fits, at_least=at_least):
+            values = column.distinct if field == "kind" else column.parts()
+            table = self.values.setdefault(field, {})
+            for value in values:
+                meaning = (
+                    "" if field == "services" and is_absent(value) else meaning_of(value, field)
+                )
+                if meaning is not None or field == "kind":
+                    table.setdefault(value, meaning or "unknown")
+            if field not in ("services",):
+                return
+
+    def _vendor(self) -> None:
+        known = words("vendors")["words"]
+
+        def is_vendor(cell: str) -> bool:
+            text = normal(cell)
+            return any(word in text for word in known)
+
+        if self._pick("vendor", _few):
+            return
+        used = {name for names in self.chosen.values() for name in names}
+        for column in self.columns.values():
+            if column.name not in used and _few(column) and column.share(is_vendor) > 0.5:
+                self._choose("vendor", column, "its values are makers")
+                return
+
+    def _name(self) -> None:
+        used = {name for names in self.chosen.values() for name in names} - set(
+            self.chosen.get("corridor", ())
+        )
+        likely = [
+            (column_likeness(each.name, "name"), each)
+            for each in self.columns.values()
+            if each.name not in used
+            and each.filled
+            and column_likeness(each.name, "name") >= 0.5
+            and each.share(_is_words) > 0.5
+        ]
+        best = sorted(likely, key=lambda item: (-item[0], item[1].at))[:_NAME_COLUMNS]
+        if not best:
+            return
+        if len({_street(each.name) for _, each in best}) == 1 or not _street(best[0][1].name):
+            best = best[:1] if not _street(best[0][1].name) else best
+        else:
+            best = [item for item in best if _street(item[1].name)]
+        for _, column in sorted(best, key=lambda item: item[1].at):
+            self._choose("name", column, "its name")
+        if "corridor" not in self.chosen and len(best) > 1:
+            self.chosen["corridor"] = self.chosen["name"][:1]
+            self.reasons["corridor"] = "the first street, for want of better"
+
+    def _reject(self) -> tuple[Rejection, ...]:
+        found = []
+        for column in self.columns.values():
+            if column_likeness(column.name, "status") < 0.6 or len(column.distinct) > 100:
+                continue
+            absent = sorted(value for value in column.distinct if is_absent(value))
+            if absent and sum(column.distinct[value] for value in absent) < len(column.filled):
+                found.append(Rejection(column.name, tuple(absent)))
+                self.reasons.setdefault("reject", "values that say planned, pending or removed")
+        return tuple(found)
+
+    def _default_kind(self) -> Kind:
+        if self.table.format == "cvmanager":
+            return Kind.RSU
+        if self.chosen.get("kind"):
+            return Kind.UNKNOWN
+        hints = Counter(filter(None, (meaning_of(name, "kind") for name in self.columns)))
+        return Kind(hints.most_common(1)[0][0]) if hints else Kind.UNKNOWN
+
+
+def _parts(cell: str, field: str) -> Iterable[str]:
+    return (cell,) if field == "kind" else PARTS.split(cell)
+
+
+def _few(column: _Column) -> bool:
+    return (
+        0 < len(column.distinct) <= max(60, len(column.filled) // 4)
+        and column.share(_is_words) > 0.3
+    )
+
+
+def _is_words(cell: str) -> bool:
+    return any(char.isalpha() for char in cell) and "{" not in cell
+
+
+def _is_date(cell: str) -> bool:
+    return parse_date(cell).iso is not None or cell == "0"
+
+
+def _is_place(cell: str) -> bool:
+    place = parse_place(cell)
+    if place is None or not (place.on_globe or place.swapped.on_globe):
+        return False
+    return "." in cell or cell.removeprefix("\\x")[:2] in ("00", "01")  # decimals, or WKB
+
+
+def _is_degrees(limit: float) -> Callable[[str], bool]:
+    def holds(cell: str) -> bool:
+        number = parse_degrees(cell)
+        return number is not None and abs(number) <= limit
+
+    return holds
+
+
+def _is_fine_degrees(cell: str) -> bool:
+    """Degrees with at least three decimals: finer than any count or percentage."""
+    number = parse_degrees(cell)
+    decimals = re.split(r"[.,]", cell)
+    return (
+        number is not None and abs(number) <= 180 and len(decimals) == 2 and len(decimals[1]) >= 3
+    )
+
+
+def _is_address(cell: str) -> bool:
+    return _ADDRESS.fullmatch(cell) is not None
+
+
+def _street(name: str) -> bool:
+    """Whether a column holds one of the streets that meet, rather than a whole name."""
+    streets = (
+        "street",
+        "road",
+        "calle",
+        "rue",
+        "straat",
+        "ulica",
+        "via",
+        "rua",
+        "strasse",
+        "main",
+        "side",
+    )
+    return any(word in normal(name).replace(" ", "") for word in streets)

@@ -1,0 +1,110 @@
+"""GeoJSON, GeoJSON a line, Esri JSON and plain lists of records.
+
+Source: RFC 7946; its predecessor of 2008 for the member ``crs``; Esri "Feature set" objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from roadseal.assess.inventory.estate.note import Action, Note, note
+from roadseal.assess.inventory.estate.place import in_degrees, shape_place
+from roadseal.assess.inventory.estate.table import Table, table_of_records, unreadable
+
+PLACE_COLUMN: Final = "geometry"
+"""Where the place of a feature stands, as WKT in degrees."""
+
+_EPSG: Final = re.compile(r"(?:EPSG|epsg)\D*(?:\d+\.\d+:|::?)?(\d{4,6})\s*$")
+
+
+def read_json(path: Path) -> Table:
+    """Read features or records.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+    """
+    root = _load(path)
+    features, srid = _features(root), _srid(root)
+    if features is None:
+        raise unreadable(
+            path.name, "it holds neither features nor a list of records", "Export it as GeoJSON."
+        )
+    records = [_record(feature, srid) for feature in features if isinstance(feature, dict)]
+    notes: tuple[Note, ...] = ()
+    if records and in_degrees(shape_place({"x": 0, "y": 0}), srid) is None:
+        notes = (note(0, "file", Action.DOUBTED, "projection", f"EPSG:{srid}"),)
+    placed = any(PLACE_COLUMN in record for record in records)
+    return table_of_records("geojson", records, notes=notes, place=PLACE_COLUMN if placed else None)
+
+
+def _load(path: Path) -> Any:
+    encoded = path.read_bytes().removeprefix(b"\xef\xbb\xbf").removeprefix(b"\x1e")
+    try:
+        return orjson.loads(encoded)
+    except orjson.JSONDecodeError as error:
+        lines = [line.lstrip(b"\x1e") for line in encoded.splitlines() if line.strip()]
+        try:
+            if len(lines) > 1:
+                return [orjson.loads(line) for line in lines]
+        except orjson.JSONDecodeError:
+            pass
+        raise unreadable(path.name, str(error)) from None
+
+
+def _features(root: Any) -> list[Any] | None:
+    match root:
+        case list():
+            return root
+        case {"features": list(features)}:
+            return features
+        case {"type": "Feature"}:
+            return [root]
+        case {"data": list(records)} | {"results": list(records)} | {"records": list(records)}:
+            return records
+    return None
+
+
+def _srid(root: Any) -> int:
+    match root:
+        case {"crs": {"properties": {"name": str(name)}}}:
+            code = _EPSG.search(name)
+            return int(code[1]) if code else 0
+        case {"spatialReference": {"latestWkid": int(code)}} | {
+            "spatialReference": {"wkid": int(code)}
+        }:
+            return code
+    return 0
+
+
+def _record(feature: Mapping[str, Any], srid: int) -> Mapping[str, str]:
+    properties = feature.get("properties", feature.get("attributes", feature.get("fields")))
+    geometry = feature.get("geometry")
+    if not isinstance(properties, dict):
+        properties = {key: value for key, value in feature.items() if key != "geometry"}
+    record = {str(key): _text(value) for key, value in properties.items()}
+    if "id" in feature and "id" not in record and properties is not feature:
+        record["id"] = _text(feature["id"])
+    if place := in_degrees(shape_place(geometry), srid):
+        record[PLACE_COLUMN] = f"POINT ({place.longitude!r} {place.latitude!r})"
+    return record
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case int() | float():
+            return str(value)
+        case _:
+            return orjson.dumps(value).decode()

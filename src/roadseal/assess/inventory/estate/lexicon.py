@@ -1,0 +1,83 @@
+"""Words of the field in several languages, for proposals only; they are in ``lexicon.toml``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+_SEPARATORS: Final = re.compile(r"[^a-z0-9@.]+")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_TRUNCATED_CHARS: Final = 6
+
+
+@lru_cache(maxsize=65_536)
+def normal(text: str) -> str:
+    """Compare texts by this: no case, accents or punctuation, single blanks.
+
+    >>> normal("Geogr. Länge (WGS84)"), normal("streetName"), normal("INT_TYPE")
+    ('geogr. lange wgs84', 'street name', 'int type')
+    """
+    text = _CAMEL.sub(" ", text).replace("ß", "ss")
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _SEPARATORS.sub(" ", plain).strip(" .")
+
+
+@cache
+def words(section: str) -> Mapping[str, tuple[str, ...]]:
+    """The words of a section, normal, by what they stand for."""
+    rows: Mapping[str, Any] = _lexicon()[section]
+    return {meaning: tuple(map(normal, each)) for meaning, each in rows.items()}
+
+
+@cache
+def unknown_words() -> frozenset[str]:
+    """Cells, normal, that say nothing; the empty one among them."""
+    return frozenset(words("unknown")["words"]) | {""}
+
+
+def column_likeness(column: str, meaning: str) -> float:
+    """How well a column's name fits a field, 0 to 1; a name cut short at ten characters counts."""
+    name = normal(column).replace(".", "")
+    joined = name.replace(" ", "")
+    known = words("columns")[meaning]
+    for rank, word in enumerate(known):
+        if name == word or joined == word.replace(" ", ""):
+            return 1.0 - rank / 1000  # the words of a field stand in order of preference
+    for rank, word in enumerate(known):
+        if len(joined) >= _TRUNCATED_CHARS and word.replace(" ", "").startswith(joined):
+            return 0.8 - rank / 1000
+    tokens = set(name.split())
+    for rank, word in enumerate(known):
+        if len(word) > 2 and set(word.split()) <= tokens:
+            return 0.6 - rank / 1000
+    return 0.0
+
+
+@lru_cache(maxsize=65_536)
+def meaning_of(value: str, section: str) -> str | None:
+    """What a value stands for: the longest known word in it decides, whole words only."""
+    text = f" {normal(value)} "
+    best, length = None, 0
+    for meaning, known in words(section).items():
+        for word in known:
+            if len(word) > length and f" {word} " in text:
+                best, length = meaning, len(word)
+    return best
+
+
+def is_absent(value: str) -> bool:
+    """Whether a status or type says that the thing, all of it, is not there."""
+    absent = words("absent")["words"]
+    parts = [f" {normal(part)} " for part in value.split("/")]
+    return all(any(f" {word} " in part for word in absent) for part in parts)
+
+
+@cache
+def _lexicon() -> Mapping[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))

@@ -1,0 +1,175 @@
+"""Places in the spellings of the field: WKT, WKB, GeoJSON, pairs, degrees and minutes.
+
+Source: OGC 06-103r4 (WKT and WKB), RFC 7946 (GeoJSON), PostGIS manual "EWKB"; Web Mercator after
+EPSG Guidance Note 7-2, "Popular Visualisation Pseudo Mercator".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from typing import Any, Final, NamedTuple
+
+
+class Place(NamedTuple):
+    """Degrees north and east, WGS 84."""
+
+    latitude: float
+    longitude: float
+
+    @property
+    def on_globe(self) -> bool:
+        """Whether both are in range."""
+        return abs(self.latitude) <= 90 and abs(self.longitude) <= 180
+
+    @property
+    def swapped(self) -> Place:
+        """The same with its numbers exchanged."""
+        return Place(self.longitude, self.latitude)
+
+
+GEOGRAPHIC: Final = frozenset({0, 4326, 4269, 4258, 4979, 4283, 4617})
+"""EPSG codes in degrees that differ from WGS 84 by a metre or two; 0 says nothing."""
+WEB_MERCATOR: Final = frozenset({3857, 900913, 102100, 102113, 3785})
+
+_NUMBER: Final = r"[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?"
+_WKT: Final = re.compile(
+    r"\s*(?:SRID\s*=\s*(?P<srid>\d{1,6})\s*;)?\s*(?P<type>(?:MULTI)?(?:POINT|LINESTRING|POLYGON))"
+    r"\s*(?P<dimension>ZM|Z|M)?\s*(?P<body>\(.*\))[\s)]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAIR: Final = re.compile(rf"\s*[\[(]?\s*({_NUMBER})\s*°?\s*[,; ]\s*({_NUMBER})\s*°?\s*[\])]?\s*")
+_TRAILING_PAIR: Final = re.compile(rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*$")
+_DMS: Final = re.compile(
+    r"\s*([-−]?\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*['′’:m\s]\s*)?"
+    r"(?:(\d{1,2}(?:[.,]\d+)?)\s*(?:\"|″|''|”|s)?\s*)?([NSEWO]?)\s*",
+    re.IGNORECASE,
+)
+_HEX_WKB: Final = re.compile(r"(?:\\x)?(0[01][0-9A-Fa-f]{40,})")
+_EARTH_RADIUS_M: Final = 6_378_137.0
+
+
+def parse_place(text: str) -> Place | None:
+    """Read a place from one text; ``None`` if it holds none. Not checked against the globe."""
+    if wkt := _WKT.fullmatch(text):
+        return _wkt(wkt)
+    if "{" in text:
+        return _geojson_text(text)
+    if binary := _HEX_WKB.fullmatch(text.strip()):
+        return _wkb(bytes.fromhex(binary[1][: len(binary[1]) // 2 * 2]))
+    if pair := _PAIR.fullmatch(text) or _TRAILING_PAIR.search(text):
+        return Place(_float(pair[1]), _float(pair[2]))
+    return None
+
+
+def parse_degrees(text: str) -> float | None:
+    """Read one coordinate: decimal with point or comma, or degrees, minutes and seconds."""
+    text = text.strip()
+    try:
+        number = float(text.replace("−", "-").replace(",", "."))
+    except ValueError:
+        pass
+    else:
+        return number if math.isfinite(number) else None
+    parts = _DMS.fullmatch(text.rstrip("°"))
+    if not parts:
+        return None
+    degrees, minutes, seconds = (
+        _float((part or "0").replace(",", ".")) for part in parts.groups()[:3]
+    )
+    size = abs(degrees) + minutes / 60 + seconds / 3600
+    negative = parts[1][0] in "-−" or parts[4].upper() in ("S", "W", "O")
+    return -size if negative else size
+
+
+def shape_place(geometry: Any) -> Place | None:
+    """The place of a GeoJSON geometry or of an Esri one; of a shape, the middle of its corners."""
+    if not isinstance(geometry, dict):
+        return None
+    x, y = geometry.get("x", geometry.get("longitude")), geometry.get("y", geometry.get("latitude"))
+    if x is not None and y is not None:
+        longitude, latitude = parse_degrees(str(x)), parse_degrees(str(y))
+        return None if longitude is None or latitude is None else Place(latitude, longitude)
+    corners = list(_positions(geometry.get("coordinates"), depth=0))
+    return _middle(corners)
+
+
+def from_web_mercator(x_m: float, y_m: float) -> Place:
+    """Degrees of a point in EPSG:3857."""
+    latitude = math.degrees(2 * math.atan(math.exp(min(y_m / _EARTH_RADIUS_M, 700))) - math.pi / 2)
+    return Place(latitude, math.degrees(x_m / _EARTH_RADIUS_M))
+
+
+def in_degrees(place: Place | None, srid: int) -> Place | None:
+    """`place` as degrees if `srid` is a system that is known here, else ``None``."""
+    if place is None or srid in GEOGRAPHIC:
+        return place
+    if srid in WEB_MERCATOR:
+        return from_web_mercator(place.longitude, place.latitude)
+    return None
+
+
+def _wkt(match: re.Match[str]) -> Place | None:
+    corners = []
+    for corner in re.split(r"[(),]+", match["body"]):
+        numbers = re.findall(_NUMBER, corner)
+        if len(numbers) >= 2:
+            corners.append((_float(numbers[0]), _float(numbers[1])))
+    return in_degrees(_middle(corners), int(match["srid"] or 0))
+
+
+def _geojson_text(text: str) -> Place | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return shape_place(value)
+
+
+def _positions(coordinates: Any, depth: int) -> Any:
+    if not isinstance(coordinates, list) or depth > 4:
+        return
+    if len(coordinates) >= 2 and all(_is_number(one) for one in coordinates[:2]):
+        yield float(coordinates[0]), float(coordinates[1])
+        return
+    for inner in coordinates:
+        yield from _positions(inner, depth + 1)
+
+
+def _is_number(value: Any) -> bool:
+    # An integer of a thousand digits is a number to JSON and none to a float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _middle(corners: list[tuple[float, float]]) -> Place | None:
+    if not corners:
+        return None
+    if len(corners) > 2 and corners[0] == corners[-1]:
+        corners = corners[:-1]
+    longitude = math.fsum(x for x, _ in corners) / len(corners)
+    latitude = math.fsum(y for _, y in corners) / len(corners)
+    return Place(latitude, longitude)
+
+
+def _wkb(encoded: bytes) -> Place | None:
+    """A point in WKB, ISO or PostGIS; other shapes are not read."""
+    order = "<" if encoded[0] == 1 else ">"
+    (code,) = struct.unpack_from(f"{order}I", encoded, 1)
+    at, srid = 5, 0
+    if code & 0x2000_0000:
+        (srid,) = struct.unpack_from(f"{order}I", encoded, at)
+        at += 4
+    if code & 0xFFFF not in (1, 1001, 2001, 3001) or len(encoded) < at + 16:
+        return None
+    longitude, latitude = struct.unpack_from(f"{order}2d", encoded, at)
+    if not (math.isfinite(longitude) and math.isfinite(latitude)):
+        return None  # PostGIS writes an empty point as two NaN
+    return in_degrees(Place(latitude, longitude), srid)
+
+
+def _float(text: str) -> float:
+    """A number; one too long for a float becomes one that is on no globe."""
+    number = float(text.replace("−", "-"))
+    return number if math.isfinite(number) else math.copysign(1e9, number)

@@ -1,0 +1,103 @@
+"""Spreadsheets: XLSX, XLS, XLSB and ODS through calamine."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from roadseal.assess.inventory.estate.csv_file import header_row
+from roadseal.assess.inventory.estate.note import Action, Note, note
+from roadseal.assess.inventory.estate.table import (
+    LIMITS,
+    Row,
+    Table,
+    check_columns,
+    distinct_columns,
+    unreadable,
+)
+
+_HEAD_ROWS = 40
+
+
+def read_sheet(path: Path) -> Table:
+    """Read the fullest sheet of a workbook.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+    """
+    _check_unpacked_size(path)
+    cells, notes = _fullest(path)
+    head = [[_text(cell) for cell in row] for row in cells[:_HEAD_ROWS]]
+    header_at = header_row(head)
+    if header_at is None:
+        check_columns((), path.name)
+    start = header_at or 0
+    if start:
+        skipped = " / ".join(" ".join(filter(None, row)) for row in head[:start])
+        notes = (*notes, note(0, "file", Action.REPAIRED, "title-line", skipped))
+    names = head[start]
+    while names and not names[-1].strip():
+        names = names[:-1]
+    columns, renamed = distinct_columns(names)
+    check_columns(columns, path.name)
+
+    def rows() -> Iterator[Row]:
+        for number, row in enumerate(cells[start + 1 :], start + 2):
+            yield number, [_text(cell) for cell in row]
+
+    return Table("xlsx", columns, rows, (*notes, *renamed))
+
+
+def _fullest(path: Path) -> tuple[list[list[Any]], tuple[Note, ...]]:
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        sheets = {
+            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            for name in workbook.sheet_names
+        }
+    except (CalamineError, OSError, ValueError) as error:
+        raise unreadable(
+            path.name, str(error).splitlines()[0] if str(error) else "not one"
+        ) from None
+    if not sheets:
+        check_columns((), path.name)
+    name = max(
+        sheets, key=lambda each: sum(1 for row in sheets[each] for cell in row if cell != "")
+    )
+    others = ", ".join(each for each in sheets if each != name)
+    notes = (note(0, "file", Action.REPAIRED, "other-sheets", others, name),) if others else ()
+    return sheets[name], notes
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """A few kilobytes of a compressed archive may claim to be terabytes."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise unreadable(path.name, str(error)) from None
+    if size > LIMITS.unpacked_bytes:
+        raise unreadable(path.name, f"it unpacks to {size >> 20} MiB")
+
+
+def _text(cell: Any) -> str:
+    match cell:
+        case bool():
+            return "yes" if cell else "no"
+        case float() if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        case datetime() if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
+            return cell.date().isoformat()
+        case date() | datetime() | time():
+            return cell.isoformat()
+        case timedelta():
+            return str(cell)
+        case _:
+            return str(cell)
