@@ -10,26 +10,32 @@ RFC 9935 clause 5 (ML-KEM keys) for key usage.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 from roadseal.clock import Time64, to_datetime
 from roadseal.crypto import Profile, Purpose
+from roadseal.operate.pki.crls import CrlState, RevocationLists
 from roadseal.operate.pki.names import outside_constraints, same_name
-from roadseal.operate.pki.policies import PolicyState
+from roadseal.operate.pki.policies import ANY_POLICY, PolicyState
 from roadseal.operate.pki.signature import (
     check_signature,
     key_name,
     names_one_algorithm,
     signature_name,
 )
+
+# A serial number below 1 gets a verdict of ours, not a warning of the library's.
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
 _T = TypeVar("_T", bound=x509.ExtensionType)
 _DER: Final = Encoding.DER
@@ -108,12 +114,20 @@ class PathRules:
         profile: algorithms that every key and signature must be accepted by; None: any sound one.
         purpose: extended key usage the leaf must allow; None: any.
         crls: revocation lists; when there are any, each issued certificate needs a current one.
+        policies: acceptable certificate policies, dotted; they bind where a policy is required.
+        require_policy: whether every chain must have an acceptable policy.
+        inhibit_mapping: whether policy mappings count for nothing.
+        inhibit_any_policy: whether anyPolicy counts for nothing.
     """
 
     at: Time64
     profile: Profile | None = None
     purpose: ObjectIdentifier | None = None
     crls: Sequence[x509.CertificateRevocationList] = ()
+    policies: frozenset[str] = frozenset({ANY_POLICY})
+    require_policy: bool = False
+    inhibit_mapping: bool = False
+    inhibit_any_policy: bool = False
 
 
 def validate_path(
@@ -123,22 +137,65 @@ def validate_path(
     rules: PathRules,
 ) -> PathVerdict:
     """Search a chain from `leaf` to one of `anchors` under `rules`; hostile ones get a verdict."""
-    budget = _Budget()
-    best = PathVerdict(PathReason.NO_ISSUER, "no certificate at hand names itself as the issuer")
-    try:
-        for chain, reason, detail in _chains((leaf,), untrusted, anchors, budget):
+    return _Validation(untrusted, anchors, rules).of(leaf)
+
+
+class _Validation:
+    """One leaf under one set of rules, and the signers of the CRLs that it takes."""
+
+    def __init__(
+        self,
+        untrusted: Sequence[x509.Certificate],
+        anchors: Sequence[x509.Certificate],
+        rules: PathRules,
+    ) -> None:
+        self._untrusted = untrusted
+        self._anchors = anchors
+        self._rules = rules
+        self._budget = _Budget()
+        self._believed: dict[bytes, bool] = {}
+        self._lists: RevocationLists | None = None
+        if rules.crls:
+            signers = [*anchors, *untrusted]
+            now = to_datetime(rules.at)
+            self._lists = RevocationLists(rules.crls, signers, now, self._believes)
+
+    def of(self, leaf: x509.Certificate) -> PathVerdict:
+        """The verdict about `leaf`."""
+        try:
+            return self._search(leaf, self._rules)
+        except _TooComplexError:
+            return PathVerdict(PathReason.TOO_COMPLEX, "too many chains to try")
+        except Exception:
+            return PathVerdict(PathReason.MALFORMED, "a certificate of the chain cannot be read")
+
+    def _search(self, leaf: x509.Certificate, rules: PathRules) -> PathVerdict:
+        best = PathVerdict(
+            PathReason.NO_ISSUER, "no certificate at hand names itself as the issuer"
+        )
+        chains = _chains((leaf,), self._untrusted, self._anchors, self._budget)
+        for chain, reason, detail in chains:
             verdict = PathVerdict(reason, detail, chain)
             if verdict.ok:
-                verdict = _validate(chain, rules)
+                verdict = _validate(chain, rules, self._lists)
             if verdict.ok:
                 return verdict
             if not best.chain or len(verdict.chain) > len(best.chain):
                 best = verdict
-    except _TooComplexError:
-        return PathVerdict(PathReason.TOO_COMPLEX, "too many chains to try")
-    except Exception:
-        return PathVerdict(PathReason.MALFORMED, "a certificate of the chain cannot be read")
-    return best
+        return best
+
+    def _believes(self, signer: x509.Certificate) -> bool:
+        """Whether the signer of a list chains to an anchor and is not revoked itself.
+
+        Where its own list is the one that says so, that list counts: it may only accuse itself.
+        """
+        encoded = signer.public_bytes(_DER)
+        if encoded not in self._believed:
+            self._believed[encoded] = True
+            if signer not in self._anchors:
+                plain = replace(self._rules, purpose=None)
+                self._believed[encoded] = self._search(signer, plain).ok
+        return self._believed[encoded]
 
 
 class _TooComplexError(Exception):
@@ -193,17 +250,24 @@ def _chains(
             yield from _chains(longer, untrusted, anchors, budget)
 
 
-def _validate(chain: tuple[x509.Certificate, ...], rules: PathRules) -> PathVerdict:
-    for reason, detail in _problems(chain, rules):
+def _validate(
+    chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
+) -> PathVerdict:
+    for reason, detail in _problems(chain, rules, lists):
         return PathVerdict(reason, detail, chain)
     return PathVerdict(PathReason.OK, f"{len(chain)} certificates to {_called(chain[-1])}", chain)
 
 
 def _problems(
-    chain: tuple[x509.Certificate, ...], rules: PathRules
+    chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
 ) -> Iterator[tuple[PathReason, str]]:
     now = to_datetime(rules.at)
-    policies = PolicyState.start(len(chain))
+    policies = PolicyState.start(
+        len(chain),
+        explicit=rules.require_policy,
+        no_mapping=rules.inhibit_mapping,
+        no_any=rules.inhibit_any_policy,
+    )
     remaining: int | None = None
     constraints: list[x509.NameConstraints] = []
     for index in range(len(chain) - 1, -1, -1):
@@ -218,9 +282,14 @@ def _problems(
             ):
                 yield PathReason.NAME_CONSTRAINTS, f"{called}: {bad}"
             policies = policies.after(certificate, is_leaf=is_leaf, self_issued=self_issued)
-            if policies.refused:
+            if policies.refused or (is_leaf and policies.refused_by(rules.policies)):
                 yield PathReason.POLICY, f"{called}: no acceptable policy is left"
-            yield from _revocation_problems(certificate, chain[index + 1], called, now, rules.crls)
+            if lists is not None:
+                state = lists.state(certificate, chain[index + 1])
+                if state is CrlState.UNKNOWN:
+                    yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
+                if state is CrlState.REVOKED:
+                    yield PathReason.REVOKED, called
         if is_leaf:
             break
         yield from _authority_problems(certificate, called, is_anchor=is_anchor)
@@ -289,39 +358,6 @@ def _authority_problems(
     usage = extension(certificate, x509.KeyUsage)
     if usage and not usage.key_cert_sign:
         yield PathReason.KEY_USAGE, f"{called}: no keyCertSign"
-
-
-def _revocation_problems(
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
-    called: str,
-    now: datetime,
-    crls: Sequence[x509.CertificateRevocationList],
-) -> Iterator[tuple[PathReason, str]]:
-    if not crls:
-        return
-    current = [crl for crl in crls if _crl_applies(crl, issuer, now)]
-    if not current:
-        yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL of its issuer"
-    for crl in current:
-        if crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
-            yield PathReason.REVOKED, called
-
-
-def _crl_applies(
-    crl: x509.CertificateRevocationList, issuer: x509.Certificate, now: datetime
-) -> bool:
-    """Whether a full CRL of `issuer` is current; delta and partitioned ones are not taken."""
-    usage = extension(issuer, x509.KeyUsage)
-    return (
-        same_name(crl.issuer, issuer.subject)
-        and (usage is None or usage.crl_sign)
-        and crl.last_update_utc <= now
-        and crl.next_update_utc is not None
-        and now <= crl.next_update_utc
-        and not any(one.critical for one in crl.extensions)
-        and check_signature(crl, issuer) is None
-    )
 
 
 def extension(certificate: x509.Certificate, kind: type[_T]) -> _T | None:

@@ -1,7 +1,7 @@
-"""Certificate policies along a chain, for a relying party that accepts any policy.
+"""Certificate policies along a chain.
 
-What matters then is only whether the policy tree of RFC 5280 clause 6.1 has a node left at its
-lowest level, so the level is kept and the tree is not.
+Of the policy tree of RFC 5280 clause 6.1 what matters is its lowest level, and which policy of the
+anchor's domain each of its nodes comes from; so that is kept and the tree is not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from typing import Final, TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-_ANY: Final = "2.5.29.32.0"
+from roadseal.operate.pki.der import contents, elements
+
+ANY_POLICY: Final = "2.5.29.32.0"
+"""Stands for every policy."""
+_ANY_NODE: Final = (ANY_POLICY, ANY_POLICY)
 _T = TypeVar("_T", bound=x509.ExtensionType)
 
 
@@ -21,26 +25,43 @@ class PolicyState:
     """The policies still expected, and the three counters of clause 6.1.2.
 
     Args:
-        expected: policies that the next certificate may assert.
+        expected: policies that the next certificate may assert, each after the policy of the
+            anchor's domain that it comes from.
         explicit: certificates until a policy is required.
         mapping: certificates until mappings are forbidden.
         any_policy: certificates until anyPolicy counts for nothing.
     """
 
-    expected: frozenset[str]
+    expected: frozenset[tuple[str, str]]
     explicit: int
     mapping: int
     any_policy: int
 
     @classmethod
-    def start(cls, length: int) -> PolicyState:
-        """The state at the anchor of a chain of `length` certificates."""
-        return cls(frozenset({_ANY}), length + 1, length + 1, length + 1)
+    def start(
+        cls, length: int, *, explicit: bool = False, no_mapping: bool = False, no_any: bool = False
+    ) -> PolicyState:
+        """The state at the anchor of a chain of `length` certificates, with the initial flags."""
+        late = length + 1
+        return cls(
+            frozenset({_ANY_NODE}),
+            0 if explicit else late,
+            0 if no_mapping else late,
+            0 if no_any else late,
+        )
 
     @property
     def refused(self) -> bool:
         """Whether a policy is required and none is left."""
         return self.explicit == 0 and not self.expected
+
+    def refused_by(self, acceptable: frozenset[str]) -> bool:
+        """Whether, below the leaf, a policy is required and none left is one of `acceptable`."""
+        if self.explicit > 0:
+            return False
+        origins = {origin for origin, _ in self.expected}
+        takes_any = ANY_POLICY in acceptable or ANY_POLICY in origins
+        return not (origins if takes_any else origins & acceptable)
 
     def after(
         self, certificate: x509.Certificate, *, is_leaf: bool, self_issued: bool
@@ -65,22 +86,33 @@ class PolicyState:
             _lower(state.any_policy - step, inhibit.skip_certs if inhibit else None),
         )
 
-    def _valid(self, certificate: x509.Certificate, *, takes_any: bool) -> frozenset[str]:
+    def _valid(
+        self, certificate: x509.Certificate, *, takes_any: bool
+    ) -> frozenset[tuple[str, str]]:
         policies = _find(certificate, x509.CertificatePolicies)
         if policies is None:
             return frozenset()
-        named = {one.policy_identifier.dotted_string for one in policies}
-        valid = {one for one in named - {_ANY} if one in self.expected or _ANY in self.expected}
-        return frozenset(valid | self.expected) if _ANY in named and takes_any else frozenset(valid)
+        named = {one.policy_identifier.dotted_string for one in policies} - {ANY_POLICY}
+        known = {policy for _, policy in self.expected}
+        valid = {node for node in self.expected if node[1] in named}
+        if _ANY_NODE in self.expected:
+            valid |= {(policy, policy) for policy in named - known}
+        asserts_any = any(one.policy_identifier.dotted_string == ANY_POLICY for one in policies)
+        return frozenset(valid | self.expected if asserts_any and takes_any else valid)
 
-    def _mapped(self, certificate: x509.Certificate) -> frozenset[str]:
+    def _mapped(self, certificate: x509.Certificate) -> frozenset[tuple[str, str]]:
         pairs = _mappings(certificate)
         sources = {source for source, _ in pairs}
-        kept = self.expected - sources
+        kept = {node for node in self.expected if node[1] not in sources}
         if self.mapping == 0:
-            return kept
-        reached = {to for source, to in pairs if source in self.expected or _ANY in self.expected}
-        return kept | reached
+            return frozenset(kept)
+        known = {policy for _, policy in self.expected}
+        for source, to in pairs:
+            if source in known:
+                kept |= {(origin, to) for origin, policy in self.expected if policy == source}
+            elif _ANY_NODE in self.expected:
+                kept.add((source, to))
+        return frozenset(kept)
 
 
 def _lower(counter: int, limit: int | None) -> int:
@@ -101,8 +133,6 @@ def _mappings(certificate: x509.Certificate) -> list[tuple[str, str]]:
     Raises:
         ValueError: the extension is no PolicyMappings, or maps anyPolicy.
     """
-    from roadseal.operate.pki.der import contents, elements
-
     try:
         raw = certificate.extensions.get_extension_for_oid(ExtensionOID.POLICY_MAPPINGS).value
     except x509.ExtensionNotFound:
@@ -110,7 +140,7 @@ def _mappings(certificate: x509.Certificate) -> list[tuple[str, str]]:
     pairs = []
     for pair in elements(contents(raw.public_bytes())):
         source, to = (_dotted(contents(part)) for part in elements(contents(pair)))
-        if _ANY in (source, to):
+        if ANY_POLICY in (source, to):
             raise ValueError
         pairs.append((source, to))
     return pairs
