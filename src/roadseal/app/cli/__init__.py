@@ -20,6 +20,7 @@ _VERBS = {
     "estate": "What stands at the roadside, from a city's own files.",
     "pilot": "Measure the five approaches on a corridor.",
     "pki": "Identities on the wire: issue, revoke, see what ends soon.",
+    "policy": "What authorities ask of cryptography, by when, and where they disagree.",
     "profile": "Which cryptography is produced and accepted, and what comes next.",
     "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
     "x509": "Certificates on the wire: chains, signatures, reasons.",
