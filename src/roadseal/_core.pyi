@@ -41,8 +41,15 @@ class SigningKey:
         """Generate a key from the operating system's randomness."""
 
     @staticmethod
+    def generate_secret(algorithm_id: str) -> bytes:
+        """Generate what `from_secret` loads, for whoever must store it sealed."""
+
+    @staticmethod
     def from_secret(algorithm_id: str, secret: bytes) -> SigningKey:
-        """Load an ECDSA scalar, an ML-DSA seed or an encoded FN-DSA signing key."""
+        """Load an ECDSA scalar, an ML-DSA seed, an encoded FN-DSA signing key.
+
+        Of a dual key: the scalar, then the FN-DSA key.
+        """
 
     @property
     def algorithm(self) -> str: ...

@@ -23,6 +23,17 @@ impl SigningKey {
     }
 
     #[staticmethod]
+    fn generate_secret<'py>(py: Python<'py>, algorithm_id: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let algorithm = algorithm(algorithm_id)?;
+        let mut secret = py
+            .detach(|| spdu::signing_key::SigningKey::generate_secret(algorithm))
+            .ok_or_else(|| refused("this algorithm cannot sign here"))?;
+        let octets = PyBytes::new(py, &secret);
+        secret.fill(0);
+        Ok(octets)
+    }
+
+    #[staticmethod]
     fn from_secret(algorithm_id: &str, secret: &[u8]) -> PyResult<Self> {
         let key = spdu::signing_key::SigningKey::from_secret(algorithm(algorithm_id)?, secret);
         key.map(Self).ok_or_else(|| refused("not a private key of this algorithm"))

@@ -36,10 +36,18 @@ enum Secret {
 impl SigningKey {
     /// Generate a key; `None` if the algorithm cannot sign here.
     pub fn generate(algorithm: Algorithm) -> Option<Self> {
+        let mut secret = Self::generate_secret(algorithm)?;
+        let key = Self::from_secret(algorithm, &secret);
+        secret.fill(0);
+        key
+    }
+
+    /// Generate what `from_secret` loads, for those who must store it; the caller wipes it.
+    pub fn generate_secret(algorithm: Algorithm) -> Option<Vec<u8>> {
         match algorithm {
-            Algorithm::EcdsaP256 | Algorithm::EcdsaBrainpoolP256r1 => Self::from_random::<32>(algorithm),
-            Algorithm::EcdsaP384 | Algorithm::EcdsaBrainpoolP384r1 => Self::from_random::<48>(algorithm),
-            Algorithm::MlDsa44 | Algorithm::MlDsa65 => Self::from_random::<32>(algorithm),
+            Algorithm::EcdsaP256 | Algorithm::EcdsaBrainpoolP256r1 => Self::random_secret::<32>(algorithm),
+            Algorithm::EcdsaP384 | Algorithm::EcdsaBrainpoolP384r1 => Self::random_secret::<48>(algorithm),
+            Algorithm::MlDsa44 | Algorithm::MlDsa65 => Self::random_secret::<32>(algorithm),
             Algorithm::FnDsa512 => {
                 let mut secret = vec![0; sign_key_size(FN_DSA_LOGN_512)];
                 let mut public = vec![0; vrfy_key_size(FN_DSA_LOGN_512)];
@@ -49,19 +57,25 @@ impl SigningKey {
                     &mut secret,
                     &mut public,
                 );
-                let key = Self::from_secret(algorithm, &secret);
-                secret.fill(0);
-                key
+                Some(secret)
             }
             Algorithm::EcdsaP256FnDsa512 => {
-                Self::dual(Self::generate(Algorithm::EcdsaP256)?, Self::generate(Algorithm::FnDsa512)?)
+                let mut secret = Self::generate_secret(Algorithm::EcdsaP256)?;
+                let mut second = Self::generate_secret(Algorithm::FnDsa512)?;
+                // Reserved before the scalar could be left behind by a reallocation.
+                let mut both = Vec::with_capacity(secret.len() + second.len());
+                both.extend_from_slice(&secret);
+                both.extend_from_slice(&second);
+                secret.fill(0);
+                second.fill(0);
+                Some(both)
             }
             Algorithm::Sm2 => None,
         }
     }
 
     /// Load a key: the scalar for ECDSA, the 32-byte seed for ML-DSA (FIPS 204 clause 5.1), the encoded
-    /// signing key for FN-DSA. `None` if it is not one.
+    /// signing key for FN-DSA, the scalar and then the FN-DSA key for a dual one. `None` if it is not one.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
         let (public, secret) = match algorithm {
             Algorithm::EcdsaP256 => load_nist(&ECDSA_P256_SHA256_FIXED_SIGNING, &OID_P256, secret, 32)?,
@@ -82,7 +96,12 @@ impl SigningKey {
                 key.to_verifying_key(&mut public);
                 (public, Secret::FnDsa512(Box::new(Mutex::new(key))))
             }
-            Algorithm::EcdsaP256FnDsa512 | Algorithm::Sm2 => return None,
+            Algorithm::EcdsaP256FnDsa512 => {
+                let (scalar, second) = secret.split_at_checked(32)?;
+                let ecdsa = Self::from_secret(Algorithm::EcdsaP256, scalar)?;
+                return Self::dual(ecdsa, Self::from_secret(Algorithm::FnDsa512, second)?);
+            }
+            Algorithm::Sm2 => return None,
         };
         Some(Self { algorithm, public, secret })
     }
@@ -97,14 +116,12 @@ impl SigningKey {
         Some(Self { algorithm: Algorithm::EcdsaP256FnDsa512, public, secret })
     }
 
-    fn from_random<const N: usize>(algorithm: Algorithm) -> Option<Self> {
+    fn random_secret<const N: usize>(algorithm: Algorithm) -> Option<Vec<u8>> {
         // A scalar at or above the order is refused and drawn again.
         (0..64).find_map(|_| {
-            let mut secret = [0; N];
+            let mut secret = vec![0; N];
             rand::fill(&mut secret).ok()?;
-            let key = Self::from_secret(algorithm, &secret);
-            secret.fill(0);
-            key
+            Self::from_secret(algorithm, &secret).is_some().then_some(secret)
         })
     }
 

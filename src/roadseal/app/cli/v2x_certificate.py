@@ -29,6 +29,7 @@ from roadseal.app.cli.v2x_input import (
     read_file,
     write_json_line,
 )
+from roadseal.app.cli.v2x_make import make
 from roadseal.app.cli.v2x_reasons import EXPLANATIONS
 from roadseal.app.cli.v2x_tree import annotated, grow, hexdump
 from roadseal.clock import SystemClock, Time64
@@ -41,6 +42,7 @@ app = typer.Typer(
     help="What certificates say, and whether they hold.",
     rich_markup_mode="rich",
 )
+app.command()(make)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""V2X authorities: certificates from profiles, enrolment, tickets, lists."""
