@@ -1,0 +1,434 @@
+"""A campaign in the database: made, started, steered, stopped. Every decision is on the disk first.
+
+Whoever steers locks the campaign's row, so that several may; workers do not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
+from roadseal.errors import RoadsealError
+from roadseal.events import Emit, Event, Fact
+from roadseal.fleet.change import Change
+from roadseal.fleet.decide import Move, Phase, Stratum, Tally, TaskState, decide
+from roadseal.fleet.forecast import forecast, new_stratum, strata_of
+from roadseal.fleet.plan import Device, Plan
+from roadseal.fleet.state import (
+    campaign_row,
+    claimable,
+    new_tasks,
+    read_strata,
+    stratum_row,
+    tallies,
+)
+from roadseal.fleet.tables import CAMPAIGN, JOURNAL, STRATUM, TASK
+from roadseal.store import Store
+
+_MAX_MOVES: Final = 1000
+
+
+class CampaignPhase(StrEnum):
+    """What the whole campaign is doing."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ABORTED = "aborted"
+    ROLLED_BACK = "rolled-back"
+    FINISHED = "finished"
+
+
+class Campaign:
+    """A change on its way through the fleet; made by `create` or `open`."""
+
+    def __init__(
+        self, store: Store, name: str, change: Change, plan: Plan, clock: Clock, emit: Emit
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.change = change
+        self.plan = plan
+        self._clock = clock
+        self._emit = emit
+
+    @classmethod
+    def create(
+        cls,
+        store: Store,
+        name: str,
+        change: Change,
+        plan: Plan,
+        devices: Sequence[Device],
+        *,
+        clock: Clock,
+        emit: Emit,
+    ) -> Campaign:
+        """Lay down who takes part, in which wave, and what it is expected to cost.
+
+        Raises:
+            RoadsealError: ``campaign-exists``, ``campaign-empty``.
+        """
+        if not devices:
+            raise RoadsealError(
+                "campaign-empty",
+                "No device is selected.",
+                advice="Enlist devices, or select others.",
+            )
+        groups = strata_of(plan, devices)
+        campaign = cls(store, name, change, plan, clock, emit)
+        try:
+            with store.writing() as connection:
+                connection.execute(
+                    CAMPAIGN.insert().values(
+                        name=name,
+                        change=change.name,
+                        plan=plan.to_json(),
+                        forecast=forecast(plan, change, devices).to_json(),
+                        phase=CampaignPhase.PLANNED,
+                        journal_sequence=0,
+                    )
+                )
+                strata = [new_stratum(plan, key, len(group)) for key, group in groups.items()]
+                connection.execute(STRATUM.insert(), [stratum_row(name, one) for one in strata])
+                tasks = new_tasks(name, groups, strata)
+                connection.execute(TASK.insert(), tasks)
+                events = campaign._write(
+                    connection, [(name, "campaign.planned", {"devices": len(tasks)})]
+                )
+        except sa.exc.IntegrityError:
+            raise RoadsealError(
+                "campaign-exists",
+                f"There is already a campaign called {name!r}.",
+                advice="Choose another name.",
+            ) from None
+        campaign._tell(events)
+        return campaign
+
+    @classmethod
+    def open(cls, store: Store, name: str, change: Change, *, clock: Clock, emit: Emit) -> Campaign:
+        """Open a campaign that `create` made.
+
+        Raises:
+            RoadsealError: ``campaign-unknown``, ``campaign-change``.
+        """
+        row = campaign_row(store, name)
+        if row.change != change.name:
+            raise RoadsealError(
+                "campaign-change",
+                f"The campaign {name!r} is a {row.change}, not a {change.name}.",
+                advice="Open it with the change it was planned for.",
+            )
+        return cls(store, name, change, Plan.from_json(row.plan), clock, emit)
+
+    @property
+    def phase(self) -> CampaignPhase:
+        """What the campaign is doing."""
+        return CampaignPhase(campaign_row(self.store, self.name).phase)
+
+    def strata(self) -> list[Stratum]:
+        """Where the strata stand."""
+        with self.store.reading() as connection:
+            return self._strata(connection)
+
+    def start(self) -> None:
+        """Begin; the first waves open with the next `steer`.
+
+        Raises:
+            RoadsealError: ``campaign-phase``.
+        """
+        now = self._clock.now()
+        self._turn({CampaignPhase.PLANNED}, CampaignPhase.RUNNING, "started", started_at=now)
+
+    def pause(self) -> None:
+        """Hand out nothing more, and decide nothing, until `resume`.
+
+        Raises:
+            RoadsealError: ``campaign-phase``.
+        """
+        self._turn({CampaignPhase.RUNNING}, CampaignPhase.PAUSED, "paused")
+
+    def resume(self, stratum: str | None = None) -> None:
+        """Go on: with the campaign after `pause`, or with a halted stratum from its first wave.
+
+        A resumed stratum begins a new round, so that no idempotency key is used again.
+
+        Raises:
+            RoadsealError: ``campaign-phase``, ``campaign-stratum``.
+        """
+        if stratum is None:
+            self._turn({CampaignPhase.PAUSED}, CampaignPhase.RUNNING, "resumed")
+            return
+        now = self._clock.now()
+        with self.store.writing() as connection:
+            self._lock(connection)
+            at = self._stratum(connection, stratum)
+            if at.phase not in (Phase.HALTED, Phase.ROLLED_BACK):
+                raise RoadsealError(
+                    "campaign-phase",
+                    f"{stratum} is {at.phase}, not halted.",
+                    advice="Look at `roadseal campaign status`.",
+                )
+            to = replace(at, phase=Phase.WAITING, wave=0, since=now, round=at.round + 1, reason="")
+            self._save(connection, to)
+            again = (TaskState.FAILED, TaskState.UNDONE, TaskState.UNDOING, TaskState.READY)
+            connection.execute(
+                TASK.update()
+                .where(*self._of(stratum), TASK.c.stage == at.stage, TASK.c.state.in_(again))
+                .values(
+                    state=TaskState.WAITING,
+                    step=0,
+                    attempts=0,
+                    offline=False,
+                    fence=TASK.c.fence + 1,
+                )
+            )
+            events = self._write(connection, [(stratum, "campaign.resumed", {"round": to.round})])
+        self._tell(events)
+
+    def abort(self) -> None:
+        """Stop for good; what devices have done stays as it is.
+
+        Raises:
+            RoadsealError: ``campaign-phase``.
+        """
+        stoppable = {CampaignPhase.PLANNED, CampaignPhase.RUNNING, CampaignPhase.PAUSED}
+        self._turn(stoppable, CampaignPhase.ABORTED, "aborted", ended_at=self._clock.now())
+
+    def rollback(self) -> list[str]:
+        """Take back every stratum that can be; return those that have begun a final stage.
+
+        Raises:
+            RoadsealError: ``campaign-phase``.
+        """
+        now = self._clock.now()
+        kept: list[str] = []
+        entries: list[tuple[str, str, Mapping[str, Fact]]] = []
+        with self.store.writing() as connection:
+            self._require(connection, {CampaignPhase.RUNNING, CampaignPhase.PAUSED})
+            self._set(connection, phase=CampaignPhase.RUNNING)
+            for at in self._strata(connection):
+                if self._is_final(at):
+                    kept.append(at.name)
+                    continue
+                stage = at.stage
+                while stage and not self.change.stages[stage].undo:
+                    stage -= 1  # it waits for a final stage: the one before can be taken back
+                to = replace(
+                    at, stage=stage, phase=Phase.ROLLING_BACK, since=now, reason="called back"
+                )
+                self._save(connection, to)
+                self._call_back(connection, to, now)
+                entries.append((at.name, "campaign.halted", {"reason": "called back"}))
+            events = self._write(connection, entries)
+        self._tell(events)
+        return kept
+
+    def steer(self) -> list[Event]:
+        """Decide what is due and write it down; returns what was decided."""
+        events: list[Event] = []
+        with self.store.writing() as connection:
+            row = self._lock(connection)
+            if row.phase != CampaignPhase.RUNNING:
+                return []
+            now = self._clock.now()
+            for _ in range(_MAX_MOVES):
+                strata = self._strata(connection)
+                moves = decide(
+                    self.plan, self.change, strata, tallies(connection, self.name, strata), now
+                )
+                if not moves:
+                    break
+                for move in moves:
+                    self._apply(connection, move, now)
+                entries = [(move.to.name, move.kind, move.facts) for move in moves]
+                events += self._write(connection, entries)
+            self._release(connection, self._strata(connection), now)
+            events += self._finish(connection, now)
+        self._tell(events)
+        return events
+
+    def next_due(self) -> Time64 | None:
+        """When there will be something to do; None when nothing will happen by itself."""
+        with self.store.reading() as connection:
+            if campaign_row(self.store, self.name).phase != CampaignPhase.RUNNING:
+                return None
+            strata = self._strata(connection)
+            busy = sa.func.greatest if not self.store.is_sqlite else sa.func.max
+            first = connection.scalar(
+                sa.select(sa.func.min(busy(TASK.c.due, TASK.c.lease_until))).where(
+                    TASK.c.campaign == self.name, claimable(strata)
+                )
+            )
+        moments = [] if first is None else [first]
+        for one in strata:
+            if one.phase is Phase.SOAKING:
+                moments.append(one.since + _us(self.plan.gate.soak_s))
+            elif one.phase is Phase.RUNNING:
+                moments.append(one.since + _us(self.plan.gate.patience_s) + 1)
+        return Time64(min(moments)) if moments else None
+
+    def tally(self) -> dict[str, Tally]:
+        """What the newest wave of each stratum has reported."""
+        with self.store.reading() as connection:
+            return tallies(connection, self.name, self._strata(connection))
+
+    def _apply(self, connection: sa.Connection, move: Move, now: Time64) -> None:
+        self._save(connection, move.to)
+        if move.to.phase is Phase.ROLLING_BACK:
+            self._call_back(connection, move.to, now)
+
+    def _call_back(self, connection: sa.Connection, at: Stratum, now: Time64) -> None:
+        """Mark for undoing whoever has begun the stage, after the lease of who is at it."""
+        to = TaskState.UNDOING if self.change.stages[at.stage].undo else TaskState.UNDONE
+        begun = sa.or_(
+            sa.and_(
+                TASK.c.stage == at.stage,
+                TASK.c.state.in_(
+                    (TaskState.READY, TaskState.FAILED, TaskState.UNDOING, TaskState.FINISHED)
+                ),
+            ),
+            sa.and_(TASK.c.stage == at.stage + 1, TASK.c.state == TaskState.WAITING),
+        )
+        connection.execute(
+            TASK.update()
+            .where(*self._of(at.name), begun)
+            .values(
+                state=to,
+                stage=at.stage,
+                step=0,
+                attempts=0,
+                due=sa.case((TASK.c.lease_until > now, TASK.c.lease_until), else_=now),
+                fence=TASK.c.fence + 1,
+            )
+        )
+
+    def _release(self, connection: sa.Connection, strata: Sequence[Stratum], now: Time64) -> None:
+        """Make ready whoever waits in an open wave; also who comes late to an earlier one."""
+        due = sa.cast(now + TASK.c.jitter * _us(self.plan.spread_s), sa.BigInteger)
+        for one in strata:
+            if one.phase not in (Phase.RUNNING, Phase.SOAKING, Phase.FINISHED):
+                continue
+            is_open = sa.or_(
+                TASK.c.stage < one.stage,
+                sa.and_(TASK.c.stage == one.stage, TASK.c.wave <= one.wave),
+            )
+            connection.execute(
+                TASK.update()
+                .where(*self._of(one.name), TASK.c.state == TaskState.WAITING, is_open)
+                .values(state=TaskState.READY, due=due)
+            )
+
+    def _finish(self, connection: sa.Connection, now: Time64) -> list[Event]:
+        strata = self._strata(connection)
+        unfinished = connection.scalar(
+            sa.select(sa.func.count()).where(
+                TASK.c.campaign == self.name,
+                TASK.c.state.in_((TaskState.READY, TaskState.UNDOING)),
+            )
+        )
+        if unfinished:  # offline devices keep their queue, and the campaign, open
+            return []
+        if all(one.phase is Phase.FINISHED for one in strata):
+            phase = CampaignPhase.FINISHED
+        elif all(one.reason == "called back" or self._is_final(one) for one in strata) and not any(
+            one.phase in (Phase.ROLLING_BACK, Phase.RUNNING, Phase.SOAKING) for one in strata
+        ):
+            phase = CampaignPhase.ROLLED_BACK
+        else:
+            return []
+        self._set(connection, phase=phase, ended_at=now)
+        return self._write(connection, [(self.name, f"campaign.{phase}", {})])
+
+    def _is_final(self, at: Stratum) -> bool:
+        begun = at.phase is not Phase.WAITING or at.wave > 0
+        return self.change.stages[at.stage].final and begun
+
+    def _turn(
+        self, allowed: set[CampaignPhase], to: CampaignPhase, kind: str, **values: Any
+    ) -> None:
+        with self.store.writing() as connection:
+            self._require(connection, allowed)
+            self._set(connection, phase=to, **values)
+            events = self._write(connection, [(self.name, f"campaign.{kind}", {})])
+        self._tell(events)
+
+    def _require(self, connection: sa.Connection, allowed: set[CampaignPhase]) -> None:
+        row = self._lock(connection)
+        if row.phase not in allowed:
+            raise RoadsealError(
+                "campaign-phase",
+                f"The campaign {self.name!r} is {row.phase}.",
+                advice=f"This is for one that is {' or '.join(sorted(allowed))}.",
+            )
+
+    def _lock(self, connection: sa.Connection) -> Any:
+        return connection.execute(
+            CAMPAIGN.select().where(CAMPAIGN.c.name == self.name).with_for_update()
+        ).one()
+
+    def _set(self, connection: sa.Connection, **values: Any) -> None:
+        connection.execute(CAMPAIGN.update().where(CAMPAIGN.c.name == self.name).values(**values))
+
+    def _of(self, stratum: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return TASK.c.campaign == self.name, TASK.c.stratum == stratum
+
+    def _strata(self, connection: sa.Connection) -> list[Stratum]:
+        return read_strata(connection, self.name)
+
+    def _stratum(self, connection: sa.Connection, name: str) -> Stratum:
+        for one in self._strata(connection):
+            if one.name == name:
+                return one
+        raise RoadsealError(
+            "campaign-stratum",
+            f"The campaign {self.name!r} has no stratum {name!r}.",
+            advice="Name it as `roadseal campaign status` does: vendor/firmware.",
+        )
+
+    def _save(self, connection: sa.Connection, stratum: Stratum) -> None:
+        connection.execute(
+            STRATUM.update()
+            .where(STRATUM.c.campaign == self.name, STRATUM.c.name == stratum.name)
+            .values(**stratum_row(self.name, stratum))
+        )
+
+    def _write(
+        self,
+        connection: sa.Connection,
+        entries: Sequence[tuple[str, str, Mapping[str, Fact]]],
+    ) -> list[Event]:
+        if not entries:
+            return []
+        now = self._clock.now()
+        sequence = self._lock(connection).journal_sequence
+        rows = [
+            {
+                "campaign": self.name,
+                "sequence": sequence + number,
+                "time": now,
+                "subject": subject,
+                "kind": kind,
+                "facts": dict(facts),
+            }
+            for number, (subject, kind, facts) in enumerate(entries, 1)
+        ]
+        connection.execute(JOURNAL.insert(), rows)
+        self._set(connection, journal_sequence=sequence + len(rows))
+        return [
+            Event(now, subject, kind, {"campaign": self.name, **facts})
+            for subject, kind, facts in entries
+        ]
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._emit(event)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * MICROSECONDS_PER_SECOND)

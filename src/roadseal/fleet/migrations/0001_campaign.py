@@ -1,0 +1,74 @@
+"""Devices, campaigns, strata, tasks and the journal."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "fleet_device",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("vendor", sa.Text, nullable=False),
+        sa.Column("firmware", sa.Text, nullable=False),
+        sa.Column("module", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "fleet_campaign",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("change", sa.Text, nullable=False),
+        sa.Column("plan", sa.JSON, nullable=False),
+        sa.Column("forecast", sa.JSON, nullable=False),
+        sa.Column("phase", sa.Text, nullable=False),
+        sa.Column("journal_sequence", sa.Integer, nullable=False),
+        sa.Column("started_at", sa.BigInteger),
+        sa.Column("ended_at", sa.BigInteger),
+    )
+    op.create_table(
+        "fleet_stratum",
+        sa.Column("campaign", sa.Text, sa.ForeignKey("fleet_campaign.name"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("wave_sizes", sa.JSON, nullable=False),
+        sa.Column("stage", sa.Integer, nullable=False),
+        sa.Column("wave", sa.Integer, nullable=False),
+        sa.Column("phase", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("round", sa.Integer, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "fleet_task",
+        sa.Column("campaign", sa.Text, primary_key=True),
+        sa.Column("device", sa.Text, primary_key=True),
+        sa.Column("stratum", sa.Text, nullable=False),
+        sa.Column("wave", sa.Integer, nullable=False),
+        sa.Column("jitter", sa.Float, nullable=False),
+        sa.Column("stage", sa.Integer, nullable=False),
+        sa.Column("step", sa.Integer, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("offline", sa.Boolean, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=False),
+        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("lease_until", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("bytes_sent", sa.BigInteger, nullable=False),
+        sa.Column("cpu_us", sa.BigInteger, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign", "stratum"], ["fleet_stratum.campaign", "fleet_stratum.name"]
+        ),
+        sa.Index("fleet_task_queue", "campaign", "state", "due"),
+        sa.Index("fleet_task_wave", "campaign", "stratum", "wave"),
+    )
+    op.create_table(
+        "fleet_journal",
+        sa.Column("campaign", sa.Text, sa.ForeignKey("fleet_campaign.name"), primary_key=True),
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        sa.Column("time", sa.BigInteger, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("facts", sa.JSON, nullable=False),
+    )
