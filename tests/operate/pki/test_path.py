@@ -26,7 +26,7 @@ KEYS = [generate_key("ecdsa-p256") for _ in range(4)]
 
 
 def name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 
 def usage(*names: str) -> x509.KeyUsage:
@@ -113,6 +113,18 @@ CASES = {
         ICA,
         leaf(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")),
         PathReason.UNKNOWN_CRITICAL_EXTENSION,
+    ),
+    "leaf-signs-certificates": (ICA, leaf(CA[1]), PathReason.KEY_USAGE),
+    "nameless-authority": (
+        make("", "root", KEYS[1], KEYS[0], *CA),
+        make("leaf", "", KEYS[2], KEYS[1]),
+        PathReason.MALFORMED,
+    ),
+    "nameless-leaf": (ICA, make("", "ica", KEYS[2], KEYS[1]), PathReason.MALFORMED),
+    "named-by-alternative": (
+        ICA,
+        make("", "ica", KEYS[2], KEYS[1], alternative(DNS("a.road"))),
+        PathReason.OK,
     ),
     "dns-inside": (ica(*CA, permit(DNS("road"))), LEAF, PathReason.OK),
     "dns-outside": (ica(*CA, permit(DNS("oad"))), LEAF, PathReason.NAME_CONSTRAINTS),

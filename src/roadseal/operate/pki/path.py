@@ -43,6 +43,7 @@ _ANY_PURPOSE: Final = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 _MAX_DEPTH: Final = 12
 _MAX_SIGNATURES: Final = 200
 _MAX_STEPS: Final = 2_000  # a mesh has more chains than signatures
+_ALTERNATIVE_NAME: Final = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
 _ML_KEM: Final = "2.16.840.1.101.3.4.4."
 _SIGNING_ONLY: Final = ("2.16.840.1.101.3.4.3.", "1.3.6.1.5.5.7.6.")  # ML-DSA, SLH-DSA, composite
 _UNDERSTOOD: Final = frozenset(
@@ -304,6 +305,9 @@ def _problems(
             )
         if own := extension(certificate, x509.NameConstraints):
             constraints.append(own)
+    basic, signs = extension(chain[0], x509.BasicConstraints), extension(chain[0], x509.KeyUsage)
+    if signs and signs.key_cert_sign and not (basic and basic.ca):  # RFC 5280 §4.2.1.9
+        yield PathReason.KEY_USAGE, f"{_called(chain[0])}: keyCertSign, and no authority"
     usage = extension(chain[0], x509.ExtendedKeyUsage)
     if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
         yield PathReason.EXTENDED_KEY_USAGE, f"{_called(chain[0])}: not {rules.purpose._name}"
@@ -324,6 +328,7 @@ def _own_problems(
     for one in certificate.extensions:
         if one.critical and one.oid not in _UNDERSTOOD:
             yield PathReason.UNKNOWN_CRITICAL_EXTENSION, f"{called}: {one.oid.dotted_string}"
+    yield from _name_problems(certificate, called)
     if usage := extension(certificate, x509.KeyUsage):
         yield from usage_problems(certificate, usage, called)
     if profile:
@@ -331,6 +336,20 @@ def _own_problems(
         for name in (signature_name(certificate), key_name(certificate)):
             if name not in accepted:
                 yield PathReason.NOT_IN_PROFILE, f"{called}: {name} under {profile.label}"
+
+
+def _name_problems(certificate: x509.Certificate, called: str) -> Iterator[tuple[PathReason, str]]:
+    """Names that may not be empty (RFC 5280 §§ 4.1.2.4, 4.1.2.6, 4.2.1.6)."""
+    if not certificate.issuer.rdns:
+        yield PathReason.MALFORMED, f"{called}: it names no issuer"
+    if certificate.subject.rdns:
+        return
+    basic = extension(certificate, x509.BasicConstraints)
+    if basic and basic.ca:
+        yield PathReason.MALFORMED, f"{called}: an authority without a name"
+    names = [one for one in certificate.extensions if one.oid == _ALTERNATIVE_NAME]
+    if not names or not names[0].critical:
+        yield PathReason.MALFORMED, f"{called}: no subject, and no critical subjectAltName"
 
 
 def usage_problems(
