@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -82,10 +82,11 @@ def answer_ocsp(
         to_datetime(known.revoked_at) if known and known.revoked_at is not None else None,
         None if reason is x509.ReasonFlags.unspecified else reason,
     )
-    builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, issuer)
+    key, namesake = _throw_away(issuer.subject)
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, namesake)
     if nonce is not None:
         builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
-    body = builder.sign(_throw_away(), hashes.SHA256()).tbs_response_bytes
+    body = builder.sign(key, hashes.SHA256()).tbs_response_bytes
     basic = der.sequence(
         body,
         SIGNATURE_IDENTIFIERS[signer.public_key.algorithm],
@@ -115,6 +116,11 @@ def _error(status: ocsp.OCSPResponseStatus) -> bytes:
     return ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
 
 
-@lru_cache(1)
-def _throw_away() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+@lru_cache
+def _throw_away(subject: x509.Name) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A key for nothing else, and a certificate that lends the response data the issuer's name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(
+        subject, subject, key.public_key(), 1, datetime(2026, 1, 1), datetime(2026, 1, 2)
+    )
+    return key, builder.sign(key, hashes.SHA256())
