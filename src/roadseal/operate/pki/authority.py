@@ -263,6 +263,10 @@ class Authority:
         """Answer an OCSP request (DER) with an OCSP response (DER), whatever it is."""
         return self._revocations.ocsp(request, life_s)
 
+    def revision(self) -> int:
+        """A number that rises with everything that is issued or revoked."""
+        return self._ledger.length()
+
     def certificates(self) -> list[Issued]:
         """Every certificate that is neither revoked nor expired, soonest expiry first."""
         with self._store.reading() as connection:

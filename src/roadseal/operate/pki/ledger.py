@@ -57,6 +57,14 @@ class Ledger:
         connection.execute(AUDIT.insert(), rows)
         self.set(connection, audit_sequence=sequence, audit_hash=previous)
 
+    def length(self) -> int:
+        """How many entries the audit has."""
+        at = AUTHORITY.c.name == self._authority
+        with self._store.reading() as connection:
+            return int(
+                connection.execute(sa.select(AUTHORITY.c.audit_sequence).where(at)).scalar_one()
+            )
+
     def holds(self) -> bool:
         """Whether the audit is whole: nothing changed, left out or cut off."""
         with self._store.reading() as connection:

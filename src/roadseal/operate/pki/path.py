@@ -33,6 +33,7 @@ from roadseal.operate.pki.signature import (
     names_one_algorithm,
     signature_name,
 )
+from roadseal.operate.pki.standing import TIERS, State, StatusKeeper, Tier
 
 # A serial number below 1 gets a verdict of ours, not a warning of the library's.
 warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
@@ -115,6 +116,8 @@ class PathRules:
         profile: algorithms that every key and signature must be accepted by; None: any sound one.
         purpose: extended key usage the leaf must allow; None: any.
         crls: revocation lists; when there are any, each issued certificate needs a current one.
+        status: status lists; with them the leaf needs a standing that `tier` accepts.
+        tier: what the age of a status list means.
         policies: acceptable certificate policies, dotted; they bind where a policy is required.
         require_policy: whether every chain must have an acceptable policy.
         inhibit_mapping: whether policy mappings count for nothing.
@@ -125,6 +128,8 @@ class PathRules:
     profile: Profile | None = None
     purpose: ObjectIdentifier | None = None
     crls: Sequence[x509.CertificateRevocationList] = ()
+    status: StatusKeeper | None = None
+    tier: Tier = TIERS["T1"]
     policies: frozenset[str] = frozenset({ANY_POLICY})
     require_policy: bool = False
     inhibit_mapping: bool = False
@@ -292,6 +297,7 @@ def _problems(
                 if state is CrlState.REVOKED:
                     yield PathReason.REVOKED, called
         if is_leaf:
+            yield from _standing_problems(certificate, called, rules)
             break
         yield from _authority_problems(certificate, called, is_anchor=is_anchor)
         if not is_anchor and not self_issued and remaining is not None:
@@ -311,6 +317,18 @@ def _problems(
     usage = extension(chain[0], x509.ExtendedKeyUsage)
     if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
         yield PathReason.EXTENDED_KEY_USAGE, f"{_called(chain[0])}: not {rules.purpose._name}"
+
+
+def _standing_problems(
+    leaf: x509.Certificate, called: str, rules: PathRules
+) -> Iterator[tuple[PathReason, str]]:
+    if rules.status is None:
+        return
+    standing = rules.status.judge(leaf, rules.at, rules.tier)
+    if standing.state is State.REVOKED:
+        yield PathReason.REVOKED, called
+    elif not standing.accepted:
+        yield PathReason.REVOCATION_UNKNOWN, f"{called}: {standing.alarm}"
 
 
 def _own_problems(
