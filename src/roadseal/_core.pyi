@@ -1,11 +1,13 @@
 """Roadseal's compiled core; use it through `roadseal.v2x`."""
 
+from os import PathLike
 from typing import Any, final
 
 __all__ = [
     "CascadeCorrector",
     "CascadeResponder",
     "CertificateVerdict",
+    "FlowReader",
     "Located",
     "SigningKey",
     "Verdict",
@@ -346,3 +348,22 @@ class CascadeCorrector:
 def toeplitz(seed: bytes, bits: bytes, count: int, output_bits: int) -> bytes: ...
 def toeplitz_kernel() -> str: ...
 def authentication_tag(key: bytes, pad: bytes, message: bytes) -> bytes: ...
+
+@final
+class FlowReader:
+    """The flows of a capture in batches, each flow as ``crates/flows`` describes `Flow`."""
+
+    def __new__(
+        cls,
+        source: bytes | str | PathLike[str],
+        *,
+        max_flows: int = 65536,
+        max_held_bytes: int = 67108864,
+    ) -> FlowReader: ...
+    def __iter__(self) -> FlowReader: ...
+    def __next__(self) -> list[dict[str, Any]]: ...
+    def summary(self) -> dict[str, Any]: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def error(self) -> str | None: ...

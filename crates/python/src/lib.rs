@@ -6,6 +6,7 @@ mod captures;
 mod certificates;
 mod describe;
 mod distilling;
+mod flows;
 mod keys;
 mod messages;
 mod verifying;
@@ -27,6 +28,8 @@ mod _core {
     use crate::distilling::{
         CascadeCorrector, CascadeResponder, authentication_tag, toeplitz, toeplitz_kernel,
     };
+    #[pymodule_export]
+    use crate::flows::FlowReader;
     #[pymodule_export]
     use crate::keys::{SigningKey, VerifyingKey, signing_digest};
     #[pymodule_export]

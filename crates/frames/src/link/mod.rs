@@ -4,6 +4,7 @@
 
 mod ethernet;
 mod monitor;
+mod point_to_point;
 mod wifi;
 
 use crate::capture::Packet;
@@ -13,8 +14,10 @@ use crate::take;
 pub(crate) const GEONETWORKING: u16 = 0x8947;
 /// EtherType of the WAVE Short Message Protocol (IEEE 1609.3).
 pub(crate) const WSMP: u16 = 0x88dc;
-pub(crate) const IPV4: u16 = 0x0800;
-pub(crate) const IPV6: u16 = 0x86dd;
+/// EtherType of IPv4.
+pub const IPV4: u16 = 0x0800;
+/// EtherType of IPv6.
+pub const IPV6: u16 = 0x86dd;
 
 /// The kind of frame in a capture (LINKTYPE_ value).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,8 +28,16 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
+    /// Point-to-point protocol.
+    pub const PPP: Self = Self(9);
+    /// Point-to-point protocol in HDLC-like framing.
+    pub const PPP_HDLC: Self = Self(50);
+    /// Session packets of PPP over Ethernet.
+    pub const PPP_ETHER: Self = Self(51);
     /// IP without link layer.
     pub const RAW: Self = Self(101);
+    /// Cisco HDLC.
+    pub const C_HDLC: Self = Self(104);
     /// IEEE 802.11.
     pub const IEEE802_11: Self = Self(105);
     /// OpenBSD loopback: address family, then IP.
@@ -59,7 +70,11 @@ impl LinkType {
             self,
             Self::NULL
                 | Self::ETHERNET
+                | Self::PPP
+                | Self::PPP_HDLC
+                | Self::PPP_ETHER
                 | Self::RAW
+                | Self::C_HDLC
                 | Self::IEEE802_11
                 | Self::LOOP
                 | Self::LINUX_SLL
@@ -71,6 +86,12 @@ impl LinkType {
                 | Self::IPV6
                 | Self::LINUX_SLL2
         ) || self.is_user()
+            || self.is_platform_raw()
+    }
+
+    /// `DLT_RAW` as some systems number it and write it into files by mistake.
+    fn is_platform_raw(self) -> bool {
+        matches!(self.0, 12 | 14)
     }
 
     fn is_user(self) -> bool {
@@ -80,7 +101,7 @@ impl LinkType {
 
 /// What a link layer carries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Upper<'a> {
+pub enum Upper<'a> {
     /// A packet of the protocol with this EtherType.
     EtherType(u16, &'a [u8]),
     /// An IP packet of either version.
@@ -90,7 +111,7 @@ pub(crate) enum Upper<'a> {
 }
 
 /// Gives `found` everything that `packet` carries: at most one thing, except in an aggregate.
-pub(crate) fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>)) {
+pub fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>)) {
     let frame = packet.captured;
     // `None` below means that a header is cut or not understood: nothing is carried.
     let _ = match packet.link_type {
@@ -106,6 +127,13 @@ pub(crate) fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>))
             Some(())
         }
         LinkType::NULL | LinkType::LOOP => frame.get(4..).map(|ip| found(Upper::Ip(ip))),
+        LinkType::PPP | LinkType::PPP_HDLC => point_to_point::ppp(frame, found),
+        LinkType::PPP_ETHER => point_to_point::pppoe(frame, found),
+        LinkType::C_HDLC => point_to_point::cisco_hdlc(frame, found),
+        raw if raw.is_platform_raw() => {
+            found(Upper::Ip(frame));
+            Some(())
+        }
         user if user.is_user() => {
             found(Upper::Any(frame));
             Some(())

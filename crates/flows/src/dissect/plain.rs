@@ -1,0 +1,53 @@
+//! Protocols of text that begin in clear: some stay so, some change to TLS on the same connection.
+
+use crate::side::Side;
+
+/// The protocol that the first bytes of one side belong to.
+pub(crate) fn recognise(from: Side, bytes: &[u8]) -> Option<&'static str> {
+    let line = &bytes[..bytes.len().min(256)];
+    let starts = |prefixes: &[&[u8]]| prefixes.iter().any(|prefix| line.starts_with(prefix));
+    if starts(&[b"CONNECT "]) && memchr::memmem::find(line, b"HTTP/1").is_some() {
+        return Some("http-proxy");
+    }
+    if starts(&[b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"HTTP/1."]) {
+        return Some("http");
+    }
+    if starts(&[b"PRI * HTTP/2.0\r\n"]) {
+        return Some("http");
+    }
+    if starts(&[b"RTSP/1.0 ", b"DESCRIBE rtsp", b"OPTIONS rtsp"]) {
+        return Some("rtsp");
+    }
+    if starts(&[b"* OK"]) {
+        return Some("imap");
+    }
+    if starts(&[b"+OK"]) {
+        return Some("pop3");
+    }
+    if starts(&[b"EHLO ", b"ehlo ", b"HELO ", b"LHLO "]) {
+        return Some("smtp");
+    }
+    if starts(&[b"220 ", b"220-"]) {
+        let upper = line.to_ascii_uppercase();
+        let names = |name: &[u8]| memchr::memmem::find(&upper, name).is_some();
+        return Some(if names(b"SMTP") || names(b"MAIL") { "smtp" } else { "ftp" });
+    }
+    if starts(&[b"<stream:stream", b"<?xml version"]) && memchr::memmem::find(line, b"jabber").is_some() {
+        return Some("xmpp");
+    }
+    match line {
+        // SSLRequest (PostgreSQL, clause 55.2.11): length 8, code 80877103.
+        [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f] => Some("postgresql"),
+        // Handshake packet version 10 with a readable server version.
+        [_, _, 0, 0, 10, b'3'..=b'9', b'.', ..] if from == Side::Server => Some("mysql"),
+        // X.224 connection request or confirm in a TPKT (RDP).
+        [3, 0, 0, _, _, 0xe0 | 0xd0, ..] => Some("rdp"),
+        // LDAP StartTLS: the OID in an extended request.
+        [0x30, ..] if memchr::memmem::find(line, b"1.3.6.1.4.1.1466.20037").is_some() => Some("ldap"),
+        // Telnet negotiation.
+        [255, 251..=254, _, 255, ..] => Some("telnet"),
+        [5, count @ 1..=9, methods @ ..] if methods.len() == usize::from(*count) => Some("socks"),
+        [4, 1, _, _, _, _, _, _, .., 0] => Some("socks"),
+        _ => None,
+    }
+}

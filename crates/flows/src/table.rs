@@ -1,0 +1,377 @@
+//! The flows of a capture, in bounded memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use frames::{Packet, Upper};
+
+use crate::dissect::Conversation;
+use crate::dissect::v2x::Broadcasts;
+use crate::fragments::Fragments;
+use crate::network::{self, Body, Datagram};
+use crate::session::{Broadcast, Flow, Gap, Session};
+use crate::side::{Both, Side};
+use crate::stream::Stream;
+
+/// How much memory the flows of a capture may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most flows at a time; the oldest is reported early and forgotten (default 65,536).
+    pub max_flows: usize,
+    /// Most bytes held for handshakes in the making, in bytes (default 64 MiB).
+    pub max_held: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_flows: 65_536, max_held: 64 << 20 }
+    }
+}
+
+type Endpoint = (IpAddr, u16);
+
+/// Both directions of a flow have the same key: the lower endpoint stands first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    low: Endpoint,
+    high: Endpoint,
+    transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Transport {
+    Tcp,
+    Udp,
+    Esp,
+    Ah,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    client_is_low: bool,
+    tunnel: Option<&'static str>,
+    first_frame: u64,
+    packets: u64,
+    bytes: u64,
+    seen: Both<bool>,
+    streams: Both<Stream>,
+    conversation: Conversation,
+    broken: bool,
+    ended: bool,
+    held: usize,
+    v2x: bool,
+}
+
+/// The flows of a capture.
+///
+/// Packets go in by [`packet`](Self::packet); flows come out once they are evicted, or at
+/// [`finish`](Self::finish).
+#[derive(Debug, Default)]
+pub struct Flows {
+    limits: Limits,
+    entries: HashMap<Key, Box<Entry>>,
+    by_age: VecDeque<Key>,
+    held: usize,
+    fragments: Fragments,
+    broadcasts: Broadcasts,
+    evicted: Vec<Flow>,
+    unsupported: u64,
+}
+
+/// What of a capture belongs to no flow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Secured messages, summed up.
+    pub broadcasts: Vec<Broadcast>,
+    /// Secured messages of more kinds than are kept apart.
+    pub broadcasts_uncounted: u64,
+    /// Datagram of which fragments are missing.
+    pub incomplete_datagrams: u64,
+    /// Frames of link types that are not looked into.
+    pub unsupported_frames: u64,
+}
+
+impl Flows {
+    /// An empty table under `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Looks into a packet.
+    pub fn packet(&mut self, packet: &Packet<'_>) {
+        if !packet.link_type.is_supported() {
+            self.unsupported += 1;
+            return;
+        }
+        // Taken out for the time of the walk, which borrows it beside the table.
+        let mut fragments = std::mem::take(&mut self.fragments);
+        let mut on_the_air = false;
+        frames::descend(packet, &mut |upper| {
+            on_the_air |= !matches!(upper, Upper::Ip(_) | Upper::EtherType(frames::IPV4 | frames::IPV6, _));
+            network::walk(upper, &mut fragments, &mut |datagram| {
+                on_the_air |= self.datagram(packet, datagram);
+            });
+        });
+        self.fragments = fragments;
+        if on_the_air {
+            for located in frames::messages(packet) {
+                self.broadcasts.add(&located);
+            }
+        }
+    }
+
+    /// Flows that gave way to newer ones since the last call.
+    pub fn evicted(&mut self) -> Vec<Flow> {
+        std::mem::take(&mut self.evicted)
+    }
+
+    /// The flows that are left, in the order of their first frames, and what belongs to none.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<Flow>, Summary) {
+        let mut flows = std::mem::take(&mut self.evicted);
+        flows.extend(std::mem::take(&mut self.entries).into_values().map(|entry| entry.finish()));
+        flows.sort_by_key(|flow| flow.first_frame);
+        let summary = Summary {
+            broadcasts: self.broadcasts.take(),
+            broadcasts_uncounted: self.broadcasts.uncounted,
+            incomplete_datagrams: self.fragments.incomplete(),
+            unsupported_frames: self.unsupported,
+        };
+        (flows, summary)
+    }
+
+    /// Answers whether the packet may hold a secured message of its own accord.
+    fn datagram(&mut self, packet: &Packet<'_>, datagram: &Datagram<'_>) -> bool {
+        let source_is_low = datagram.source <= datagram.destination;
+        let (low, high) = match source_is_low {
+            true => (datagram.source, datagram.destination),
+            false => (datagram.destination, datagram.source),
+        };
+        let transport = match datagram.body {
+            Body::Tcp { .. } => Transport::Tcp,
+            Body::Udp(_) => Transport::Udp,
+            Body::Esp => Transport::Esp,
+            Body::Ah => Transport::Ah,
+        };
+        let key = Key { low, high, transport };
+        if let Body::Tcp { syn: true, ack: false, .. } = datagram.body
+            && self.entries.get(&key).is_some_and(|entry| entry.ended)
+        {
+            self.evict(&key); // the same two sockets again: another connection
+        }
+        if !self.entries.contains_key(&key) {
+            self.make_room();
+            self.entries.insert(key, Box::new(Entry::new(key, source_is_low, packet.number, datagram)));
+            self.by_age.push_back(key);
+        }
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return false;
+        };
+        let on_the_air = entry.take(source_is_low, datagram, packet);
+        let held = entry.measure();
+        self.held = self.held + held.after - held.before;
+        on_the_air
+    }
+
+    fn make_room(&mut self) {
+        while self.entries.len() >= self.limits.max_flows || self.held > self.limits.max_held {
+            let Some(oldest) = self.by_age.pop_front() else {
+                return;
+            };
+            self.report(&oldest);
+        }
+    }
+
+    fn evict(&mut self, key: &Key) {
+        self.by_age.retain(|known| known != key);
+        self.report(key);
+    }
+
+    fn report(&mut self, key: &Key) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.held -= entry.held;
+            self.evicted.push(entry.finish());
+        }
+    }
+}
+
+/// Memory held before and after a packet.
+struct Held {
+    before: usize,
+    after: usize,
+}
+
+impl Entry {
+    fn new(key: Key, source_is_low: bool, frame: u64, datagram: &Datagram<'_>) -> Self {
+        let from_server = match datagram.body {
+            Body::Tcp { syn: true, ack, .. } => ack,
+            _ => datagram.source.1 < 1024 && datagram.destination.1 >= 1024,
+        };
+        let conversation = match key.transport {
+            Transport::Esp => Conversation::Over(Some(Box::new(Session::Esp)), Vec::new()),
+            Transport::Ah => Conversation::Over(Some(Box::new(Session::Ah)), Vec::new()),
+            Transport::Tcp | Transport::Udp => Conversation::default(),
+        };
+        Self {
+            key,
+            client_is_low: source_is_low != from_server,
+            tunnel: datagram.tunnel,
+            first_frame: frame,
+            packets: 0,
+            bytes: 0,
+            seen: Both::default(),
+            streams: Both::default(),
+            conversation,
+            broken: false,
+            ended: false,
+            held: 0,
+            v2x: false,
+        }
+    }
+
+    fn take(&mut self, source_is_low: bool, datagram: &Datagram<'_>, packet: &Packet<'_>) -> bool {
+        let from = if source_is_low == self.client_is_low { Side::Client } else { Side::Server };
+        self.packets += 1;
+        self.seen[from] = true;
+        match datagram.body {
+            Body::Tcp { sequence, syn, end, data, .. } => {
+                self.bytes += data.len() as u64;
+                self.ended |= end;
+                if self.conversation.is_over() {
+                    return false;
+                }
+                if syn {
+                    self.streams[from].begin(sequence);
+                }
+                if !data.is_empty() {
+                    self.streams[from].push(sequence.wrapping_add(syn.into()), data, datagram.cut);
+                    self.read_streams(from);
+                }
+                false
+            }
+            Body::Udp(data) => {
+                self.bytes += data.len() as u64;
+                self.udp(from, data, datagram.cut, packet)
+            }
+            Body::Esp | Body::Ah => false,
+        }
+    }
+
+    fn udp(&mut self, mut from: Side, data: &[u8], cut: bool, packet: &Packet<'_>) -> bool {
+        if self.v2x {
+            return true;
+        }
+        if self.conversation.is_over() {
+            return false;
+        }
+        self.broken |= cut;
+        if matches!(self.conversation, Conversation::Unknown { .. }) {
+            if let Some(speaker) = self.conversation.recognise_datagram(data) {
+                from = self.is_really(from, speaker);
+            }
+            if matches!(self.conversation, Conversation::Unknown { .. })
+                && data.first().is_some_and(|&first| first < 0x20)
+                && frames::messages(packet).iter().any(|found| found.kind != frames::Kind::Unsecured)
+            {
+                self.v2x = true;
+                self.conversation = Conversation::Over(Some(Box::new(Session::V2x)), Vec::new());
+                return true;
+            }
+        }
+        self.conversation.read_datagram(from, data);
+        false
+    }
+
+    fn read_streams(&mut self, mut from: Side) {
+        if matches!(self.conversation, Conversation::Unknown { .. }) {
+            let server_port = self.server().1;
+            let speaker = self.conversation.recognise_stream(from, &mut self.streams[from], server_port);
+            if let Some(speaker) = speaker {
+                from = self.is_really(from, speaker);
+            }
+            if matches!(self.conversation, Conversation::Unknown { .. }) {
+                return;
+            }
+            // What the other side sent meanwhile waited for the same answer.
+            self.conversation.read_stream(from.other(), &mut self.streams[from.other()]);
+        }
+        if !self.conversation.is_over() {
+            self.broken |= self.streams[from].broken;
+            self.conversation.read_stream(from, &mut self.streams[from]);
+        }
+        if self.conversation.is_over() {
+            self.streams = Both::default();
+        }
+    }
+
+    /// The protocol says who spoke: turns the flow round if it was thought the other way.
+    fn is_really(&mut self, thought: Side, speaker: Side) -> Side {
+        if thought != speaker {
+            self.client_is_low = !self.client_is_low;
+            self.streams.swap();
+            self.seen.swap();
+        }
+        speaker
+    }
+
+    fn measure(&mut self) -> Held {
+        let streams: usize = Side::BOTH.iter().map(|&side| self.streams[side].held()).sum();
+        let before = self.held;
+        self.held = streams + self.conversation.held();
+        Held { before, after: self.held }
+    }
+
+    fn client(&self) -> Endpoint {
+        if self.client_is_low { self.key.low } else { self.key.high }
+    }
+
+    fn server(&self) -> Endpoint {
+        if self.client_is_low { self.key.high } else { self.key.low }
+    }
+
+    fn finish(mut self: Box<Self>) -> Flow {
+        for side in Side::BOTH {
+            if !self.conversation.is_over() && self.streams[side].give_up_waiting() {
+                self.read_streams(side);
+            }
+        }
+        for side in Side::BOTH {
+            let stream = &self.streams[side];
+            self.broken |= stream.broken;
+            if let Conversation::Tls { records, .. } = &mut self.conversation
+                && !stream.is_ended()
+            {
+                records.cut(side, stream.unread());
+            }
+        }
+        self.conversation.conclude();
+        let (client, server) = (self.client(), self.server());
+        let (session, mut gaps) = match self.conversation {
+            Conversation::Over(session, gaps) => (session.map(|session| *session), gaps),
+            _ => (None, Vec::new()),
+        };
+        if self.broken && session.is_some() {
+            gaps.insert(0, Gap::BytesMissing);
+        }
+        Flow {
+            transport: match self.key.transport {
+                Transport::Tcp => "tcp",
+                Transport::Udp => "udp",
+                Transport::Esp | Transport::Ah => "ip",
+            },
+            client: client.0.to_string(),
+            client_port: client.1,
+            server: server.0.to_string(),
+            server_port: server.1,
+            tunnel: self.tunnel,
+            first_frame: self.first_frame,
+            packets: self.packets,
+            bytes: self.bytes,
+            both_directions: self.seen[Side::Client] && self.seen[Side::Server],
+            session,
+            gaps,
+        }
+    }
+}

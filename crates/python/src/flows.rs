@@ -1,0 +1,97 @@
+//! The flows of a capture, as dictionaries.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pythonize::pythonize;
+
+/// Flows handed over at a time.
+const BATCH: usize = 256;
+
+/// The flows of a capture, in batches; memory stays bounded however long the capture is.
+#[pyclass(module = "roadseal._core")]
+pub struct FlowReader {
+    source: frames::CaptureReader<Box<dyn Read + Send + Sync>>,
+    flows: Option<flows::Flows>,
+    summary: flows::Summary,
+    /// Frames read so far.
+    #[pyo3(get)]
+    frames: u64,
+    /// What ended the reading early.
+    #[pyo3(get)]
+    error: Option<String>,
+}
+
+#[pymethods]
+impl FlowReader {
+    /// Reads a file, or the bytes of one.
+    #[new]
+    #[pyo3(signature = (source, *, max_flows = 65_536, max_held_bytes = 67_108_864))]
+    fn new(source: Source, max_flows: usize, max_held_bytes: usize) -> PyResult<Self> {
+        let source: Box<dyn Read + Send + Sync> = match source {
+            Source::Bytes(bytes) => Box::new(Cursor::new(bytes)),
+            Source::Path(path) => Box::new(File::open(path)?),
+        };
+        let limits = flows::Limits { max_flows: max_flows.max(1), max_held: max_held_bytes };
+        Ok(Self {
+            source: frames::CaptureReader::new(source),
+            flows: Some(flows::Flows::new(limits)),
+            summary: flows::Summary::default(),
+            frames: 0,
+            error: None,
+        })
+    }
+
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match py.detach(|| self.batch()) {
+            Some(batch) => Ok(Some(pythonize(py, &batch)?.unbind())),
+            None => Ok(None),
+        }
+    }
+
+    /// What belongs to no flow; complete after the last batch.
+    fn summary(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(pythonize(py, &self.summary)?.unbind())
+    }
+}
+
+#[derive(FromPyObject)]
+enum Source {
+    Bytes(Vec<u8>),
+    Path(PathBuf),
+}
+
+impl FlowReader {
+    fn batch(&mut self) -> Option<Vec<flows::Flow>> {
+        let table = self.flows.as_mut()?;
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            match self.source.next_packet() {
+                Ok(Some(packet)) => {
+                    self.frames = packet.number;
+                    table.packet(&packet);
+                    batch.append(&mut table.evicted());
+                }
+                Ok(None) => return self.last(batch),
+                Err(error) => {
+                    self.error = Some(error.to_string());
+                    return self.last(batch);
+                }
+            }
+        }
+        Some(batch)
+    }
+
+    fn last(&mut self, mut batch: Vec<flows::Flow>) -> Option<Vec<flows::Flow>> {
+        let (rest, summary) = self.flows.take()?.finish();
+        self.summary = summary;
+        batch.extend(rest);
+        Some(batch)
+    }
+}
