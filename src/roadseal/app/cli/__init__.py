@@ -23,6 +23,7 @@ _VERBS = {
     "policy": "What authorities ask of cryptography, by when, and where they disagree.",
     "profile": "Which cryptography is produced and accepted, and what comes next.",
     "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
+    "register": "What is exposed to a quantum computer, why, and what moves first.",
     "x509": "Certificates on the wire: chains, signatures, reasons.",
     "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
 }

@@ -1,0 +1,143 @@
+"""Why an asset stands where it stands, for somebody who has to decide and is no cryptographer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roadseal.assess.register.document import Register
+
+_LANES = {
+    "confidentiality": "recorded today, read later",
+    "forgery": "forged once a quantum computer is there",
+    "anchor": "believes forged software or certificates, and cannot be told otherwise from afar",
+    "broken-today": "needs no quantum computer",
+    "none": "holds against a quantum computer",
+}
+
+
+def explanation(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the score of an asset was made of, with where each input is from."""
+    document, case = register.document, register.case(asset)
+    flows = document["flows"]
+    told: dict[str, Any] = {
+        "id": asset["id"],
+        "name": asset["name"],
+        "kind": asset["kind"],
+        "tier": register.tier(asset),
+        "says": case["says"]
+        if case
+        else "nothing is known of its cryptography: somebody has to look",
+        "unknown": list(asset["unknown"]),
+        "inputs": [],
+        "parts": [],
+        "obligations": [],
+    }
+    if case is None:
+        return told
+    told["lanes"], told["headline"] = case["lanes"], case["headline"]
+    told["inputs"] = _inputs(document, asset, case)
+    algorithms = set()
+    for part, use in register.parts(asset):
+        flow = flows[use["flow"]]
+        algorithms.add(use["algorithm"])
+        told["parts"].append(
+            {
+                "what": flow["says"],
+                "why": _LANES[part["lane"]],
+                "says": use["says"],
+                "role": use["role"],
+                "algorithm": use["algorithm"],
+                "known": use["basis"],
+                "source": use["source"],
+                "harm": {
+                    "confidentiality": flow["c"],
+                    "integrity": flow["i"],
+                    "source": flow["source"],
+                },
+                **{key: value for key, value in part.items() if key != "use"},
+            }
+        )
+    told["obligations"] = [
+        each
+        for each in document["timeline"]
+        if each["algorithm"] in algorithms and each["standing"] == "disallowed"
+    ][:6]
+    return told
+
+
+def _inputs(
+    document: Mapping[str, Any], asset: Mapping[str, Any], case: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    crqc, version = document["crqc"], document["score"]["version"]
+    chances = ", ".join(
+        f"{year}: {low:.0%}–{high:.0%}"
+        for year, (low, high) in list(crqc["by_year"].items())[1:6:2]
+    )
+    leaves = asset["end_of_life"] or (asset["installed"] and f"stands since {asset['installed']}")
+    rows = (
+        ("who can reach it", case["exposure"], f"estate; reach after {version}"),
+        ("how it is changed", case["update_path"], f"estate; years after {version}"),
+        ("when it leaves", leaves or "unknown", "estate"),
+        ("quantum computer by", chances, f"{crqc['name']}: {crqc['source']}"),
+    )
+    return [{"input": name, "value": value, "source": source} for name, value, source in rows]
+
+
+def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
+    """Print it on one screen."""
+    console.print(
+        f"[bold]{escape(told['name'])}[/] [dim]{escape(told['id'])}, {told['kind']}[/]\n"
+        f"[bold]{told['tier']}[/]: {escape(told['says'])}",
+        highlight=False,
+    )
+    if told["parts"]:
+        low, middle, high = told["lanes"][told["headline"]]
+        console.print(
+            f"Worst: {_LANES[told['headline']]}. Risk [bold]{100 * middle:.0f}[/] of 100,"
+            f" likely between {100 * low:.0f} and {100 * high:.0f}; 100 is the worst for sure.",
+            highlight=False,
+        )
+    table = Table("what", "cryptography", "so", "risk", "spare years", "known by", box=None)
+    for part in told["parts"]:
+        risk = f"{part['p50']:.0%} ({part['p10']:.0%}–{part['p90']:.0%})" if part["p50"] else "–"
+        table.add_row(
+            escape(part["what"]),
+            escape(part["algorithm"]),
+            escape(part["why"]),
+            risk,
+            _margin(part),
+            part["known"],
+        )
+    console.print(table)
+    inputs = Table("input", "value", "from", box=None, title="Computed from", title_justify="left")
+    for row in told["inputs"]:
+        inputs.add_row(row["input"], escape(row["value"]), f"[dim]{escape(row['source'])}[/]")
+    for part in told["parts"]:
+        inputs.add_row(
+            escape(part["role"]), escape(part["says"]), f"[dim]{escape(part['source'])}[/]"
+        )
+    if told["inputs"]:
+        console.print(inputs)
+    for each in told["obligations"]:
+        console.print(
+            f"[yellow]{each['on']}[/] {escape(each['algorithm'])} falls for"
+            f" {escape(each['policy'])} [dim]({each['scope']}, {each['binding']})[/]",
+            highlight=False,
+        )
+    if told["unknown"]:
+        names = ", ".join(fact.replace("_", " ") for fact in told["unknown"])
+        console.print(f"[magenta]not known[/]: {names}", highlight=False)
+
+
+def _margin(part: Mapping[str, Any]) -> str:
+    """Mosca's margin under the two readings; negative: too late already."""
+    if "mosca_years_early" not in part:
+        return "–"
+    return f"{part['mosca_years_early']:+.0f} to {part['mosca_years_late']:+.0f}"

@@ -1,0 +1,149 @@
+"""Which asset a finding belongs to, and which use it is evidence of."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from roadseal.assess.inventory.estate import Asset, Kind
+from roadseal.assess.inventory.finding import Basis, Finding, Role
+from roadseal.assess.inventory.template import Template
+from roadseal.assess.register.use import Use
+
+_FIRMNESS = tuple(Basis)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Findings by asset, and those that belong to none.
+
+    Args:
+        by_asset: asset id → its findings.
+        loose: findings of no asset: a gap, shown.
+    """
+
+    by_asset: Mapping[str, tuple[Finding, ...]]
+    loose: tuple[Finding, ...]
+
+
+def attach(
+    assets: Sequence[Asset], findings: Iterable[Finding], rules: Mapping[str, str] | None = None
+) -> Attachment:
+    """Join findings to assets.
+
+    By `rules` first; then by address (``host:port``); then by a folder of the location that is
+    named like the asset's reference.
+
+    Args:
+        assets: the estate.
+        findings: of any scan.
+        rules: pattern of locations, with ``*``, → asset id.
+    """
+    by_address = {asset.address: asset.id for asset in assets if asset.address}
+    by_reference = {asset.id.split("/", 1)[1]: asset.id for asset in assets}
+    known = {asset.id for asset in assets}
+    found: dict[str, list[Finding]] = {}
+    loose: list[Finding] = []
+    for finding in findings:
+        uri = finding.location.uri
+        target = next(
+            (
+                asset
+                for pattern, asset in (rules or {}).items()
+                if fnmatch.fnmatchcase(uri, pattern)
+            ),
+            None,
+        )
+        target = target or by_address.get(uri.rsplit(":", 1)[0])
+        target = target or next(
+            (by_reference[part] for part in uri.split("/") if part in by_reference), None
+        )
+        if target in known:
+            found.setdefault(target or "", []).append(finding)
+        else:
+            loose.append(finding)
+    return Attachment({key: tuple(each) for key, each in found.items()}, tuple(loose))
+
+
+def uses_of(
+    asset: Asset, templates: Sequence[Template], findings: Sequence[Finding] = ()
+) -> tuple[Use, ...]:
+    """What an asset uses: found first, declared where nothing was found in that role."""
+    found = [use for finding in findings for use in _found_uses(asset, finding)]
+    firmest = {
+        use.role: min(_FIRMNESS.index(each.basis) for each in found if each.role is use.role)
+        for use in found
+    }
+    uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[use.role]]
+    settled = set(firmest)
+    for template in templates:
+        if not template.fits(asset):
+            continue
+        uses += [
+            Use(
+                each.role,
+                each.algorithm,
+                _flow(each.flow, asset),
+                each.basis,
+                f"template {template.id}: {each.source or template.source}",
+                each.says,
+                each.anchor,
+            )
+            for each in template.uses_of(asset)
+            if each.role not in settled
+        ]
+    return tuple(dict.fromkeys(uses))
+
+
+def _found_uses(asset: Asset, finding: Finding) -> Iterable[Use]:
+    place = finding.location
+    where = place.uri
+    for name, number in (("line", place.line), ("offset", place.offset), ("frame", place.frame)):
+        if number is not None:
+            where += f" {name} {number}"
+    for each in finding.algorithms:
+        if not each.preferred:
+            continue
+        anchor = None
+        if each.role is Role.TRUST_ANCHOR:
+            anchor = str(finding.facts.get("sha256") or finding.title)
+        yield Use(
+            each.role,
+            each.name,
+            _flow_of(each.role, asset),
+            finding.basis,
+            f"{finding.collector} at {where}",
+            finding.title,
+            anchor,
+        )
+
+
+def _flow_of(role: Role, asset: Asset) -> str:
+    """What a found use protects, as far as role and kind tell."""
+    match role, asset.kind:
+        case Role.FIRMWARE_SIGNATURE, _:
+            return "firmware"
+        case Role.TRUST_ANCHOR, _:
+            return "pki"
+        case Role.MESSAGE_SIGNATURE, _:
+            return "broadcast"
+        case Role.STORAGE, _:
+            return "archive"
+        case Role.ENCRYPTION, Kind.RSU | Kind.VEHICLE:
+            return "v2x-provisioning"
+        case _, Kind.RSU:
+            return "rsu-management"
+        case Role.PLAINTEXT, Kind.SIGNAL | Kind.PEDESTRIAN_SIGNAL | Kind.RAMP_METER | Kind.SIGN:
+            return _flow("signal-control", asset)
+        case _, Kind.SIGNAL | Kind.PEDESTRIAN_SIGNAL | Kind.RAMP_METER | Kind.LINK:
+            return _flow("signal-control-backhaul", asset)
+        case _:
+            return "management"
+
+
+def _flow(flow: str, asset: Asset) -> str:
+    """A signal that yields to emergency vehicles or trains does more harm when it is commanded."""
+    if flow.startswith("signal-control") and "preemption" in asset.services:
+        return "signal-control-preemption"
+    return flow

@@ -1,0 +1,141 @@
+"""A register that was written: read again, checked, and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from roadseal.assess.register.build import FORMAT
+from roadseal.errors import RoadsealError
+
+TIERS: Final = ("T1", "T2", "T3", "T4", "unassessed")
+_PARTS: Final = (
+    "assets",
+    "cases",
+    "coverage",
+    "crqc",
+    "flows",
+    "score",
+    "stability",
+    "timeline",
+    "uses",
+)
+MAX_BYTES: Final = 4 << 30
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register as a document.
+
+    Args:
+        document: as `build_register` made it.
+    """
+
+    document: Mapping[str, Any]
+
+    @property
+    def assets(self) -> list[Row]:
+        """Its assets, in the order of their estates."""
+        return list(self.document["assets"])
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Row]:
+        """Its assets by their ids."""
+        return {asset["id"]: asset for asset in self.document["assets"]}
+
+    def case(self, asset: Row) -> Row | None:
+        """The case of an asset, or ``None`` if nothing is known of its cryptography."""
+        return self.document["cases"][asset["case"]] if asset["case"] >= 0 else None
+
+    def tier(self, asset: Row) -> str:
+        """``T1`` to ``T4``, or ``unassessed``."""
+        case = self.case(asset)
+        return case["tier"] if case else "unassessed"
+
+    def headline(self, asset: Row) -> tuple[float, float, float]:
+        """P10, P50, P90 of the asset's worst quantum lane."""
+        case = self.case(asset)
+        if case is None:
+            return 0.0, 0.0, 0.0
+        low, middle, high = case["lanes"][case["headline"]]
+        return low, middle, high
+
+    def parts(self, asset: Row) -> Iterator[tuple[Row, Row]]:
+        """Each part of the asset's score with the use it is about, heaviest first."""
+        for part in (self.case(asset) or {"parts": ()})["parts"]:
+            yield part, self.document["uses"][part["use"]]
+
+    def ranked(self) -> list[Row]:
+        """Assets by tier, then by median, then by how many things are broken today, then by id."""
+
+        def key(asset: Row) -> tuple[Any, ...]:
+            case = self.case(asset)
+            broken = case["broken_today"] if case else 0
+            return TIERS.index(self.tier(asset)), -self.headline(asset)[1], -broken, asset["id"]
+
+        return sorted(self.assets, key=key)
+
+    def counts(self) -> dict[str, int]:
+        """How many assets stand in each tier."""
+        counted = dict.fromkeys(TIERS, 0)
+        for asset in self.document["assets"]:
+            counted[self.tier(asset)] += 1
+        return counted
+
+    def find(self, name: str) -> Row:
+        """An asset by its id, or by the part of it after the estate if that is unique.
+
+        Raises:
+            RoadsealError: ``asset-unknown``.
+        """
+        if name in self.by_id:
+            return self.by_id[name]
+        matches = [asset for asset in self.assets if asset["id"].split("/", 1)[-1] == name]
+        if len(matches) == 1:
+            return matches[0]
+        raise RoadsealError(
+            "asset-unknown",
+            f"{'Several assets are' if matches else 'No asset is'} called {name!r}.",
+            advice="Give ESTATE/REFERENCE; roadseal register query finds it.",
+        )
+
+
+def load_register(path: Path) -> Register:
+    """Read a register from its file.
+
+    Raises:
+        RoadsealError: ``register-unreadable``.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError("too large")
+        document = orjson.loads(path.read_bytes())
+        _check(document)
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        raise RoadsealError(
+            "register-unreadable",
+            f"{path} is no register of the format {FORMAT}.",
+            advice="Build one with roadseal register build.",
+        ) from None
+    return Register(document)
+
+
+def _check(document: Any) -> None:
+    """Raise where the document does not hold together: its users index it without asking."""
+    if document["format"] != FORMAT or any(part not in document for part in _PARTS):
+        raise ValueError
+    uses, cases = len(document["uses"]), len(document["cases"])
+    for case in document["cases"]:
+        _ = [float(value) for value in case["lanes"][case["headline"]]]
+        if case["tier"] not in TIERS or any(not 0 <= part["use"] < uses for part in case["parts"]):
+            raise ValueError
+    for asset in document["assets"]:
+        if not -1 <= asset["case"] < cases or not isinstance(asset["id"], str):
+            raise ValueError

@@ -1,0 +1,412 @@
+"""The register: lanes that do not mix, a score that an independent simulation confirms, answers."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from typer.testing import CliRunner
+
+from roadseal.app.cli import app
+from roadseal.assess.inventory.estate import Asset, Exposure, Kind, UpdatePath
+from roadseal.assess.inventory.finding import (
+    AlgorithmUse,
+    AssetType,
+    Basis,
+    Cause,
+    Coverage,
+    Finding,
+    Gap,
+    Location,
+    Role,
+)
+from roadseal.assess.register import (
+    Inputs,
+    Lane,
+    Use,
+    build_register,
+    crqc_profile,
+    crqc_profiles,
+    lane_of,
+    register_bytes,
+    score_model,
+)
+from roadseal.assess.register.attach import uses_of
+from roadseal.assess.register.columns import columns_of
+from roadseal.assess.register.difference import difference
+from roadseal.assess.register.document import Register, load_register
+from roadseal.assess.register.export import export
+from roadseal.assess.register.query import Query, ask
+from roadseal.assess.register.score import score
+from roadseal.errors import RoadsealError
+
+DAY = date(2026, 11, 26)
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "2000")) // 10
+RSU = Asset(
+    "city/rsu-1",
+    Kind.RSU,
+    "First & Main",
+    1,
+    52.0,
+    13.0,
+    corridor="Main",
+    exposure=(Exposure.RF_PUBLIC,),
+    update_path=UpdatePath.REMOTE,
+    address="10.0.0.1",
+)
+
+
+def use(role: Role, algorithm: str, flow: str = "management", anchor: str | None = None) -> Use:
+    return Use(role, algorithm, flow, Basis.OBSERVED, "test", anchor=anchor)
+
+
+def scored(asset: Asset, *uses: Use, crqc: str = "gri-2023", count: int = 1):
+    columns = columns_of([asset] * count, [uses] * count)
+    return score(columns, score_model(), crqc_profile(crqc), 2026.9)
+
+
+def risk(asset: Asset, one: Use, lane: int, count: int = 1) -> float:
+    return float(scored(asset, one, count=count).lanes[0, lane, 1])
+
+
+def finding(uri: str, role: Role, algorithm: str, basis: Basis = Basis.OBSERVED) -> Finding:
+    uses = (AlgorithmUse(algorithm, role),)
+    return Finding("test", Location(uri), AssetType.PROTOCOL, "a session", uses, basis)
+
+
+# --- lanes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "algorithm", "update", "lane"),
+    [
+        (Role.KEY_EXCHANGE, "x25519", "ota", Lane.CONFIDENTIALITY),
+        (Role.ENCRYPTION, "ecies-p256", "ota", Lane.CONFIDENTIALITY),
+        (Role.STORAGE, "rsa-2048", "ota", Lane.CONFIDENTIALITY),
+        (Role.KEY_EXCHANGE, "x25519mlkem768", "none", Lane.NONE),
+        (Role.KEY_EXCHANGE, "unknown", "ota", Lane.CONFIDENTIALITY),
+        # A signed broadcast has nothing to harvest, whatever it is signed with.
+        (Role.MESSAGE_SIGNATURE, "ecdsa-p256", "none", Lane.FORGERY),
+        (Role.LIVE_AUTHENTICATION, "rsa-2048", "truck", Lane.FORGERY),
+        (Role.FIRMWARE_SIGNATURE, "rsa-2048", "truck", Lane.ANCHOR),
+        (Role.FIRMWARE_SIGNATURE, "rsa-2048", "unknown", Lane.ANCHOR),
+        (Role.FIRMWARE_SIGNATURE, "rsa-2048", "remote", Lane.FORGERY),
+        (Role.TRUST_ANCHOR, "ecdsa-p384", "none", Lane.ANCHOR),
+        (Role.TRUST_ANCHOR, "ml-dsa-87", "none", Lane.NONE),
+        (Role.PLAINTEXT, "snmpv1", "ota", Lane.BROKEN),
+        (Role.INTEGRITY, "md5", "ota", Lane.BROKEN),
+        (Role.INTEGRITY, "hmac-sha-256", "none", Lane.NONE),
+        (Role.UNKNOWN, "rsa-2048", "ota", Lane.CONFIDENTIALITY),
+    ],
+)
+def test_lanes(role: Role, algorithm: str, update: str, lane: Lane) -> None:
+    assert lane_of(role, algorithm, update) is lane
+
+
+def test_lanes_are_never_mixed() -> None:
+    lanes = scored(RSU, use(Role.MESSAGE_SIGNATURE, "ecdsa-p256", "broadcast")).lanes[0]
+    assert lanes[0].tolist() == [0, 0, 0]  # no harvest risk
+    assert lanes[1, 1] > 0
+    broken = scored(RSU, use(Role.PLAINTEXT, "snmpv1", "signal-control"))
+    assert not broken.lanes.any()
+    assert broken.classes[0].lane is Lane.BROKEN
+
+
+# --- when -----------------------------------------------------------------------------------------
+
+
+def test_profiles_say_what_was_published() -> None:
+    profile = crqc_profile("gri-2023")
+    assert profile.probability(2029.0) == pytest.approx(0.11)
+    assert profile.probability(2034.0) == pytest.approx(0.31)
+    assert profile.probability(2039.0, high=False) == pytest.approx(0.33)
+    assert profile.probability(2024.0) == 0.0
+    assert crqc_profile("gri-2024").probability(2035.0) == pytest.approx(0.34)
+    assert all(each.source for each in crqc_profiles())
+
+
+@pytest.mark.parametrize("flow", ["v2x-provisioning", "management", "archive"])
+def test_harvest_agrees_with_a_simulation_of_its_story(flow: str) -> None:
+    """Draw the story itself: a recording, a secret's lifetime, a machine that comes or not."""
+    model, profile, now = score_model(), crqc_profile("gri-2023"), 2026.9
+    chance = np.random.default_rng(7)
+    n = 400_000
+    reach = chance.triangular(*model.reach["rf-public"], n)
+    secrecy = chance.triangular(*model.flow(flow).secrecy_years, n)
+    migration = chance.triangular(*model.migration_years["remote"], n)
+    recorded = chance.random(n) * migration
+    # When the machine comes: the reading is an even blend of both, by inverting each on a grid.
+    grid = now + np.arange(0, 120, 0.05)
+    readings = []
+    for high in (False, True):
+        by = np.array([profile.probability(year, high=high) for year in grid])
+        readings.append((by - by[0]) / (1 - by[0]))
+    which = (chance.random(n) < chance.random(n)).astype(int)  # opinion drawn, then a reading
+    arrival = np.where(
+        which == 0,
+        np.interp(chance.random(n), readings[0], grid, right=np.inf),
+        np.interp(chance.random(n), readings[1], grid, right=np.inf),
+    )
+    read = arrival < now + recorded + secrecy
+    expected = (read * reach).mean() * model.impact[model.flow(flow).c]
+    result = scored(RSU, use(Role.KEY_EXCHANGE, "x25519", flow)).classes[0]
+    low, middle, high_ = result.quantiles
+    assert low < expected < high_
+    assert middle == pytest.approx(expected, rel=0.1)  # a median beside a mean
+
+
+def test_a_case_beside_its_formula() -> None:
+    """Live forgery: reach × F(migration) × impact, each at its median."""
+    value = risk(RSU, use(Role.LIVE_AUTHENTICATION, "ecdsa-p256"), 1)
+    profile, model = crqc_profile("gri-2023"), score_model()
+    by = [profile.probability(2026.9 + 2.2, high=high) for high in (False, True)]
+    before = [profile.probability(2026.9, high=high) for high in (False, True)]
+    conditional = np.mean([(b - a) / (1 - a) for a, b in zip(before, by, strict=True)])
+    assert value == pytest.approx(0.93 * conditional * model.impact["high"], rel=0.1)
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2])
+def test_worse_circumstances_never_score_better(lane: int) -> None:
+    role = (Role.KEY_EXCHANGE, Role.LIVE_AUTHENTICATION, Role.FIRMWARE_SIGNATURE)[lane]
+    one = use(role, "rsa-2048", "firmware")
+    paths = (
+        (UpdatePath.OTA, UpdatePath.REMOTE, UpdatePath.TRUCK) if lane < 2 else (UpdatePath.TRUCK,)
+    )
+    by_path = [risk(replace(RSU, update_path=path), one, lane) for path in paths]
+    assert by_path == sorted(by_path)
+    path = UpdatePath.TRUCK
+    by_reach = [
+        risk(replace(RSU, update_path=path, exposure=(each,)), one, lane) for each in Exposure
+    ]
+    assert by_reach == sorted(by_reach, reverse=True)
+    private = risk(replace(RSU, update_path=path, exposure=(Exposure.PRIVATE,)), one, lane)
+    assert risk(replace(RSU, update_path=path, exposure=()), one, lane) > private
+    unknown = use(role, "unknown", "firmware")
+    assert risk(replace(RSU, update_path=path), unknown, lane) == by_reach[0]
+
+
+def test_key_size_is_no_quantum_ranking() -> None:
+    small, large = (use(Role.KEY_EXCHANGE, f"rsa-{bits}") for bits in (2048, 4096))
+    assert risk(RSU, small, 0) == risk(RSU, large, 0)
+
+
+def test_an_anchor_weighs_more_the_more_hangs_on_it() -> None:
+    fixed = replace(RSU, update_path=UpdatePath.NONE, end_of_life="2040")
+    root = use(Role.TRUST_ANCHOR, "ecdsa-p256", "broadcast", anchor="root")
+    values = [risk(fixed, root, 2, count) for count in (1, 10, 1000)]
+    assert values[0] < values[1] < values[2]
+    assert risk(fixed, replace(root, anchor=None), 2, 1000) == values[0]
+
+
+def test_what_cannot_be_changed_stays_until_it_leaves() -> None:
+    root = use(Role.TRUST_ANCHOR, "ecdsa-p256", "pki")
+    soon, late = (
+        risk(replace(RSU, update_path=UpdatePath.NONE, end_of_life=year), root, 2)
+        for year in ("2028", "2045")
+    )
+    assert soon < late
+    assert (
+        scored(replace(RSU, update_path=UpdatePath.NONE, end_of_life="2045"), root).tiers[0][0]
+        == "T1"
+    )
+
+
+def test_one_asset_scores_alone_as_among_all() -> None:
+    assets = [replace(RSU, id=f"city/{n}", exposure=(list(Exposure)[n % 7],)) for n in range(50)]
+    root = use(Role.TRUST_ANCHOR, "ecdsa-p256", "broadcast", anchor="root")
+    columns = columns_of(assets, [(root, use(Role.KEY_EXCHANGE, "x25519"))] * 50)
+    arguments = (score_model(), crqc_profile("gri-2023"), 2026.9)
+    whole = score(columns, *arguments)
+    alone = score(columns.one(13), *arguments, shared=columns.shared())
+    assert alone.lanes[0].tolist() == whole.lanes[whole.case[13]].tolist()
+    assert len(whole.tiers) == 7
+
+
+# --- evidence -------------------------------------------------------------------------------------
+
+
+def test_what_was_seen_replaces_what_was_declared() -> None:
+    from roadseal.assess.inventory.template import shipped_templates
+
+    seen = finding("10.0.0.1:443", Role.ENCRYPTION, "ml-kem-768")
+    uses = uses_of(RSU, shipped_templates(), (seen,))
+    assert [each.algorithm for each in uses if each.role is Role.ENCRYPTION] == ["ml-kem-768"]
+    both = (finding("a", Role.ENCRYPTION, "rsa-2048", Basis.CONFIGURED), seen)
+    uses = uses_of(RSU, shipped_templates(), both)
+    assert [each.algorithm for each in uses if each.role is Role.ENCRYPTION] == ["ml-kem-768"]
+    assert all(
+        each.basis is not Basis.OBSERVED for each in uses if each.role is not Role.ENCRYPTION
+    )
+
+
+def test_findings_find_their_asset_or_are_shown_loose() -> None:
+    findings = (
+        finding("10.0.0.1:443", Role.KEY_EXCHANGE, "x25519"),
+        finding("configs/rsu-1/nginx.conf", Role.KEY_EXCHANGE, "p256"),
+        finding("elsewhere/x", Role.KEY_EXCHANGE, "p384"),
+        finding("odd/place", Role.KEY_EXCHANGE, "x448"),
+    )
+    rules = {"odd/*": "city/rsu-1"}
+    document = build_register(Inputs([RSU], DAY, findings, rules=rules))
+    used = {each["algorithm"] for each in document["uses"] if each["basis"] == "observed"}
+    assert used == {"x25519", "p256", "x448"}
+    assert [each["where"] for each in document["coverage"]["loose_findings"]] == ["elsewhere/x"]
+
+
+def test_an_empty_inventory_passes_nothing() -> None:
+    document = build_register(Inputs([], DAY))
+    assert document["coverage"]["complete"] is False
+    # Nor does a scan that read nothing make it complete.
+    whole = replace(
+        RSU, owner="x", vendor="x", model="x", firmware="1", installed="2020", end_of_life="2030"
+    )
+    safe = [finding("10.0.0.1:1", role, "ml-dsa-65") for role in Role if role is not Role.UNKNOWN]
+    for coverage, complete in (
+        (Coverage(("x",), 1, 10, ()), True),
+        (Coverage(("x",), 0, 0, ()), False),
+        (Coverage(("x",), 1, 1, (Gap(Location("a"), Cause.CRASHED, "b"),)), False),
+    ):
+        document = build_register(Inputs([whole], DAY, safe, [coverage]))
+        assert document["coverage"]["complete"] is complete
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path[:0] = [sys.argv[1]]\nfrom test_register import *\n"
+        "sys.stdout.buffer.write(register_bytes(build_register(Inputs([RSU], DAY))))"
+    )
+    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    outputs = {
+        subprocess.run(
+            command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert outputs == {register_bytes(build_register(Inputs([RSU], DAY)))}
+
+
+def test_the_timeline_says_what_falls_when() -> None:
+    document = build_register(Inputs([RSU], DAY))
+    falls = {
+        (each["policy"], each["on"], each["standing"], each["scope"])
+        for each in document["timeline"]
+        if each["algorithm"] == "ecdsa-p256"
+    }
+    assert ("nist-ir-8547", "2036-01-01", "disallowed", "all") in falls
+    assert ("eo-14412", "2032-01-01", "disallowed", "high-priority") in falls
+    assert not any(policy == "nist-ir-8547" and on < "2036" for policy, on, _, _ in falls)
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def register() -> Register:
+    other = replace(RSU, id="city/=cmd()", name="=HYPERLINK(1)", kind=Kind.UNKNOWN, address=None)
+    return Register(build_register(Inputs([RSU, other], DAY)))
+
+
+def test_queries(register: Register) -> None:
+    assert [each["id"] for each in ask(register, Query(kinds=("rsu",)))] == ["city/rsu-1"]
+    assert [each["id"] for each in ask(register, Query(tiers=("unassessed",)))] == ["city/=cmd()"]
+    assert [each["id"] for each in ask(register, Query(algorithm="ecies-p256"))] == ["city/rsu-1"]
+    assert not list(ask(register, Query(basis="observed")))
+    assert len(list(ask(register, Query(corridor="main", unknown="firmware")))) == 2
+
+
+def test_changes_have_reasons(register: Register) -> None:
+    moved = replace(RSU, exposure=(Exposure.PRIVATE,))
+    seen = (finding("10.0.0.1:443", Role.ENCRYPTION, "ml-kem-768"),)
+    new = Register(build_register(Inputs([moved], DAY, seen)))
+    changes = {each.id: each for each in difference(register, new)}
+    assert changes["city/=cmd()"].after is None
+    reasons = changes["city/rsu-1"].reasons
+    assert "exposure: rf-public → private" in reasons
+    assert "now ml-kem-768 for encryption (observed)" in reasons
+    later = Register(build_register(Inputs([RSU], date(2030, 1, 1))))
+    only = next(each for each in difference(register, later) if each.id == "city/rsu-1")
+    assert only.reasons == ("time went on: 2026-11-26 → 2030-01-01",)
+    assert difference(register, register) == ()
+
+
+def test_exports_are_harmless_and_stable(register: Register, tmp_path: Path) -> None:
+    for name in ("r.csv", "r.xlsx", "r.geojson", "r.json"):
+        export(register, tmp_path / name)
+        first = (tmp_path / name).read_bytes()
+        export(register, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == first
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text("utf-8"))))
+    assert rows[1]["name"] == "'=HYPERLINK(1)"
+    sheet = openpyxl.load_workbook(tmp_path / "r.xlsx")["register"]
+    assert sheet["B3"].value == "=HYPERLINK(1)"
+    assert sheet["B3"].data_type != "f"
+    places = json.loads((tmp_path / "r.geojson").read_text("utf-8"))["features"]
+    assert places[0]["geometry"]["coordinates"] == [13.0, 52.0]
+    again = load_register(tmp_path / "r.json")
+    assert register_bytes(again.document) == register_bytes(register.document)
+    with pytest.raises(RoadsealError):
+        export(register, tmp_path / "r.docx")
+
+
+@pytest.mark.fuzz
+def test_no_mutant_of_a_register_raises_but_its_error(register: Register, tmp_path: Path) -> None:
+    seed = register_bytes(register.document)
+    chance, path = random.Random(1), tmp_path / "r.json"
+    for _ in range(MUTANTS):
+        mutant = bytearray(seed)
+        for _ in range(chance.randint(1, 6)):
+            at = chance.randrange(len(mutant))
+            if chance.random() < 0.5:
+                mutant[at] = chance.choice(b'0123456789{}[],"x-')
+            else:
+                del mutant[at : at + chance.randint(1, 30)]
+        path.write_bytes(bytes(mutant))
+        with contextlib.suppress(RoadsealError):
+            load_register(path)
+
+
+def test_from_a_file_to_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text(
+        "id,name,lat,lon,type,interconnect,preemption\n"
+        "1,A & B,52.1,13.1,signal,radio,EVP\n2,C & D,52.2,13.2,signal,none,\n"
+    )
+    db = ["--db", str(tmp_path / "a.db")]
+    out = str(tmp_path / "r.json")
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    run("estate", "import", str(tmp_path / "c.csv"), "--guess", "--as", "c", *db)
+    run("register", "build", "c", "--out", out, "--as-of", "2026-11-26", *db, code=3)
+    told = json.loads(run("register", "explain", out, "1", "--json"))
+    assert told["id"] == "c/1"
+    sources = [each["source"] for each in told["parts"]] + [
+        each["source"] for each in told["inputs"]
+    ]
+    assert all(sources)
+    assert {each["flow"] for each in json.loads(Path(out).read_text())["uses"]} >= {
+        "signal-control-preemption",
+        "firmware",
+    }
+    shown = run("register", "explain", out, "c/1")
+    assert "known by" in shown
+    assert len(shown.splitlines()) < 80
+    assert json.loads(run("register", "query", out, "--lane", "anchor", "--json"))[0]["id"] == "c/1"
+    run("register", "query", out, "--tier", "T4", code=1)
+    run("register", "diff", out, out)
+    with pytest.raises(RoadsealError):
+        CliRunner().invoke(app, ["register", "explain", out, "9"], catch_exceptions=False)
