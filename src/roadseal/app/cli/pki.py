@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,19 +12,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.pki_ceremony import approvals, approve, ceremony
+from roadseal.app.cli.pki_common import (
+    DAY_S,
+    AsJson,
+    Database,
+    Name,
+    ProfileName,
+    open_authority,
+    open_database,
+    open_token,
+    passphrase,
+    read_file,
+    tell,
+    write_file,
+)
+from roadseal.app.cli.pki_expiring import expiring
+from roadseal.app.cli.pki_serve import serve
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.operate.pki import Authority
+    from roadseal.operate.pki import Authority, Issued
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
-_DAY_S = 86_400
-
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
-ProfileName = Annotated[str, typer.Option("--profile", help="Crypto profile to hold to.")]
-Name = Annotated[str, typer.Option("--authority", help="Which authority.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+Key = Annotated[str | None, typer.Option("--idempotency-key", help="Names the request.")]
 
 
 @app.command()
@@ -33,36 +44,40 @@ def init(
     directory: Annotated[Path, typer.Argument(help="Where the authorities' certificates go.")],
     db: Database = "pki.db",
     profile: ProfileName = "hybrid-2026",
-    root: Annotated[str, typer.Option(help="Algorithm of the root.")] = "ml-dsa-87",
-    issuing: Annotated[str, typer.Option(help="Algorithm of the issuing one.")] = "ml-dsa-65",
+    root: Annotated[str | None, typer.Option(help="Algorithm of the root.")] = None,
+    issuing: Annotated[str | None, typer.Option(help="Algorithm of the issuing one.")] = None,
 ) -> None:
     """Make a root and an issuing authority; the passphrase is in ROADSEAL_PKI_PASSPHRASE.
+
+    Without algorithms the root gets the strongest that the profile takes in TLS, the issuing
+    authority its first. `ceremony` does the same with a script, witnesses and a transcript.
 
     Example: [bold]roadseal pki init ca/ --db pki.db[/]
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from roadseal.clock import SystemClock
-    from roadseal.crypto import load_profile
-    from roadseal.events import EventLog
-    from roadseal.operate.pki import SCHEMA, Authority
-    from roadseal.store import open_store
+    from roadseal.crypto import Purpose, load_profile
+    from roadseal.crypto.algorithms import algorithm
+    from roadseal.operate.pki import Authority
 
-    store = open_store(db, SCHEMA)
-    passphrase, chosen, clock, log = _passphrase(), load_profile(profile), SystemClock(), EventLog()
+    store, chosen, clock = open_database(db), load_profile(profile), SystemClock()
+    accepted = chosen[Purpose.TLS_AUTHENTICATION].accept
+    strongest = max(accepted, key=lambda name: algorithm(name).nist_category or 0)
     parent: Authority | None = None
-    for name, algorithm in (("root", root), ("issuing", issuing)):
+    for name, kind in (("root", root or strongest), ("issuing", issuing or accepted[0])):
         parent = Authority.create(
             store,
             name,
-            algorithm=algorithm,
-            passphrase=passphrase,
+            algorithm=kind,
+            passphrase=passphrase(),
             profile=chosen,
             clock=clock,
-            emit=log,
+            emit=tell,
             parent=parent,
+            token=open_token(),
         )
-        _write(directory / f"{name}.pem", parent.chain[0].public_bytes(Encoding.PEM))
+        write_file(directory / f"{name}.pem", parent.chain[0].public_bytes(Encoding.PEM))
 
 
 @app.command()
@@ -73,46 +88,79 @@ def issue(
     db: Database = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
-    dns: Annotated[list[str] | None, typer.Option(help="DNS name; default: identity.")] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", "--dns", help="DNS name, URI or IP address; default: identity."),
+    ] = None,
     days: Annotated[int, typer.Option(help="Validity.")] = 30,
-    key: Annotated[str | None, typer.Option("--idempotency-key", help="Names the request.")] = None,
+    template: Annotated[str, typer.Option(help="device, server, client, firmware.")] = "device",
+    key: Key = None,
 ) -> None:
     """Certify the key of a request; a repetition with the same key gives the same certificate.
 
     Example: [bold]roadseal pki issue rsu.csr --identity rsu-42.example --out rsu.pem[/]
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     from roadseal.operate.pki import IssueRequest
 
-    try:
-        encoded = csr.read_bytes()
-    except OSError as error:
-        raise RoadsealError(
-            "pki-file", f"{csr} cannot be read: {error.strerror}.", advice="Check the path."
-        ) from None
     request = IssueRequest(
-        encoded, identity, key or secrets.token_hex(16), tuple(dns or ()), days * _DAY_S
+        read_file(csr),
+        identity,
+        key or secrets.token_hex(16),
+        tuple(name or ()),
+        days * DAY_S,
+        template,
     )
-    ca = _open(db, authority, profile)
-    issued = ca.issue(request)
-    leaf = x509.load_der_x509_certificate(issued.certificate)
-    chain = (leaf, *ca.chain[:-1])
-    _write(out, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
-    typer.echo(issued.serial)
+    ca = open_authority(open_database(db), authority, profile)
+    _deliver(ca, ca.issue(request), out)
+
+
+@app.command()
+def renew(
+    serial: Annotated[str, typer.Argument(help="Of the present certificate, hexadecimal.")],
+    csr: Annotated[Path, typer.Argument(help="PKCS #10 request for the next one, PEM or DER.")],
+    out: Annotated[Path, typer.Option(help="Where the certificate goes, PEM.")],
+    db: Database = "pki.db",
+    authority: Name = "issuing",
+    profile: ProfileName = "hybrid-2026",
+    key: Key = None,
+) -> None:
+    """Certify a new key for the identity, names and life of a present certificate.
+
+    Example: [bold]roadseal pki renew 4f2a… next.csr --out rsu.pem[/]
+    """
+    ca = open_authority(open_database(db), authority, profile)
+    request = ca.renewal(serial.lower(), read_file(csr), key or secrets.token_hex(16))
+    _deliver(ca, ca.issue(request), out)
+
+
+@app.command()
+def invite(
+    identity: Annotated[str, typer.Argument(help="Of the device that will enrol.")],
+    db: Database = "pki.db",
+    authority: Name = "issuing",
+    days: Annotated[int, typer.Option(help="How long the secret is good.")] = 7,
+) -> None:
+    """Make a bootstrap secret: with it a device enrols over EST, once.
+
+    Example: [bold]roadseal pki invite rsu-42.example[/]
+    """
+    from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64
+    from roadseal.operate.pki.enrolment import Enrolments
+
+    until = Time64(SystemClock().now() + days * DAY_S * MICROSECONDS_PER_SECOND)
+    typer.echo(Enrolments(open_database(db), authority).invite(identity, until))
 
 
 @app.command()
 def revoke(
-    serial: Annotated[str, typer.Argument(help="Hexadecimal.")],
+    serials: Annotated[list[str], typer.Argument(help="Hexadecimal.")],
     reason: Annotated[str, typer.Option(help="As RFC 5280 names it.")] = "unspecified",
     block_key: Annotated[bool, typer.Option(help="Never certify its key again.")] = False,
     db: Database = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
 ) -> None:
-    """Revoke a certificate.
+    """Revoke certificates, all or none.
 
     Example: [bold]roadseal pki revoke 4f2a --reason keyCompromise --block-key[/]
     """
@@ -128,7 +176,10 @@ def revoke(
             f"{reason!r} is no reason to revoke.",
             advice="Use keyCompromise, superseded, cessationOfOperation or unspecified.",
         ) from None
-    _open(db, authority, profile).revoke(serial.lower(), flag, block_key=block_key)
+    lowered = [serial.lower() for serial in serials]
+    open_authority(open_database(db), authority, profile).revoke_many(
+        lowered, flag, block_key=block_key
+    )
 
 
 @app.command()
@@ -143,90 +194,81 @@ def status(
 
     Example: [bold]roadseal pki status fleet.status --crl fleet.crl[/]
     """
-    ca = _open(db, authority, profile)
-    _write(out, ca.publish_status())
+    ca = open_authority(open_database(db), authority, profile)
+    write_file(out, ca.publish_status())
     if crl:
-        _write(crl, ca.crl())
+        write_file(crl, ca.crl())
 
 
 @app.command()
-def expiring(
-    within_days: Annotated[int, typer.Option(help="Show what ends within.")] = 30,
-    db: Database = "pki.db",
-    authority: Name = "issuing",
-    profile: ProfileName = "hybrid-2026",
+def lint(
+    files: Annotated[list[Path], typer.Argument(help="Certificates, PEM or DER.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show what ends soon, soonest first.
+    """Show what pkilint, somebody else's linter, finds. Exits with 1 for an error.
 
-    Exits with 1 if a certificate has less than three days left.
-
-    Example: [bold]roadseal pki expiring --within-days 14[/]
+    Example: [bold]roadseal pki lint rsu.pem[/]
     """
-    from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, to_datetime
+    from cryptography.hazmat.primitives.serialization import Encoding
 
-    now = SystemClock().now()
-    certificates = _open(db, authority, profile).certificates()
-    left = [(one, (one.not_after - now) / MICROSECONDS_PER_SECOND / _DAY_S) for one in certificates]
-    due = [(one, days) for one, days in left if days <= within_days]
+    from roadseal.operate.pki.files import read_pool
+    from roadseal.operate.pki.pkilint_findings import pkilint_findings
+
+    rows = [
+        {
+            "file": str(file),
+            "severity": found.severity,
+            "code": found.code,
+            "where": found.where,
+            "message": found.message,
+        }
+        for file in files
+        for certificate in read_pool([file])
+        for found in pkilint_findings(certificate.public_bytes(Encoding.DER))
+    ]
     if as_json:
-        rows = [
-            {
-                "identity": one.identity,
-                "serial": one.serial,
-                "not_after": to_datetime(one.not_after).isoformat(),
-                "days_left": round(days, 2),
-            }
-            for one, days in due
-        ]
         typer.echo(json.dumps(rows, indent=2))
     else:
-        table = Table("Days left", "Identity", "Ends (UTC)", "Serial", box=None)
-        for one, days in due:
-            colour = "red" if days < 3 else "yellow" if days < 10 else "green"
-            ends = f"{to_datetime(one.not_after):%Y-%m-%d %H:%M}"
-            table.add_row(
-                f"[{colour}]{days:6.1f}[/]", escape(one.identity), ends, f"[dim]{one.serial}[/]"
-            )
-        console = Console()
-        console.print(f"[bold]{len(due)}[/] of {len(left)} end within {within_days} days")
-        console.print(table)
-    if any(days < 3 for _, days in due):
+        table = Table("File", "Severity", "Finding", "Where", box=None)
+        for row in rows:
+            colour = "red" if row["severity"] in ("error", "fatal") else "dim"
+            severity = f"[{colour}]{row['severity']}[/]"
+            table.add_row(escape(row["file"]), severity, row["code"], escape(row["where"]))
+        Console().print(table if rows else "Nothing found.")
+    if any(row["severity"] in ("error", "fatal") for row in rows):
         raise typer.Exit(1)
 
 
-def _open(db: str, name: str, profile: str) -> Authority:
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Certificates of others, PEM or DER.")],
+    db: Database = "pki.db",
+) -> None:
+    """Watch certificates that others issued: they show in `expiring` beside our own.
+
+    Example: [bold]roadseal pki import vendor/*.pem[/]
+    """
     from roadseal.clock import SystemClock
-    from roadseal.crypto import load_profile
-    from roadseal.events import EventLog
-    from roadseal.operate.pki import SCHEMA, Authority
-    from roadseal.store import open_store
+    from roadseal.operate.pki.expiry import import_certificates
+    from roadseal.operate.pki.files import read_pool
 
-    return Authority.open(
-        open_store(db, SCHEMA),
-        name,
-        passphrase=_passphrase(),
-        profile=load_profile(profile),
-        clock=SystemClock(),
-        emit=EventLog(),
-    )
+    found = [(file.name, one) for file in files for one in read_pool([file])]
+    new = import_certificates(open_database(db), found, SystemClock().now())
+    typer.echo(f"{new} of {len(found)} certificates are new.")
 
 
-def _passphrase() -> bytes:
-    if passphrase := os.environ.get("ROADSEAL_PKI_PASSPHRASE"):
-        return passphrase.encode()
-    raise RoadsealError(
-        "pki-passphrase",
-        "The authorities' keys need a passphrase.",
-        advice="Set ROADSEAL_PKI_PASSPHRASE.",
-    )
+app.command()(ceremony)
+app.command()(approvals)
+app.command()(approve)
+app.command()(expiring)
+app.command()(serve)
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise RoadsealError(
-            "pki-file", f"{path} cannot be written: {error.strerror}.", advice="Check the folder."
-        ) from None
+def _deliver(ca: Authority, issued: Issued, out: Path) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    leaf = x509.load_der_x509_certificate(issued.certificate)
+    chain = (leaf, *ca.chain[:-1])
+    write_file(out, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+    typer.echo(issued.serial)

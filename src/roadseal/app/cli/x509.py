@@ -27,6 +27,12 @@ def verify(
     trust: Annotated[list[Path] | None, typer.Option(help="Trust anchors; without: self.")] = None,
     untrusted: Annotated[list[Path] | None, typer.Option(help="Intermediates.")] = None,
     crl: Annotated[list[Path] | None, typer.Option(help="Revocation lists.")] = None,
+    status: Annotated[list[Path] | None, typer.Option(help="Status lists of `pki status`.")] = None,
+    tier: Annotated[str, typer.Option(help="What a list's age means: T1 to T4.")] = "T1",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="Acceptable certificate policy, dotted; one is required."),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Crypto profile to hold to.")] = None,
     at: Annotated[str | None, typer.Option(help="ISO 8601 instant; default: now.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
@@ -39,8 +45,15 @@ def verify(
     """
     from roadseal.clock import SystemClock, parse_instant
     from roadseal.crypto import load_profile
-    from roadseal.operate.pki.files import FileVerdict, read_crls, read_pool, verify_file
+    from roadseal.operate.pki.files import (
+        FileVerdict,
+        read_crls,
+        read_pool,
+        read_status,
+        verify_file,
+    )
     from roadseal.operate.pki.path import PathRules
+    from roadseal.operate.pki.standing import TIERS
 
     try:
         instant = parse_instant(at) if at else SystemClock().now()
@@ -48,13 +61,19 @@ def verify(
         raise RoadsealError(
             "instant", f"{at!r} is no instant.", advice="Write it as 2026-11-26T09:00:00Z."
         ) from None
+    if tier not in TIERS:
+        raise RoadsealError("tier", f"There is no tier {tier!r}.", advice="Use T1, T2, T3 or T4.")
+    anchors = read_pool(trust) if trust else None
+    pool = read_pool(untrusted or ())
     rules = PathRules(
         instant,
         profile=load_profile(profile) if profile else None,
         crls=read_crls(crl or ()),
+        status=read_status(status, [*pool, *(anchors or ())], instant) if status else None,
+        tier=TIERS[tier],
+        policies=frozenset(policy or ("2.5.29.32.0",)),
+        require_policy=bool(policy),
     )
-    anchors = read_pool(trust) if trust else None
-    pool = read_pool(untrusted or ())
     verdicts: list[FileVerdict] = [verify_file(file, pool, anchors, rules) for file in files]
     if as_json:
         rows = [

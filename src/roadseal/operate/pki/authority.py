@@ -41,6 +41,8 @@ from roadseal.operate.pki.template import (
     common_name,
     key_identifiers,
     signed,
+    subject_names,
+    template_like,
     template_of,
     to_be_signed,
     usage_extensions,
@@ -228,6 +230,28 @@ class Authority:
             self._emit(Event(now, row["identity"], "certificate.issued", facts))
         return [_issued(row) for row in rows]
 
+    def renewal(self, serial: str, csr: bytes, idempotency_key: str) -> IssueRequest:
+        """The request for a next certificate: a new key for the same identity, names and life.
+
+        Raises:
+            RoadsealError: ``pki-serial``: no such certificate, or it is revoked.
+        """
+        at = (CERTIFICATE.c.authority == self.name) & (CERTIFICATE.c.serial == serial)
+        with self._store.reading() as connection:
+            row = connection.execute(CERTIFICATE.select().where(at)).first()
+        if row is None or row.certificate is None or row.revoked_at is not None:
+            raise RoadsealError(
+                "pki-serial",
+                f"{self.name} has no certificate with serial {serial} to renew.",
+                advice="Look it up with `roadseal pki expiring`; a revoked one is not renewed.",
+            )
+        present = x509.load_der_x509_certificate(row.certificate)
+        life = present.not_valid_after_utc - present.not_valid_before_utc - _BACKDATE
+        names, kind = subject_names(present), template_like(present)
+        return IssueRequest(
+            csr, row.identity, idempotency_key, names, int(life.total_seconds()), kind
+        )
+
     def revoke(self, serial: str, reason: x509.ReasonFlags, *, block_key: bool = False) -> None:
         """Revoke a certificate, and on demand never certify its key again; repeating is harmless.
 
@@ -262,6 +286,16 @@ class Authority:
     def ocsp(self, request: bytes, *, life_s: int = 600) -> bytes:
         """Answer an OCSP request (DER) with an OCSP response (DER), whatever it is."""
         return self._revocations.ocsp(request, life_s)
+
+    def sign_statement(self, statement: bytes) -> bytes:
+        """Sign what is no certificate, such as a ceremony's transcript.
+
+        Raises:
+            ValueError: it begins as DER does, and could be taken for something else.
+        """
+        if statement[:1] == b"\x30":
+            raise ValueError
+        return self._signer.sign(statement)
 
     def revision(self) -> int:
         """A number that rises with everything that is issued or revoked."""

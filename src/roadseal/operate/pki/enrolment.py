@@ -19,6 +19,7 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.tables import BOOTSTRAP, CERTIFICATE, GRACE
+from roadseal.operate.pki.template import subject_names
 from roadseal.store import Store
 
 
@@ -106,7 +107,7 @@ class Enrolments:
                 )
             if now > row.not_after:
                 self._spend_grace(connection, row, key, now, renews=renews, grace_s=grace_s)
-        return Enrolled(row.identity, _names(certificate), serial)
+        return Enrolled(row.identity, subject_names(certificate), serial)
 
     def _spend_grace(
         self,
@@ -130,11 +131,6 @@ class Enrolments:
         if used_for is None:
             spent = {"serial": row.serial, "used_for": key.hashes[0]}
             connection.execute(GRACE.insert().values(authority=self._authority, **spent))
-
-
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return tuple(str(name.value) for name in found)
 
 
 def _hash(identity: str, secret: str) -> bytes:

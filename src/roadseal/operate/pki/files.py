@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
+from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.path import PathReason, PathRules, PathVerdict, validate_path
-from roadseal.operate.pki.signature import signature_name
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.signature import signature_name, subject_key_info
+from roadseal.operate.pki.standing import StatusKeeper, Taken
 
 _MAX_BYTES: Final = 4 << 20
 
@@ -106,6 +110,27 @@ def read_crls(files: Iterable[Path]) -> list[x509.CertificateRevocationList]:
         except ValueError:
             raise _unusable(file, "holds no revocation list") from None
     return found
+
+
+def read_status(
+    files: Iterable[Path], authorities: Iterable[x509.Certificate], now: Time64
+) -> StatusKeeper:
+    """Read status lists, each signed by one of `authorities`.
+
+    Raises:
+        RoadsealError: ``pki-file``: no list, or of nobody among them.
+    """
+    keys = {}
+    for one in authorities:
+        for name in one.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
+            with suppress(ValueError):
+                keys[str(name.value)] = PublicKey.read(subject_key_info(one))
+    keeper = StatusKeeper(keys)
+    for file in files:
+        encoded = _read(file)
+        if not any(keeper.take(name, encoded, now) is Taken.NEWER for name in keys):
+            raise _unusable(file, "is no status list of an authority given, or it is of the future")
+    return keeper
 
 
 def _read(file: Path) -> bytes:

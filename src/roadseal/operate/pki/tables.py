@@ -105,4 +105,13 @@ GRACE: Final = sa.Table(
     sa.Column("used_for", sa.LargeBinary, nullable=False),  # SHA-256 of the new key
 )
 
+IMPORTED: Final = sa.Table(
+    "pki_imported",
+    METADATA,
+    sa.Column("fingerprint", sa.LargeBinary, primary_key=True),  # SHA-256
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("imported_at", sa.BigInteger, nullable=False),
+)
+
 SCHEMA: Final = Schema("pki", METADATA, Path(__file__).parent / "migrations")

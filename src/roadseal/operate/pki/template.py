@@ -80,6 +80,22 @@ def template_of(name: str) -> Template:
     return TEMPLATES[name]
 
 
+def template_like(certificate: x509.Certificate) -> str:
+    """Name of the template that a certificate of ours was made with."""
+    try:
+        kinds = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return "kem"
+    usage = tuple(kinds)
+    return next(one.name for one in TEMPLATES.values() if one.extended_usage == usage)
+
+
+def subject_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The alternative names of a certificate of ours, as `alternative_names` takes them."""
+    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return tuple(str(name.value) for name in found)
+
+
 def to_be_signed(
     *,
     serial: int,

@@ -57,3 +57,10 @@ def upgrade() -> None:
         sa.Column("serial", sa.Text, primary_key=True),
         sa.Column("used_for", sa.LargeBinary, nullable=False),
     )
+    op.create_table(
+        "pki_imported",
+        sa.Column("fingerprint", sa.LargeBinary, primary_key=True),
+        sa.Column("certificate", sa.LargeBinary, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("imported_at", sa.BigInteger, nullable=False),
+    )
