@@ -228,6 +228,20 @@ def query(
     raise typer.Exit(0 if found else 1)
 
 
+@app.command()
+def report(
+    register: File,
+    out: Annotated[Path, typer.Option("--out", help="Where the page goes, HTML.")],
+) -> None:
+    """One HTML file: map, gaps, what moves first and why, what falls when.
+
+    Example: [bold]roadseal register report register.json --out register.html[/]
+    """
+    from roadseal.assess.register.report import write_report
+
+    write_report(_load(register), out)
+
+
 def exit_code(register: Register) -> int:
     """3 while evidence is incomplete, 1 if something is in T1 or broken today, else 0."""
     if not register.document["coverage"]["complete"]:
