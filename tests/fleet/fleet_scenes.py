@@ -99,7 +99,7 @@ class Scene:
             due = self.campaign.next_due()
             if due is None or due > NOW + until_s * 1e6:
                 return
-            self.clock.time = Time64(max(due, self.clock.time + 4_000_000))  # in coarse steps
+            self.clock.time = Time64(max(due, self.clock.time + 20_000_000))  # in coarse steps
         raise AssertionError("the campaign does not come to rest")
 
     def kinds(self, subject: str | None = None) -> list[str]:
