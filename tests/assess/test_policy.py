@@ -123,7 +123,7 @@ def test_a_quotation_needs_its_status() -> None:
         ("x25519mlkem768", "none", 128, True),
         ("ml-dsa-65", "none", None, False),
         ("aes-128-gcm", "grover", 128, False),
-        ("md5", "broken-today", 0, False),
+        ("md5", "broken-today", 18, False),
         ("description", "unknown", None, False),
         ("rsax", "unknown", None, False),
     ],

@@ -105,7 +105,7 @@ def finding(uri: str, role: Role, algorithm: str, basis: Basis = Basis.OBSERVED)
         (Role.FIRMWARE_SIGNATURE, "rsa-2048", "remote", Lane.FORGERY),
         (Role.TRUST_ANCHOR, "ecdsa-p384", "none", Lane.ANCHOR),
         (Role.TRUST_ANCHOR, "ml-dsa-87", "none", Lane.NONE),
-        (Role.PLAINTEXT, "snmpv1", "ota", Lane.BROKEN),
+        (Role.PLAINTEXT, "community-string", "ota", Lane.BROKEN),
         (Role.INTEGRITY, "md5", "ota", Lane.BROKEN),
         (Role.INTEGRITY, "hmac-sha-256", "none", Lane.NONE),
         (Role.UNKNOWN, "rsa-2048", "ota", Lane.CONFIDENTIALITY),
@@ -119,7 +119,7 @@ def test_lanes_are_never_mixed() -> None:
     lanes = scored(RSU, use(Role.MESSAGE_SIGNATURE, "ecdsa-p256", "broadcast")).lanes[0]
     assert lanes[0].tolist() == [0, 0, 0]  # no harvest risk
     assert lanes[1, 1] > 0
-    broken = scored(RSU, use(Role.PLAINTEXT, "snmpv1", "signal-control"))
+    broken = scored(RSU, use(Role.PLAINTEXT, "community-string", "signal-control"))
     assert not broken.lanes.any()
     assert broken.classes[0].lane is Lane.BROKEN
 

@@ -84,8 +84,8 @@ CANDIDATES: Final = {
         "ml-dsa-65",
         "ml-dsa-87",
         "slh-dsa-sha2-128s",
-        "ml-dsa-65+ecdsa-p256/draft-19",
-        "ml-dsa-87+ecdsa-p384/draft-19",
+        "composite-mldsa65-ecdsa-p256-sha512/draft-19",
+        "composite-mldsa87-ecdsa-p384-sha512/draft-19",
     ),
     PolicyRole.FIRMWARE_SIGNATURE: ("ecdsa-p256", "ml-dsa-65", "ml-dsa-87", "lms", "xmss"),
 }
