@@ -9,6 +9,7 @@ __all__ = [
     "CertificateVerdict",
     "FlowReader",
     "Located",
+    "SignatureMatcher",
     "SigningKey",
     "Verdict",
     "Verifier",
@@ -234,6 +235,21 @@ class Located:
     def timestamp_ns(self) -> int | None: ...
     @property
     def legacy_v2(self) -> bool: ...
+
+@final
+class SignatureMatcher:
+    """Signatures, each of octets and the only offset where they count, in one automaton."""
+
+    def __new__(
+        cls, signatures: list[tuple[bytes, int | None]], max_hits: int
+    ) -> SignatureMatcher: ...
+    def scan(self, data: bytes) -> list[tuple[int, list[int]]]:
+        """Every hit in `data`: index of the signature, and its offsets ascending."""
+
+    def scan_files(
+        self, paths: list[str], limit: int
+    ) -> list[tuple[int, bool, str | None, list[tuple[int, list[int]]]]]:
+        """Of each file: octets read, whether more than `limit`, what went wrong, and the hits."""
 
 def read_capture(file: bytes) -> tuple[list[Located], int, str | None]:
     """The secured messages of a pcap or pcapng file, its frames, and what ended it early."""

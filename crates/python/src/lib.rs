@@ -9,6 +9,7 @@ mod distilling;
 mod flows;
 mod keys;
 mod messages;
+mod scanning;
 mod verifying;
 
 use pyo3::prelude::*;
@@ -34,6 +35,8 @@ mod _core {
     use crate::keys::{SigningKey, VerifyingKey, signing_digest};
     #[pymodule_export]
     use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of, signer_certificates};
+    #[pymodule_export]
+    use crate::scanning::SignatureMatcher;
     #[pymodule_export]
     use crate::verifying::{CertificateVerdict, Verdict, Verifier};
 }

@@ -1,4 +1,4 @@
-"""A scan's findings and coverage, read from the JSON that `roadseal scan --out` writes."""
+"""A scan as a file: the JSON that `roadseal scan --out` writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from roadseal.assess.inventory.classifier import classify
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -18,9 +19,11 @@ from roadseal.assess.inventory.finding import (
     Location,
     Role,
 )
+from roadseal.assess.inventory.scan import ScanResult
 from roadseal.errors import RoadsealError
 
 MAX_BYTES: Final = 2 << 30
+FORMAT: Final = "roadseal-scan/1"
 
 
 def load_scan(path: Path) -> tuple[tuple[Finding, ...], Coverage]:
@@ -42,6 +45,26 @@ def load_scan(path: Path) -> tuple[tuple[Finding, ...], Coverage]:
             advice="Write one with roadseal scan TARGET --out FILE.json.",
         ) from None
     return findings, coverage
+
+
+def write_scan(result: ScanResult) -> bytes:
+    """Return a scan as JSON: the same bytes for the same result."""
+    coverage = result.coverage
+    document = {
+        "format": FORMAT,
+        "coverage": {
+            "complete": coverage.complete,
+            "scope": list(coverage.scope),
+            "read": coverage.read,
+            "read_bytes": coverage.read_bytes,
+            "gaps": [
+                {"location": _location_row(gap.location), "cause": gap.cause, "detail": gap.detail}
+                for gap in coverage.gaps
+            ],
+        },
+        "findings": [_finding_row(finding) for finding in result.findings],
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _finding(row: dict[str, Any]) -> Finding:
@@ -71,3 +94,36 @@ def _coverage(row: dict[str, Any]) -> Coverage:
         for each in row["gaps"]
     )
     return Coverage(tuple(map(str, row["scope"])), int(row["read"]), int(row["read_bytes"]), gaps)
+
+
+def _location_row(location: Location) -> dict[str, Any]:
+    parts = {
+        "uri": location.uri,
+        "offset": location.offset,
+        "line": location.line,
+        "frame": location.frame,
+    }
+    return {key: value for key, value in parts.items() if value is not None}
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "collector": finding.collector,
+        "location": _location_row(finding.location),
+        "asset_type": finding.asset_type,
+        "title": finding.title,
+        "algorithms": [
+            {
+                "name": use.name,
+                "role": use.role,
+                "preferred": use.preferred,
+                "bearing": classify(use.name).bearing,
+            }
+            for use in finding.algorithms
+        ],
+        "basis": finding.basis,
+        "confidence": finding.confidence,
+        "excerpt": finding.excerpt,
+        "facts": dict(sorted(finding.facts.items())),
+    }
