@@ -1,5 +1,6 @@
 """Roadseal's compiled core; use it through `roadseal.v2x`."""
 
+from mmap import mmap
 from os import PathLike
 from typing import Any, final
 
@@ -371,7 +372,7 @@ class FlowReader:
 
     def __new__(
         cls,
-        source: bytes | str | PathLike[str],
+        source: bytes | mmap | str | PathLike[str],
         *,
         max_flows: int = 65536,
         max_held_bytes: int = 67108864,

@@ -1,9 +1,10 @@
 //! The flows of a capture, as dictionaries.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Read, Result};
 use std::path::PathBuf;
 
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pythonize::pythonize;
 
@@ -31,7 +32,7 @@ impl FlowReader {
     #[pyo3(signature = (source, *, max_flows = 65_536, max_held_bytes = 67_108_864))]
     fn new(source: Source, max_flows: usize, max_held_bytes: usize) -> PyResult<Self> {
         let source: Box<dyn Read + Send + Sync> = match source {
-            Source::Bytes(bytes) => Box::new(Cursor::new(bytes)),
+            Source::Buffer(buffer) => Box::new(Octets { buffer, position: 0 }),
             Source::Path(path) => Box::new(File::open(path)?),
         };
         let limits = flows::Limits { max_flows: max_flows.max(1), max_held: max_held_bytes };
@@ -63,8 +64,31 @@ impl FlowReader {
 
 #[derive(FromPyObject)]
 enum Source {
-    Bytes(Vec<u8>),
+    Buffer(PyBuffer<u8>),
     Path(PathBuf),
+}
+
+/// Bytes or a mapped file of Python's, copied a chunk at a time.
+struct Octets {
+    buffer: PyBuffer<u8>,
+    position: usize,
+}
+
+impl Read for Octets {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        Python::attach(|py| {
+            let rest = self.buffer.as_slice(py).and_then(|octets| octets.get(self.position..));
+            let Some(rest) = rest else {
+                return Ok(0);
+            };
+            let count = rest.len().min(out.len());
+            for (to, from) in out.iter_mut().zip(rest) {
+                *to = from.get();
+            }
+            self.position += count;
+            Ok(count)
+        })
+    }
 }
 
 impl FlowReader {

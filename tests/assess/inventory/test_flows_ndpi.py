@@ -10,7 +10,7 @@ import pytest
 from ndpi import CAPTURES, Expected, expected, sockets
 
 from roadseal._core import FlowReader
-from roadseal.assess.inventory.tls_suites import suite
+from roadseal.assess.inventory import cipher_suite
 
 pytestmark = pytest.mark.skipif(not CAPTURES, reason="no field captures under ROADSEAL_TESTDATA")
 
@@ -108,7 +108,9 @@ def check_details(capture: Path, label: Expected, sessions: list[dict[str, Any]]
         assert wanted in versions or label.version in versions
     if label.cipher:
         servers = [session["handshake"]["server"] for session in tls]
-        assert label.cipher in {suite(server["cipher_suite"]).name for server in servers if server}
+        assert label.cipher in {
+            cipher_suite.from_code(server["cipher_suite"]).name for server in servers if server
+        }
 
 
 def test_nothing_that_ndpi_knows_as_another_protocol_is_taken_for_ours() -> None:

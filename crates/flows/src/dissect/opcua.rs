@@ -77,9 +77,14 @@ impl OpcUa {
 
     fn offers(&mut self, body: &[u8]) {
         for at in memchr::memmem::find_iter(body, POLICY_PREFIX) {
-            let name = &body[at + POLICY_PREFIX.len()..];
-            let end = name.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-            keep(&mut self.offered_policies, &name[..end.unwrap_or(name.len()).min(64)]);
+            // Every string stands behind its length.
+            let stated = at.checked_sub(4).and_then(|before| Cursor(&body[before..]).u32_le());
+            let name = stated
+                .and_then(|len| body.get(at..at.checked_add(len as usize)?))
+                .and_then(|uri| uri.strip_prefix(POLICY_PREFIX));
+            if let Some(name) = name {
+                keep(&mut self.offered_policies, name);
+            }
         }
     }
 

@@ -140,6 +140,8 @@ class Collector(Protocol):
 
 _COLLECTORS: Final[tuple[str, ...]] = (
     # module : attribute; findings come in this order
+    "roadseal.assess.inventory.wire.captures:CAPTURES",
+    "roadseal.assess.inventory.imports.collector:REPORTS",
 )
 
 

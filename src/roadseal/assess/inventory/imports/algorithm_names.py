@@ -1,0 +1,127 @@
+"""From what tools write in reports to canonical names: exact rules, never a part of a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from roadseal.assess.inventory import identifiers
+from roadseal.assess.inventory.classifier import Bearing, classify
+
+_ALIASES = {
+    "3des": "3des-cbc",
+    "desede": "3des-cbc",
+    "tdes": "3des-cbc",
+    "tripledes": "3des-cbc",
+    "arcfour": "rc4",
+    "curve25519": "x25519",
+    "curve448": "x448",
+    "eddsa": "ed25519",
+    "diffie-hellman": "dh",
+    "ecdhe": "ecdh",
+    "dhe": "dh",
+    "sha": "sha-1",
+    "none": "null",
+}
+_CURVES = {
+    "secp256r1": "p256",
+    "prime256v1": "p256",
+    "nistp256": "p256",
+    "p-256": "p256",
+    "secp384r1": "p384",
+    "nistp384": "p384",
+    "p-384": "p384",
+    "secp521r1": "p521",
+    "nistp521": "p521",
+    "p-521": "p521",
+    "secp224r1": "p224",
+    "secp192r1": "p192",
+    "prime192v1": "p192",
+}
+_SIGNATURE = re.compile(r"(?P<hash>sha-?\d+|md5|sha1)-?with-?(?P<key>rsa|ecdsa|dsa)(?:encryption)?")
+_SIGNED_BY = re.compile(
+    r"(?P<key>rsa|ecdsa|dsa)-?(?:with-?)?(?P<hash>sha-?(?:1|224|256|384|512)|md5)"
+)
+_HASH = re.compile(r"sha-?(1|224|256|384|512)")
+_HMAC = re.compile(r"(?:hmac-?|hmacwith)(?P<hash>sha-?\d+|md5)")
+_SPACED = re.compile(r"(aes|camellia|aria|rsa|dsa|dh|rc4|ml-kem|ml-dsa|kyber)-?(\d{2,5})")
+_AES_MODE_FIRST = re.compile(
+    r"(aes|camellia|aria)-(gcm|cbc|ctr|ccm|ecb|cfb|ofb|xts)-(128|192|256)(?:-\d+)*"
+)
+_AES_TAIL = re.compile(r"(aes|camellia|aria)-(128|192|256)-(gcm|ccm)(?:-\d+)+")
+
+
+@lru_cache(maxsize=16384)
+def canonical(name: str, parameter: str = "", curve: str = "", oid: str = "") -> str:
+    """Return the canonical name of what a report calls an algorithm, or its own spelling.
+
+    Args:
+        name: its name in the report.
+        parameter: its parameter set: a key or digest length.
+        curve: its curve, bare or as CycloneDX writes it (``nist/P-256``).
+        oid: its object identifier.
+
+    >>> canonical("SHA256withRSA"), canonical("AES", "128"), canonical("ECDSA", curve="nist/P-256")
+    ('rsa-pkcs1-sha-256', 'aes-128', 'ecdsa-p256')
+    >>> canonical("our own cipher")
+    'our own cipher'
+    """
+    for candidate in _candidates(name, parameter, curve):
+        if classify(candidate).bearing is not Bearing.UNKNOWN:
+            return candidate
+    if oid:
+        known = identifiers.from_oid(oid.removeprefix("oid:"))
+        if not known.startswith("oid:"):
+            return known
+    return name
+
+
+def canonical_curve(curve: str) -> str:
+    """Return the canonical name of a curve."""
+    bare = curve.lower().rpartition("/")[2]
+    return _CURVES.get(bare, bare)
+
+
+def _candidates(name: str, parameter: str, curve: str) -> Iterator[str]:
+    plain = name.strip().lower().replace("_", "-").replace(" ", "-").replace("/", "-")
+    plain = _ALIASES.get(plain, plain)
+    on = canonical_curve(curve) if curve else ""
+    if on:
+        if plain in {"ecdsa", "ec", "ecies"}:
+            yield f"{plain}-{on}"
+        if plain in {"ecdh", "ec-dh", "xdh"}:
+            yield on
+        if plain in {"eddsa", "ed25519", "ed448"}:
+            yield on
+    size = parameter.strip().lower()
+    if size and not plain.endswith(f"-{size}"):
+        yield f"{plain}-{size}"
+        if plain == "hmac":
+            yield f"hmac-sha-{size}"
+    yield plain
+    if match := _SIGNATURE.fullmatch(plain) or _SIGNED_BY.fullmatch(plain):
+        digest = _HASH.sub(r"sha-\1", match["hash"])
+        yield f"rsa-pkcs1-{digest}" if match["key"] == "rsa" else f"{match['key']}-{digest}"
+    if match := _HMAC.fullmatch(plain):
+        digest = _HASH.sub(r"sha-\1", match["hash"])
+        yield f"hmac-{digest}"
+    if _HASH.fullmatch(plain):
+        yield _HASH.sub(r"sha-\1", plain)
+    if match := _AES_MODE_FIRST.fullmatch(plain):
+        yield f"{match[1]}-{match[3]}-{match[2]}"
+    if match := _AES_TAIL.fullmatch(plain):
+        yield f"{match[1]}-{match[2]}-{match[3]}"
+    yield _SPACED.sub(r"\1-\2", plain)
+    head, _, tail = plain.partition("-")
+    if tail and (known := _CURVES.get(tail)):
+        yield known if head in {"ecdh", "ecdhe"} else f"{head}-{known}"
+    if plain in _CURVES:
+        yield _CURVES[plain]
+    for known in (identifiers.tls_group_from_name(name), identifiers.tls_scheme_from_name(name)):
+        if known != name:
+            yield known
+    if "rsa-pkcs1-1.5" in plain and (
+        match := re.fullmatch(r"rsa-pkcs1-1\.5-sha(\d+)-(\d+)", plain)
+    ):
+        yield f"rsa-pkcs1-sha-{match[1]}"

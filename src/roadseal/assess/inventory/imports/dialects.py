@@ -1,0 +1,136 @@
+"""Broken dialects of CycloneDX that tools write, and how each is taken.
+
+Every repair is said. The rules were collected from CBOMs of published tools that fail the official
+schemas: fields one level too high, enumerations empty or in another case, numbers as text, single
+values for lists, and the names of the draft that became CycloneDX 1.6.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from roadseal.assess.inventory.imports.document import Repair, table, text, texts
+
+MAX_REPAIRS: Final = 10_000
+"""Repairs that are listed of one document."""
+
+_ASSET_TYPES = {
+    "algorithm": "algorithm",
+    "certificate": "certificate",
+    "protocol": "protocol",
+    "relatedcryptomaterial": "related-crypto-material",
+    "key": "related-crypto-material",
+    "publickey": "related-crypto-material",
+    "privatekey": "related-crypto-material",
+    "secretkey": "related-crypto-material",
+    "secret": "related-crypto-material",
+    "hash": "algorithm",
+    "cipher": "algorithm",
+}
+_PROPERTIES = {
+    "algorithm": "algorithmProperties",
+    "certificate": "certificateProperties",
+    "protocol": "protocolProperties",
+    "related-crypto-material": "relatedCryptoMaterialProperties",
+}
+_RENAMED = {  # the draft's name of a field = the standard's
+    "variant": "parameterSetIdentifier",
+    "implementationLevel": "executionEnvironment",
+    "curve": "ellipticCurve",
+    "quantumSecurityLevel": "nistQuantumSecurityLevel",
+}
+_LEVELS = ("nistQuantumSecurityLevel", "classicalSecurityLevel")
+
+
+class Dialect:
+    """Brings components into the standard's form and keeps what was amiss."""
+
+    def __init__(self) -> None:
+        self.repairs: list[Repair] = []
+        self._by_component: defaultdict[str, list[str]] = defaultdict(list)
+        self._component = ""
+
+    def of(self, place: str) -> list[str]:
+        """What was repaired in the component at `place`."""
+        return self._by_component.get(place, [])
+
+    def crypto(self, component: Mapping[str, Any], place: str) -> tuple[str, dict[str, Any]] | None:
+        """Return asset type and properties of a cryptographic component, None of any other."""
+        self._component = place
+        kind = text(component.get("type"))
+        crypto = table(component.get("cryptoProperties"))
+        if kind != "cryptographic-asset":
+            if not crypto:
+                return None
+            if kind in {"crypto-asset", "cryptographic_asset", "crypto"}:
+                self._say(place, f"type {kind!r} is taken for cryptographic-asset")
+        stated = text(crypto.get("assetType"))
+        asset_type = _ASSET_TYPES.get(stated.lower().replace("-", "").replace("_", ""))
+        if asset_type is None:
+            asset_type = self._guess(crypto, place, stated)
+        elif stated != asset_type:
+            self._say(place, f"assetType {stated!r} is taken for {asset_type!r}")
+        field = _PROPERTIES[asset_type]
+        properties = dict(table(crypto.get(field)))
+        self._lift(crypto, component, properties, place)
+        self._rename(properties, f"{place}.{field}")
+        self._clean(properties, f"{place}.{field}")
+        return asset_type, properties
+
+    def _guess(self, crypto: Mapping[str, Any], place: str, stated: str) -> str:
+        for asset_type, field in _PROPERTIES.items():
+            if field in crypto:
+                self._say(place, f"assetType {stated!r} is none; {field} says {asset_type}")
+                return asset_type
+        self._say(place, f"assetType {stated!r} is none; taken for algorithm")
+        return "algorithm"
+
+    def _lift(
+        self,
+        crypto: Mapping[str, Any],
+        component: Mapping[str, Any],
+        properties: dict[str, Any],
+        place: str,
+    ) -> None:
+        """Fields of the properties that stand one or two levels too high."""
+        for field in (*_LEVELS, "quantumSecurityLevel", "primitive", "mode", "padding"):
+            for where, above in (("cryptoProperties", crypto), ("component", component)):
+                if field in above and field not in properties:
+                    properties[field] = above[field]
+                    self._say(place, f"{field} stands in {where}, not in its properties")
+
+    def _rename(self, properties: dict[str, Any], place: str) -> None:
+        for old, new in _RENAMED.items():
+            if old in properties and new not in properties:
+                properties[new] = properties.pop(old)
+                if old != "curve":  # deprecated in 1.7, not wrong
+                    self._say(place, f"{old} is the draft's name of {new}")
+
+    def _clean(self, properties: dict[str, Any], place: str) -> None:
+        for field in _LEVELS:
+            value = properties.get(field)
+            if isinstance(value, str):
+                self._say(place, f"{field} is text, not a number")
+                properties[field] = int(value) if value.strip().isdigit() else None
+            elif isinstance(value, bool | float):
+                self._say(place, f"{field} is {value!r}, not an integer")
+                properties[field] = int(value)
+        for field in [field for field, value in properties.items() if value == ""]:
+            self._say(place, f"{field} is empty")
+            del properties[field]
+        for field in ("primitive", "mode", "padding", "type"):
+            value = properties.get(field)
+            if isinstance(value, str) and value != value.lower():
+                self._say(place, f"{field} {value!r} is not in lower case")
+                properties[field] = value.lower()
+        functions = properties.get("cryptoFunctions")
+        if isinstance(functions, str):
+            self._say(place, "cryptoFunctions is one text, not a list")
+            properties["cryptoFunctions"] = texts(functions)
+
+    def _say(self, place: str, what: str) -> None:
+        self._by_component[self._component].append(what)
+        if len(self.repairs) < MAX_REPAIRS:
+            self.repairs.append(Repair(place, what))

@@ -1,0 +1,219 @@
+"""Findings from a capture: what each endpoint spoke, and what of it could not be seen."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from roadseal._core import FlowReader
+from roadseal.assess.inventory.collector import Context, Data, Member, Output, Signature, Source
+from roadseal.assess.inventory.finding import (
+    AlgorithmUse,
+    AssetType,
+    Basis,
+    Cause,
+    Finding,
+    Gap,
+    Location,
+    Role,
+)
+from roadseal.assess.inventory.wire.sessions import spoken
+from roadseal.assess.inventory.wire.spoken import Spoken, endpoint, uses
+from roadseal.events import Fact
+
+MAX_KINDS: Final = 100_000
+"""Different things said of a capture; what exceeds them is counted and named in a gap."""
+
+_MAGICS: Final = tuple(
+    map(bytes.fromhex, ("0a0d0d0a", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "34cdb2a1"))
+)
+"""How pcapng and the byte orders and units of pcap begin."""
+
+_GAPS: Final = {
+    "bytes-missing": "bytes of the handshake are missing from the capture",
+    "malformed": "something in it breaks the protocol",
+    "client-not-seen": "the client's part of the handshake was not captured",
+    "server-not-seen": "the server's part of the handshake was not captured",
+    "unopened": "the capture begins after the packets that would open it",
+}
+
+
+def collect_capture(
+    source: Data | str | os.PathLike[str],
+    uri: str,
+    certificates: dict[bytes, int] | None = None,
+) -> Iterator[Finding | Gap]:
+    """Say what is spoken in a pcap or pcapng file.
+
+    Flows that say the same of the same endpoint are one finding, with how many they are.
+
+    Args:
+        source: the file, or its bytes.
+        uri: how findings name it.
+        certificates: takes up the certificates that were shown (DER) and the frame of each.
+    """
+    reader = FlowReader(source)
+    seen = _Seen(uri, {} if certificates is None else certificates)
+    for batch in reader:
+        for flow in batch:
+            seen.add(flow)
+    yield from seen.findings()
+    yield from _broadcasts(reader.summary(), uri)
+    yield from seen.gaps()
+    yield from _capture_gaps(reader, uri)
+
+
+@dataclass
+class _Group:
+    """Flows that say the same of the same endpoint."""
+
+    said: Spoken
+    endpoint: str
+    first_frame: int
+    flows: int = 0
+    clients: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Seen:
+    """What the flows of a capture have said so far."""
+
+    uri: str
+    certificates: dict[bytes, int]
+    groups: dict[Any, _Group] = field(default_factory=dict)
+    incomplete: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    unidentified: Counter[str] = field(default_factory=Counter)
+    uncounted: int = 0
+
+    def add(self, flow: Mapping[str, Any]) -> None:
+        session = flow["session"]
+        at = endpoint(flow["server"], flow["server_port"])
+        if session is None:
+            if flow["bytes"]:
+                self.unidentified[f"{flow['transport']}/{flow['server_port']}"] += 1
+            return
+        if session["protocol"] == "v2x":
+            return  # summed up as broadcasts
+        said = spoken(session)
+        key = (at, said.name, said.algorithms, tuple(said.facts.items()), flow["tunnel"])
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= MAX_KINDS:
+                self.uncounted += 1
+                return
+            group = self.groups[key] = _Group(said, at, flow["first_frame"])
+        group.flows += 1
+        group.first_frame = min(group.first_frame, flow["first_frame"])
+        if len(group.clients) < 1000:
+            group.clients.add(flow["client"])
+        for der in _certificates(session):
+            if len(self.certificates) < MAX_KINDS:
+                self.certificates.setdefault(der, flow["first_frame"])
+        for gap in flow["gaps"]:
+            self.incomplete.setdefault((at, said.protocol, gap), []).append(flow["first_frame"])
+
+    def findings(self) -> Iterator[Finding]:
+        for group in self.groups.values():
+            facts: dict[str, Fact] = {"flows": group.flows, "clients": len(group.clients)}
+            if len(group.clients) == 1:
+                facts["client"] = next(iter(group.clients))
+            location = Location(self.uri, frame=group.first_frame)
+            collector = f"capture/{group.said.protocol.lower().replace(' ', '-')}"
+            yield group.said.at(group.endpoint, location, collector, facts=facts)
+
+    def gaps(self) -> Iterator[Gap]:
+        for (at, protocol, gap), frames in self.incomplete.items():
+            flows = f" in {len(frames)} flows" if len(frames) > 1 else ""
+            cause = Cause.UNREADABLE if gap == "malformed" else Cause.TRUNCATED
+            location = Location(self.uri, frame=min(frames))
+            yield Gap(location, cause, f"{protocol} at {at}: {_GAPS[gap]}{flows}")
+        if self.unidentified:
+            most = ", ".join(
+                f"{port} ({count})" for port, count in self.unidentified.most_common(8)
+            )
+            total = sum(self.unidentified.values())
+            detail = f"{total} flows in protocols that are not recognised; by server port: {most}"
+            yield Gap(Location(self.uri), Cause.NOT_SUPPORTED, detail)
+        if self.uncounted:
+            detail = f"{self.uncounted} flows beyond {MAX_KINDS} different ones are not listed"
+            yield Gap(Location(self.uri), Cause.TRUNCATED, detail)
+
+
+def _certificates(session: Mapping[str, Any]) -> Iterator[bytes]:
+    handshake = session.get("handshake")
+    if handshake:
+        yield from handshake["certificates"]
+        yield from handshake["client_certificates"]
+    yield from session.get("certificates", ())
+
+
+def _broadcasts(summary: Mapping[str, Any], uri: str) -> Iterator[Finding]:
+    """Messages on the air: signed, not encrypted, so nothing of them can be harvested."""
+    for row in summary["broadcasts"]:
+        algorithms: tuple[AlgorithmUse, ...] = ()
+        if row["content"] == "signed":
+            algorithms = uses((row["signature"] or "unknown", Role.MESSAGE_SIGNATURE))
+        elif row["content"] in {"unsecured", "legacy"}:
+            algorithms = uses(
+                ("plaintext" if row["content"] == "unsecured" else None, Role.PLAINTEXT)
+            )
+        service = "" if row["psid"] is None else f" of PSID 0x{row['psid']:x}"
+        title = f"{row['content']} messages{service} over {row['network']}"
+        facts: dict[str, Fact] = {
+            "messages": row["messages"],
+            "content": row["content"],
+            "network": row["network"],
+            "psid": row["psid"],
+            "signer": row["signer"],
+        }
+        yield Finding(
+            "capture/v2x",
+            Location(uri, frame=row["first_frame"]),
+            AssetType.PROTOCOL,
+            title,
+            algorithms,
+            Basis.OBSERVED,
+            facts={key: value for key, value in facts.items() if value is not None},
+        )
+
+
+def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
+    if reader.error:
+        frame = reader.frames or None
+        cause = Cause.TRUNCATED if frame else Cause.UNREADABLE
+        yield Gap(Location(uri, frame=frame), cause, reader.error)
+    summary = reader.summary()
+    for key, cause, text in (
+        ("incomplete_datagrams", Cause.TRUNCATED, "datagrams lack fragments"),
+        ("unsupported_frames", Cause.NOT_SUPPORTED, "frames of link types that are not read"),
+        ("broadcasts_uncounted", Cause.TRUNCATED, "messages of too many kinds are not listed"),
+    ):
+        if count := summary[key]:
+            yield Gap(Location(uri), cause, f"{count} {text}")
+
+
+class CaptureCollector:
+    """The collector of `roadseal scan` for pcap and pcapng files.
+
+    Certificates seen in handshakes are handed on as members, to be read as certificates are.
+    """
+
+    name = "capture"
+    names: Sequence[str] = ("*.pcap", "*.pcapng", "*.cap")
+    signatures: Sequence[Signature] = tuple(Signature(magic, at=0) for magic in _MAGICS)
+
+    def collect(self, source: Source, context: Context) -> Iterator[Output]:
+        """Yield what is spoken in a capture, and the certificates that were shown in it."""
+        del context  # the limits of a capture are those of `FlowReader`
+        if bytes(source.data[:4]) not in _MAGICS:
+            return
+        certificates: dict[bytes, int] = {}
+        yield from collect_capture(source.data, source.uri, certificates)
+        for number, (der, frame) in enumerate(certificates.items(), 1):
+            yield Member(f"frame-{frame}-certificate-{number}.der", der)
+
+
+CAPTURES: Final = CaptureCollector()

@@ -1,0 +1,330 @@
+"""Every protocol that `roadseal._core.FlowReader` reads, as `Spoken`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from roadseal.assess.inventory import identifiers
+from roadseal.assess.inventory.finding import AlgorithmUse, Role
+from roadseal.assess.inventory.wire import tls
+from roadseal.assess.inventory.wire.spoken import Spoken, channel_cipher, offers, uses
+from roadseal.events import Fact
+
+Session = Mapping[str, Any]
+
+PLAINTEXT = AlgorithmUse("plaintext", Role.PLAINTEXT)
+
+
+def spoken(session: Session) -> Spoken:
+    """Describe a session; what is not visible stays unsaid."""
+    return _READERS[session["protocol"]](session)
+
+
+def ssh(session: Session) -> Spoken:
+    """SSH: what both proposals come to; with one side only, what that side offers (RFC 4253)."""
+    versions = {
+        "client_software": session["client_version"],
+        "server_software": session["server_version"],
+    }
+    both = session["client_version"] or session["server_version"] or ""
+    version = "1" if both.startswith("SSH-1.") and not both.startswith("SSH-1.99") else "2"
+    offered = session["server"] or session["client"]
+    if session["kex"] is None:
+        if offered is None:
+            return Spoken("SSH", version, (), versions)
+        return Spoken("SSH", version, ssh_offers(offered), versions)
+    key = session["host_key_type"]
+    bits = session["host_key_bits"]
+    facts: dict[str, Fact] = {
+        **versions,
+        "kex": session["kex"],
+        "host_key": session["host_key"],
+        "cipher": session["cipher"],
+        "host_key_bits": bits,
+    }
+    authenticated = "mac" if not _authenticates(session["cipher"]) else None
+    used = uses(
+        (identifiers.ssh_kex(session["kex"]), Role.KEY_EXCHANGE),
+        (_ssh_key(session["host_key"] or key), Role.LIVE_AUTHENTICATION),
+        (f"rsa-{bits}" if bits else None, Role.LIVE_AUTHENTICATION),
+        channel_cipher(identifiers.ssh_cipher(session["cipher"]) if session["cipher"] else None),
+        (
+            identifiers.ssh_mac(session["mac"]) if authenticated and session["mac"] else None,
+            Role.INTEGRITY,
+        ),
+    )
+    return Spoken("SSH", version, used, facts)
+
+
+def ssh_offers(proposal: Mapping[str, list[str]]) -> tuple[AlgorithmUse, ...]:
+    """Everything that one side of SSH would accept; markers of extensions are no algorithms."""
+    markers = ("ext-info-", "kex-strict-")
+    kex = [name for name in proposal["kex"] if not name.startswith(markers)]
+    return (
+        *offers(map(identifiers.ssh_kex, kex), Role.KEY_EXCHANGE),
+        *offers(map(identifiers.ssh_key, proposal["host_key"]), Role.LIVE_AUTHENTICATION),
+        *offers(map(identifiers.ssh_cipher, proposal["cipher_to_client"]), Role.ENCRYPTION),
+        *offers(map(identifiers.ssh_mac, proposal["mac_to_client"]), Role.INTEGRITY),
+    )
+
+
+def _ssh_key(name: str | None) -> str | None:
+    return identifiers.ssh_key(name) if name else None
+
+
+def _authenticates(cipher: str | None) -> bool:
+    return bool(cipher) and ("gcm" in str(cipher) or "poly1305" in str(cipher))
+
+
+def ike(session: Session) -> Spoken:
+    """IKE: the responder's choice, else what the initiator proposes (RFC 7296, RFC 9370)."""
+    chosen = session["chosen"] or []
+    transforms = chosen or session["proposed"]
+    name = _ike_v2 if session["version"] == 2 else _ike_v1
+    named = [pair for transform in transforms if (pair := name(transform))]
+    exchanges = tuple(
+        identifiers.ike_key_exchange(transform["id"])
+        for transform in transforms
+        if transform["kind"] == 4 or 6 <= transform["kind"] <= 12
+    )
+    notifies = session["notifies"]
+    facts: dict[str, Fact] = {
+        "intermediate_exchange": (16438 in notifies) or None,  # RFC 9242
+        "preshared_key_offered": (16435 in notifies) or None,  # RFC 8784
+    }
+    if not chosen:
+        used = tuple(
+            AlgorithmUse(name, role, preferred=False) for name, role in dict.fromkeys(named)
+        )
+        return Spoken("IKE", str(session["version"]), used, facts)
+    group = session["responder_group"]
+    if session["version"] == 2 and not exchanges and group:
+        exchanges = (identifiers.ike_key_exchange(group),)
+    hybrid = identifiers.ike_hybrid(exchanges) if exchanges else None
+    return Spoken("IKE", str(session["version"]), uses((hybrid, Role.KEY_EXCHANGE), *named), facts)
+
+
+def _ike_v2(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
+    kind, number = transform["kind"], transform["id"]
+    match kind:
+        case 1:
+            return identifiers.ike_encryption(number, transform["key_bits"]), Role.ENCRYPTION
+        case 2:
+            return identifiers.ike_prf(number), Role.INTEGRITY
+        case 3 if number:
+            return identifiers.ike_integrity(number), Role.INTEGRITY
+        case 4:
+            return (
+                None if number == 0 else (identifiers.ike_key_exchange(number), Role.KEY_EXCHANGE)
+            )
+    return None
+
+
+_IKE_V1_CIPHERS = {1: "des-cbc", 2: "idea-cbc", 3: "blowfish-cbc", 5: "3des-cbc", 6: "cast5-cbc"}
+_IKE_V1_HASHES = {
+    1: "hmac-md5",
+    2: "hmac-sha-1",
+    4: "hmac-sha-256",
+    5: "hmac-sha-384",
+    6: "hmac-sha-512",
+}
+_IKE_V1_AUTHENTICATION = {
+    1: "psk",
+    2: "dsa",
+    3: "rsa",
+    4: "rsa-pkcs1",
+    5: "rsa-pkcs1",
+    9: "ecdsa-p256",
+    10: "ecdsa-p384",
+    11: "ecdsa-p521",
+}
+
+
+def _ike_v1(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
+    """Attributes of RFC 2409 appendix A and of the IANA registry "Internet Key Exchange"."""
+    kind, number = transform["kind"], transform["id"]
+    match kind:
+        case 1 if number == 7:
+            return f"aes-{transform['key_bits'] or 128}-cbc", Role.ENCRYPTION
+        case 1:
+            return _IKE_V1_CIPHERS.get(number, f"ike-v1-encr:{number}"), Role.ENCRYPTION
+        case 2:
+            return _IKE_V1_HASHES.get(number, f"ike-v1-hash:{number}"), Role.INTEGRITY
+        case 3:
+            # Beyond 65000 stand the same methods with extended authentication.
+            method = number - 65000 if number > 65000 else number
+            name = _IKE_V1_AUTHENTICATION.get(method, f"ike-v1-auth:{number}")
+            return name, Role.LIVE_AUTHENTICATION
+        case 4:
+            return identifiers.ike_key_exchange(number), Role.KEY_EXCHANGE
+    return None
+
+
+def wireguard(_session: Session) -> Spoken:
+    """WireGuard: its construction is fixed; a pre-shared key is not visible."""
+    used = uses(
+        ("x25519", Role.KEY_EXCHANGE),
+        ("x25519", Role.LIVE_AUTHENTICATION),
+        ("chacha20-poly1305", Role.ENCRYPTION),
+    )
+    return Spoken("WireGuard", "1", used, {"preshared_key": "not visible to an observer"})
+
+
+_USM_TAGS = {16: "hmac-sha-224", 24: "hmac-sha-256", 32: "hmac-sha-384", 48: "hmac-sha-512"}
+
+
+def snmp(session: Session) -> Spoken:
+    """SNMP: a community is a password in clear; version 3 shows flags and the length of its tag."""
+    version = session["version"]
+    if version != "3":
+        facts: dict[str, Fact] = {"default_community": session["default_community"] or None}
+        return Spoken("SNMP", version, uses(("community-string", Role.PLAINTEXT)), facts)
+    if session["security_model"] == 4:
+        return Spoken("SNMP", "3", (), {"security_model": "transport"})
+    tag = session["tag_bytes"]
+    # RFC 3414: MD5 and SHA-1 are both cut to 12 octets, so that an observer cannot tell them apart.
+    mac = _USM_TAGS.get(tag, f"usm-tag-{tag * 8}") if tag else None
+    if not session["encrypted"]:
+        return Spoken("SNMP", "3", (*uses((mac, Role.INTEGRITY)), PLAINTEXT), {"privacy": False})
+    facts = {"privacy": True, "cipher": "not visible to an observer"}
+    return Spoken("SNMP", "3", uses((mac, Role.INTEGRITY)), facts)
+
+
+_OPCUA = {  # OPC 10000-7 clause 6.6: signature, key transport or agreement, cipher
+    "None": ("plaintext",),
+    "Basic128Rsa15": ("rsa-pkcs1-sha-1", "rsa-pkcs1", "aes-128-cbc"),
+    "Basic256": ("rsa-pkcs1-sha-1", "rsa-oaep-sha-1", "aes-256-cbc"),
+    "Basic256Sha256": ("rsa-pkcs1-sha-256", "rsa-oaep-sha-1", "aes-256-cbc"),
+    "Aes128_Sha256_RsaOaep": ("rsa-pkcs1-sha-256", "rsa-oaep-sha-1", "aes-128-cbc"),
+    "Aes256_Sha256_RsaPss": ("rsa-pss-sha-256", "rsa-oaep-sha-256", "aes-256-cbc"),
+    "ECC_nistP256": ("ecdsa-p256", "p256", "aes-128-cbc"),
+    "ECC_nistP384": ("ecdsa-p384", "p384", "aes-256-cbc"),
+    "ECC_brainpoolP256r1": ("ecdsa-brainpoolp256r1", "brainpoolp256r1", "aes-128-cbc"),
+    "ECC_brainpoolP384r1": ("ecdsa-brainpoolp384r1", "brainpoolp384r1", "aes-256-cbc"),
+    "ECC_curve25519": ("ed25519", "x25519", "chacha20-poly1305"),
+    "ECC_curve448": ("ed448", "x448", "chacha20-poly1305"),
+}
+
+
+def opcua(session: Session) -> Spoken:
+    """OPC UA: the policies of its channels are used, those of its endpoints allowed."""
+    used = [use for policy in session["channel_policies"] for use in opcua_policy(policy)]
+    allowed = [
+        AlgorithmUse(use.name, use.role, preferred=False)
+        for policy in session["offered_policies"]
+        for use in opcua_policy(policy)
+    ]
+    facts: dict[str, Fact] = {
+        "channel_policies": ",".join(session["channel_policies"]),
+        "offered_policies": ",".join(session["offered_policies"]),
+    }
+    extra = [use for use in allowed if AlgorithmUse(use.name, use.role) not in used]
+    return Spoken("OPC UA", "", tuple(dict.fromkeys([*used, *extra])), facts)
+
+
+def opcua_policy(policy: str) -> tuple[AlgorithmUse, ...]:
+    """The algorithms of a security policy; an unknown one keeps its name and stays unknown."""
+    parts = _OPCUA.get(policy)
+    if parts is None:
+        return uses((f"opcua-policy:{policy}", Role.UNKNOWN))
+    if len(parts) == 1:
+        return (PLAINTEXT,)
+    signature, exchange, cipher = parts
+    return uses(
+        (signature, Role.LIVE_AUTHENTICATION),
+        (exchange, Role.KEY_EXCHANGE),
+        (cipher, Role.ENCRYPTION),
+    )
+
+
+def mqtt(session: Session) -> Spoken:
+    """MQTT in clear; a password in it is the broken-today lane's."""
+    version = {3: "3.1", 4: "3.1.1", 5: "5.0"}.get(session["level"], str(session["level"]))
+    return Spoken("MQTT", version, (PLAINTEXT,), {"password_in_clear": session["password"] or None})
+
+
+def dnp3(session: Session) -> Spoken:
+    """DNP3: Secure Authentication authenticates with symmetric keys and hides nothing."""
+    facts: dict[str, Fact] = {"secure_authentication": session["secure_authentication"]}
+    return Spoken("DNP3", "", (PLAINTEXT,), facts)
+
+
+def openvpn(session: Session) -> Spoken:
+    """OpenVPN: the TLS of its control channel, and how that is wrapped."""
+    facts: dict[str, Fact] = {"control_channel": session["wrapping"]}
+    tag = {16: "hmac-md5", 20: "hmac-sha-1", 28: "hmac-sha-224", 32: "hmac-sha-256"} | {
+        48: "hmac-sha-384",
+        64: "hmac-sha-512",
+    }
+    wrapped = uses((tag.get(session["tag_bytes"] or 0), Role.INTEGRITY))
+    if session["handshake"] is None:
+        if session["wrapping"].startswith("tls-crypt"):
+            facts["handshake"] = "encrypted: not visible to an observer"
+        return Spoken("OpenVPN", "", wrapped, facts)
+    inner = tls.from_handshake("OpenVPN", session["handshake"])
+    algorithms = tuple(dict.fromkeys((*inner.algorithms, *wrapped)))
+    return Spoken("OpenVPN", f"over TLS {inner.version}", algorithms, {**inner.facts, **facts})
+
+
+def quic(session: Session) -> Spoken:
+    """QUIC: TLS 1.3 in it, or Google's handshake of before."""
+    version = tls.quic_version_name(session["version"])
+    if google := session["google"]:
+        names = {
+            "C255": "x25519",
+            "P256": "p256",
+            "AESG": "aes-128-gcm",
+            "CC20": "chacha20-poly1305",
+        }
+        algorithms = (
+            *offers((names.get(tag, tag) for tag in google["key_exchange"]), Role.KEY_EXCHANGE),
+            *offers((names.get(tag, tag) for tag in google["aead"]), Role.ENCRYPTION),
+        )
+        return Spoken("gQUIC", version, algorithms, {"server_name": google["server_name"]})
+    inner = tls.from_handshake("QUIC", session["handshake"])
+    return Spoken("QUIC", version, inner.algorithms, {**inner.facts, "tls_version": inner.version})
+
+
+def upgraded_tls(session: Session) -> Spoken:
+    """TLS or DTLS, and what was spoken in clear before it."""
+    protocol = session["protocol"].upper()
+    inner = tls.from_handshake(protocol, session["handshake"])
+    return Spoken(
+        protocol,
+        inner.version,
+        inner.algorithms,
+        {**inner.facts, "upgraded_from": session["upgraded_from"]},
+    )
+
+
+def plain(session: Session) -> Spoken:
+    """A protocol of text in clear."""
+    return Spoken(session["application"].upper(), "", (PLAINTEXT,))
+
+
+def _fixed(
+    protocol: str, algorithms: Iterable[AlgorithmUse] = (), **facts: Fact
+) -> Callable[[Session], Spoken]:
+    said = Spoken(protocol, "", tuple(algorithms), facts)
+    return lambda _session: said
+
+
+_READERS: Mapping[str, Callable[[Session], Spoken]] = {
+    "tls": upgraded_tls,
+    "dtls": upgraded_tls,
+    "quic": quic,
+    "ssh": ssh,
+    "ike": ike,
+    "wireguard": wireguard,
+    "snmp": snmp,
+    "mqtt": mqtt,
+    "opc-ua": opcua,
+    "dnp3": dnp3,
+    "modbus": _fixed("Modbus/TCP", (PLAINTEXT,)),
+    "openvpn": openvpn,
+    "plain": plain,
+    "esp": _fixed("IPsec ESP", cipher="negotiated by IKE: not visible here"),
+    "ah": _fixed("IPsec AH", (PLAINTEXT,), integrity="negotiated by IKE: not visible here"),
+    "v2x": _fixed("V2X"),
+}

@@ -1,0 +1,89 @@
+"""What was spoken between two ends, in the words of the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from roadseal.assess.inventory.finding import (
+    AlgorithmUse,
+    AssetType,
+    Basis,
+    Finding,
+    Location,
+    Role,
+)
+from roadseal.events import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A protocol as it was spoken, whoever saw it.
+
+    Args:
+        protocol: such as ``TLS``, ``SSH``, ``DNP3``.
+        version: such as ``1.2``; empty where the protocol has none or it was not seen.
+        algorithms: what was used; with ``preferred=False`` what was offered or allowed.
+        facts: details by stable names.
+    """
+
+    protocol: str
+    version: str = ""
+    algorithms: tuple[AlgorithmUse, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Protocol and version, for people."""
+        return f"{self.protocol} {self.version}".strip()
+
+    def at(
+        self,
+        endpoint: str,
+        location: Location,
+        collector: str,
+        *,
+        basis: Basis = Basis.OBSERVED,
+        confidence: float = 1.0,
+        facts: Mapping[str, Fact] | None = None,
+    ) -> Finding:
+        """State that this was spoken at `endpoint`, as seen at `location`."""
+        used = [use.name for use in self.algorithms if use.preferred]
+        title = f"{self.name} at {endpoint}" + (f": {', '.join(used)}" if used else "")
+        stated: dict[str, Fact] = {
+            "endpoint": endpoint,
+            "protocol": self.protocol.lower(),
+            "version": self.version,
+            **self.facts,
+            **(facts or {}),
+        }
+        return Finding(
+            collector,
+            location,
+            AssetType.PROTOCOL,
+            title,
+            self.algorithms,
+            basis,
+            confidence,
+            facts={key: value for key, value in stated.items() if value not in (None, "")},
+        )
+
+
+def uses(*pairs: tuple[str | None, Role]) -> tuple[AlgorithmUse, ...]:
+    """The algorithms that are known, each once, in the order given."""
+    return tuple(dict.fromkeys(AlgorithmUse(name, role) for name, role in pairs if name))
+
+
+def offers(names: Iterable[str], role: Role) -> tuple[AlgorithmUse, ...]:
+    """Algorithms that were offered in a role, without saying that one is used."""
+    return tuple(dict.fromkeys(AlgorithmUse(name, role, preferred=False) for name in names))
+
+
+def channel_cipher(name: str | None) -> tuple[str | None, Role]:
+    """The role of the cipher of a channel: without one, the channel is in clear."""
+    return name, Role.PLAINTEXT if name == "null" else Role.ENCRYPTION
+
+
+def endpoint(host: str, port: int) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

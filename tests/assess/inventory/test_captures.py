@@ -1,0 +1,127 @@
+"""Findings from captures: known ones from field captures, and none from what is hostile."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+from pathlib import Path
+
+import pytest
+from ndpi import CAPTURES, DATA
+
+from roadseal.assess.inventory.classifier import Bearing, classify
+from roadseal.assess.inventory.collector import Context, Member, Source
+from roadseal.assess.inventory.finding import AlgorithmUse, Finding, Gap, Role
+from roadseal.assess.inventory.wire import CAPTURES as COLLECTOR
+from roadseal.assess.inventory.wire import collect_capture
+
+needs_captures = pytest.mark.skipif(
+    not CAPTURES, reason="no field captures under ROADSEAL_TESTDATA"
+)
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "400"))
+
+
+def findings(name: str) -> list[Finding]:
+    return [one for one in collect_capture(DATA / name, name) if isinstance(one, Finding)]
+
+
+def gaps(name: str) -> list[Gap]:
+    return [one for one in collect_capture(DATA / name, name) if isinstance(one, Gap)]
+
+
+@needs_captures
+def test_ssh_says_what_was_agreed_and_how_long_the_host_key_is() -> None:
+    by_server = {finding.facts["endpoint"]: finding for finding in findings("ssh.pcap")}
+    old = by_server["172.16.238.168:22"]
+    assert old.facts["kex"] == "diffie-hellman-group-exchange-sha256"
+    assert AlgorithmUse("dh", Role.KEY_EXCHANGE) in old.algorithms
+    assert AlgorithmUse("rsa-2048", Role.LIVE_AUTHENTICATION) in old.algorithms
+    assert AlgorithmUse("hmac-md5", Role.INTEGRITY) in old.algorithms
+
+
+@needs_captures
+def test_starttls_is_found_on_the_port_of_the_clear_protocol() -> None:
+    (mail,) = findings("imap-starttls.pcap")
+    assert mail.facts["upgraded_from"] == "imap"
+    assert mail.facts["cipher_suite"] == "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+    assert AlgorithmUse("p256", Role.KEY_EXCHANGE) in mail.algorithms
+
+
+@needs_captures
+def test_opcua_and_dnp3_in_clear_are_plaintext() -> None:
+    (opcua,) = findings("opc-ua.pcap")
+    assert opcua.facts["channel_policies"] == "None"
+    assert AlgorithmUse("plaintext", Role.PLAINTEXT) in opcua.algorithms
+    secured = {finding.facts["secure_authentication"] for finding in findings("dnp3.pcap")}
+    assert secured == {False, True}
+
+
+@needs_captures
+def test_one_direction_is_an_offer_and_a_gap() -> None:
+    (offer,) = findings("tls_1.3_unidirectional_client.pcapng")
+    assert not any(use.preferred for use in offer.algorithms)
+    (gap,) = gaps("tls_1.3_unidirectional_client.pcapng")
+    assert "server's part" in gap.detail
+
+
+@needs_captures
+def test_certificates_are_handed_on_whole() -> None:
+    source = Source("a/x.pcap", (DATA / "tls-rdn-extract.pcap").read_bytes())
+    members = [one for one in COLLECTOR.collect(source, Context()) if isinstance(one, Member)]
+    assert len(members) == 3
+    for member in members:
+        assert member.data[:2] == b"\x30\x82"
+        assert len(member.data) == 4 + int.from_bytes(member.data[2:4], "big")
+
+
+@needs_captures
+def test_a_mapped_file_and_its_bytes_say_the_same() -> None:
+    for capture in CAPTURES[:12]:
+        with capture.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            ours = list(collect_capture(mapped, "x"))
+            assert ours == list(collect_capture(capture.read_bytes(), "x"))
+            assert ours == list(collect_capture(capture, "x"))
+
+
+@needs_captures
+def test_every_name_is_known_to_the_classifier() -> None:
+    """What field captures use is never called by a name that the classifier does not know."""
+    unknown = {
+        use.name
+        for capture in CAPTURES
+        for finding in findings(capture.name)
+        for use in finding.algorithms
+        if use.preferred and classify(use.name).bearing is Bearing.UNKNOWN
+    }
+    assert unknown == set()
+
+
+@needs_captures
+def test_no_payload_leaves_a_capture() -> None:
+    """Excerpts stay empty, and no fact holds more than names and numbers."""
+    for capture in CAPTURES:
+        for finding in findings(capture.name):
+            assert finding.excerpt == ""
+            assert all(len(str(value)) < 2000 for value in finding.facts.values())
+
+
+@needs_captures
+def test_mutants_of_captures_cost_a_gap_at_most() -> None:
+    random_numbers = random.Random(3)
+    for number in range(min(MUTANTS, 5000)):
+        data = bytearray(CAPTURES[number % len(CAPTURES)].read_bytes()[:60_000])
+        for _ in range(random_numbers.randrange(1, 6)):
+            data[random_numbers.randrange(len(data))] = random_numbers.randrange(256)
+        for one in collect_capture(bytes(data), "mutant"):
+            assert isinstance(one, Finding | Gap)
+
+
+def test_what_is_no_capture_is_a_gap(tmp_path: Path) -> None:
+    file = tmp_path / "x.pcap"
+    file.write_bytes(b"GIF89a")
+    (gap,) = collect_capture(file, "x.pcap")
+    assert isinstance(gap, Gap)
+    assert "neither pcap nor pcapng" in gap.detail
+    assert list(COLLECTOR.collect(Source("x", b"GIF89a"), Context())) == []
