@@ -20,7 +20,8 @@ import pytest
 from typer.testing import CliRunner
 
 from roadseal.app.cli import app
-from roadseal.assess.inventory.estate import Asset, Exposure, Kind, UpdatePath
+from roadseal.assess.inventory.estate import Asset, Exposure, Import, Kind, UpdatePath
+from roadseal.assess.inventory.estate.shelf import Estate, save_estate
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -32,6 +33,8 @@ from roadseal.assess.inventory.finding import (
     Location,
     Role,
 )
+from roadseal.assess.inventory.tables import SCHEMA
+from roadseal.assess.inventory.template import shipped_templates
 from roadseal.assess.register import (
     Inputs,
     Lane,
@@ -50,7 +53,9 @@ from roadseal.assess.register.document import Register, load_register
 from roadseal.assess.register.export import export
 from roadseal.assess.register.query import Query, ask
 from roadseal.assess.register.score import score
+from roadseal.assess.register.shelf import load_columns, save_uses
 from roadseal.errors import RoadsealError
+from roadseal.store import open_store
 
 DAY = date(2026, 11, 26)
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "2000")) // 10
@@ -238,8 +243,6 @@ def test_one_asset_scores_alone_as_among_all() -> None:
 
 
 def test_what_was_seen_replaces_what_was_declared() -> None:
-    from roadseal.assess.inventory.template import shipped_templates
-
     seen = finding("10.0.0.1:443", Role.ENCRYPTION, "ml-kem-768")
     uses = uses_of(RSU, shipped_templates(), (seen,))
     assert [each.algorithm for each in uses if each.role is Role.ENCRYPTION] == ["ml-kem-768"]
@@ -410,3 +413,17 @@ def test_from_a_file_to_an_answer(tmp_path: Path) -> None:
     run("register", "diff", out, out)
     with pytest.raises(RoadsealError):
         CliRunner().invoke(app, ["register", "explain", out, "9"], catch_exceptions=False)
+
+
+def test_uses_come_back_from_the_store_and_score_the_same(store_url: str) -> None:
+    assets = [replace(RSU, id=f"city/{n}", exposure=(list(Exposure)[n % 7],)) for n in range(30)]
+    used = [uses_of(asset, shipped_templates()) for asset in assets]
+    store = open_store(store_url, SCHEMA)
+    save_estate(store, Estate("city", "x", "", "csv", "", 30), Import(tuple(assets), (), 30))
+    for _ in range(2):  # the second replaces the first
+        assert save_uses(store, "city", used) == sum(map(len, used))
+    arguments = (score_model(), crqc_profile("gri-2023"), 2026.9)
+    stored = score(load_columns(store, "city"), *arguments)
+    direct = score(columns_of(assets, used), *arguments)
+    assert stored.lanes.tolist() == direct.lanes.tolist()
+    assert stored.case.tolist() == direct.case.tolist()

@@ -1,4 +1,4 @@
-"""What the inventory remembers: estates, their assets, and what cleaning did to their rows."""
+"""What the inventory remembers: estates, their assets, what these use, and what cleaning did."""
 
 from __future__ import annotations
 
@@ -60,5 +60,28 @@ NOTE: Final = sa.Table(
     sa.Column("after", sa.Text, nullable=False),
 )
 
+USE: Final = sa.Table(
+    "assess_use",
+    METADATA,
+    sa.Column("estate", sa.Integer, sa.ForeignKey("assess_estate.key"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("says", sa.Text, nullable=False),
+    sa.Column("anchor", sa.Text),
+)
+
+DEPENDENCY: Final = sa.Table(  # an asset uses a use once
+    "assess_dependency",
+    METADATA,
+    sa.Column("estate", sa.Integer, sa.ForeignKey("assess_estate.key"), primary_key=True),
+    sa.Column("asset", sa.Integer, primary_key=True),
+    sa.Column("use", sa.Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 SCHEMA: Final = Schema("assess", METADATA, Path(__file__).parent / "migrations")
-"""Estates, assets and notes."""
+"""Estates, assets, notes, uses and dependencies."""

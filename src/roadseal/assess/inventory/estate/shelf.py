@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.importer import Import
 from roadseal.assess.inventory.estate.note import Action, Note
-from roadseal.assess.inventory.tables import ASSET, ESTATE, NOTE
+from roadseal.assess.inventory.tables import ASSET, DEPENDENCY, ESTATE, NOTE, USE
 from roadseal.errors import RoadsealError
 from roadseal.store import Store, insert_rows
 
@@ -41,7 +41,7 @@ def save_estate(store: Store, estate: Estate, imported: Import) -> None:
     with store.writing() as connection:
         known = sa.select(ESTATE.c.key).where(ESTATE.c.name == estate.name)
         if (old := connection.scalar(known)) is not None:
-            for table in (NOTE, ASSET):
+            for table in (DEPENDENCY, USE, NOTE, ASSET):
                 connection.execute(sa.delete(table).where(table.c.estate == old))
             connection.execute(sa.delete(ESTATE).where(ESTATE.c.key == old))
         values = {name: getattr(estate, name) for name in Estate.__slots__}
