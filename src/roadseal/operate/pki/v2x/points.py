@@ -74,3 +74,24 @@ def _octets(key: dict[str, Any]) -> bytes:
             return b"\3" + octets
     half = len(octets) // 2  # uncompressed: canonical form is compressed
     return bytes([2 + (octets[-1] & 1)]) + octets[:half]
+
+
+def write_point(octets: bytes) -> tuple[str, Any]:
+    """A compressed or uncompressed point as the value of its CHOICE, compressed."""
+    if octets[0] in (2, 3):
+        return f"compressed-y-{octets[0] & 1}", octets[1:]
+    half = len(octets) // 2
+    return f"compressed-y-{octets[-1] & 1}", octets[1 : half + 1]
+
+
+def read_point(value: tuple[str, Any]) -> bytes | None:
+    """The compressed octets of a point's CHOICE; `None` for one without a y."""
+    form, inner = value
+    match form:
+        case "compressed-y-0":
+            return bytes([2, *inner])
+        case "compressed-y-1":
+            return bytes([3, *inner])
+        case "uncompressedP256" | "uncompressedP384":
+            return bytes([2 + (inner["y"][-1] & 1), *inner["x"]])
+    return None

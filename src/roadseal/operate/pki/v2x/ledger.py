@@ -1,0 +1,227 @@
+"""The ledger of one authority: what it issued and answered is on the disk before it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from roadseal import _core
+from roadseal.clock import Time64
+from roadseal.operate.pki.v2x.attributes import permissions_of
+from roadseal.operate.pki.v2x.coer import SequenceOf
+from roadseal.operate.pki.v2x.dot2 import PSID_SSP
+from roadseal.operate.pki.v2x.tables import ANSWER, CERTIFICATE, ITEM, NUMBER, STATION
+from roadseal.store.database import Store
+from roadseal.v2x.certificate import Permission
+
+_PERMISSIONS = SequenceOf(PSID_SSP)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A station that may enrol: its canonical key and what its tickets may permit."""
+
+    its_id: bytes
+    algorithm: str
+    public_key: bytes
+    permissions: Sequence[Permission] = ()
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A certificate that was issued."""
+
+    certificate: bytes
+    holder: bytes
+    kind: str
+    ends: Time64
+    revoked: Time64 | None = None
+
+    @property
+    def hashed_id8(self) -> bytes:
+        """How messages name it."""
+        return _core.certificate_digest(self.certificate)[0][-8:]
+
+
+class Ledger:
+    """The rows of one authority in a store.
+
+    Args:
+        store: opened with `SCHEMA`.
+        authority: whose rows.
+    """
+
+    def __init__(self, store: Store, authority: str) -> None:
+        self.store = store
+        self.authority = authority
+
+    def enter(self, station: Station) -> None:
+        """Enter a station, or replace what is known of it."""
+        row = {
+            "algorithm": station.algorithm,
+            "public_key": station.public_key,
+            "permissions": _PERMISSIONS.encode([_value(one) for one in station.permissions]),
+            "active": station.active,
+        }
+        name = {"authority": self.authority, "its_id": station.its_id}
+        with self.store.writing() as db:
+            db.execute(sa.delete(STATION).where(*_equal(STATION, name)))
+            db.execute(sa.insert(STATION).values(**name, **row))
+
+    def station(self, its_id: bytes) -> Station | None:
+        """The station of this id."""
+        name = {"authority": self.authority, "its_id": its_id}
+        with self.store.reading() as db:
+            row = db.execute(sa.select(STATION).where(*_equal(STATION, name))).one_or_none()
+        if row is None:
+            return None
+        permissions = permissions_of(_PERMISSIONS.decode(row.permissions))
+        return Station(row.its_id, row.algorithm, row.public_key, permissions, row.active)
+
+    def answered(self, request: bytes) -> bytes | None:
+        """The answer that this very request was given before."""
+        name = {"authority": self.authority, "request_hash": hashlib.sha256(request).digest()}
+        with self.store.reading() as db:
+            return db.execute(
+                sa.select(ANSWER.c.answer).where(*_equal(ANSWER, name))
+            ).scalar_one_or_none()
+
+    def answer(
+        self, request: bytes, answer: bytes, now: Time64, issued: Sequence[Record] = ()
+    ) -> bytes:
+        """Write an answer and what it hands out, in one transaction.
+
+        Returns:
+            The answer that counts: another worker may have been first with this request.
+        """
+        name = {"authority": self.authority, "request_hash": hashlib.sha256(request).digest()}
+        with self.store.writing() as db:
+            self._one_at_a_time(db)
+            first = db.execute(
+                sa.select(ANSWER.c.answer).where(*_equal(ANSWER, name))
+            ).scalar_one_or_none()
+            if first is not None:
+                return bytes(first)
+            db.execute(sa.insert(ANSWER).values(**name, answer=answer, time=now))
+            self._issue(db, issued)
+        return answer
+
+    def issue(self, issued: Sequence[Record]) -> None:
+        """Write certificates that no request asked for."""
+        with self.store.writing() as db:
+            self._issue(db, issued)
+
+    def record(self, hashed_id8: bytes) -> Record | None:
+        """A certificate that was issued."""
+        name = {"authority": self.authority, "hashed_id8": hashed_id8}
+        with self.store.reading() as db:
+            row = db.execute(sa.select(CERTIFICATE).where(*_equal(CERTIFICATE, name))).one_or_none()
+        return _record(row) if row else None
+
+    def records(self, kind: str | None = None) -> Iterator[Record]:
+        """Every certificate, or those of a kind, in the order of their hashes."""
+        query = sa.select(CERTIFICATE).where(CERTIFICATE.c.authority == self.authority)
+        if kind:
+            query = query.where(CERTIFICATE.c.kind == kind)
+        with self.store.reading() as db:
+            rows = db.execute(query.order_by(CERTIFICATE.c.hashed_id8)).all()
+        yield from map(_record, rows)
+
+    def revoke(self, hashed_id8: bytes, now: Time64) -> bool:
+        """Note that a certificate is revoked; whether it was ours and still good."""
+        name = {"authority": self.authority, "hashed_id8": hashed_id8}
+        with self.store.writing() as db:
+            done = db.execute(
+                sa.update(CERTIFICATE)
+                .where(*_equal(CERTIFICATE, name), CERTIFICATE.c.revoked.is_(None))
+                .values(revoked=now)
+            )
+        return done.rowcount == 1
+
+    def suspend(self, its_id: bytes) -> bool:
+        """Let a station get nothing more; whether it was known."""
+        name = {"authority": self.authority, "its_id": its_id}
+        with self.store.writing() as db:
+            done = db.execute(sa.update(STATION).where(*_equal(STATION, name)).values(active=False))
+        return done.rowcount == 1
+
+    def next_number(self, name: str, wrap: int) -> int:
+        """Draw the next number of a sequence that starts at 0 and wraps to 0."""
+        key = {"authority": self.authority, "name": name}
+        with self.store.writing() as db:
+            self._one_at_a_time(db)
+            last = db.execute(
+                sa.select(NUMBER.c.value).where(*_equal(NUMBER, key))
+            ).scalar_one_or_none()
+            value = 0 if last is None else (last + 1) % wrap
+            if last is None:
+                db.execute(sa.insert(NUMBER).values(**key, value=value))
+            else:
+                db.execute(sa.update(NUMBER).where(*_equal(NUMBER, key)).values(value=value))
+        return value
+
+    def put(self, kind: str, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Keep octets under names, all or none; those of a name that is taken are replaced."""
+        with self.store.writing() as db:
+            for name, octets in items:
+                key = {"authority": self.authority, "kind": kind, "name": name}
+                db.execute(sa.delete(ITEM).where(*_equal(ITEM, key)))
+                db.execute(sa.insert(ITEM).values(**key, octets=octets))
+
+    def get(self, kind: str, name: bytes) -> bytes | None:
+        """The octets under a name."""
+        key = {"authority": self.authority, "kind": kind, "name": name}
+        with self.store.reading() as db:
+            return db.execute(
+                sa.select(ITEM.c.octets).where(*_equal(ITEM, key))
+            ).scalar_one_or_none()
+
+    def items(self, kind: str) -> list[tuple[bytes, bytes]]:
+        """Names and octets of a kind, in the order of the names."""
+        key = {"authority": self.authority, "kind": kind}
+        query = (
+            sa.select(ITEM.c.name, ITEM.c.octets).where(*_equal(ITEM, key)).order_by(ITEM.c.name)
+        )
+        with self.store.reading() as db:
+            return [(bytes(row.name), bytes(row.octets)) for row in db.execute(query)]
+
+    def _one_at_a_time(self, db: Connection) -> None:
+        """SQLite has one writer anyway; on PostgreSQL those of one authority queue here."""
+        if not self.store.is_sqlite:
+            number = int.from_bytes(hashlib.sha256(self.authority.encode()).digest()[:7])
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+    def _issue(self, db: Connection, issued: Sequence[Record]) -> None:
+        if issued:
+            rows = [
+                {
+                    "authority": self.authority,
+                    "hashed_id8": one.hashed_id8,
+                    "holder": one.holder,
+                    "kind": one.kind,
+                    "certificate": one.certificate,
+                    "ends": one.ends,
+                }
+                for one in issued
+            ]
+            db.execute(sa.insert(CERTIFICATE), rows)
+
+
+def _record(row: sa.Row[tuple[object, ...]]) -> Record:
+    return Record(row.certificate, row.holder, row.kind, row.ends, row.revoked)
+
+
+def _value(permission: Permission) -> dict[str, object]:
+    if permission.ssp is None:
+        return {"psid": permission.psid}
+    form = "bitmapSsp" if permission.bitmap else "opaque"
+    return {"psid": permission.psid, "ssp": (form, permission.ssp)}
+
+
+def _equal(table: sa.Table, values: Mapping[str, object]) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in values.items()]
