@@ -18,6 +18,7 @@ from roadseal.errors import RoadsealError
 
 _VERBS = {
     "estate": "What stands at the roadside, from a city's own files.",
+    "campaign": "Roll a change out over a fleet: waves, gates, halt, rollback.",
     "pilot": "Measure the five approaches on a corridor.",
     "pki": "Identities on the wire: issue, revoke, see what ends soon.",
     "policy": "What authorities ask of cryptography, by when, and where they disagree.",

@@ -55,6 +55,10 @@ _CENTRE: Final = frozenset({"pki-module", "pki-approval", "store-unreachable"})
 _MESSAGE_BYTES: Final = 100  # of an order and its answer, beside what they carry
 
 
+ROTATION: Final = "certificate-rotation"
+ROOT_ROLLOVER: Final = "root-rollover"
+
+
 def rotation_change(*, drop_root: bool = False, costs: dict[str, Step] | None = None) -> Change:
     """The steps of a rotation; a root rollover ends by dropping the old root.
 
@@ -68,7 +72,7 @@ def rotation_change(*, drop_root: bool = False, costs: dict[str, Step] | None = 
 
     last = ("retire", "drop-trust") if drop_root else ("retire",)
     return Change(
-        "root-rollover" if drop_root else "certificate-rotation",
+        ROOT_ROLLOVER if drop_root else ROTATION,
         (
             Stage("trust", (step("push-trust"),)),
             Stage(
