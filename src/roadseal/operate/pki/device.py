@@ -176,7 +176,7 @@ def renewal(state: DeviceState, clock: Time64, *, grace_s: float = GRACE_S) -> R
     if now > end + grace_s * MICROSECONDS_PER_SECOND:
         return Renewal.BOOTSTRAP
     if now > end:
-        spent = state.grace_spent == state.preferred.serial and state.pending is None
+        spent = state.grace_spent == state.preferred.serial
         return Renewal.BOOTSTRAP if spent else Renewal.GRACE
     return Renewal.RENEW if now >= renews_at(state.identity, certificate) else Renewal.KEEP
 

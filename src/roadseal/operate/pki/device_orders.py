@@ -172,7 +172,7 @@ def obey(
         case Prepare(request, algorithm) | Enrol(request, algorithm):
             return prepare(state, request, algorithm, keys)
         case Install(certificate, chain):
-            return _install(state, certificate, chain, keys, now)
+            return install(state, certificate, chain, keys, now)
         case Switch(request):
             return _switch(state, request)
         case SwitchBack(request):
@@ -194,9 +194,10 @@ def prepare(
     return replace(state, pending=pending), Answer(csr=pending.csr)
 
 
-def _install(
+def install(
     state: DeviceState, certificate: bytes, chain: tuple[bytes, ...], keys: KeyRing, now: Time64
 ) -> tuple[DeviceState, Answer]:
+    """Put a certificate beside the one in use, if it is for the pending key and chains to trust."""
     if state.pending is None:
         return state, Answer(Refused.NOT_PREPARED)
     leaf = _load(certificate)

@@ -33,7 +33,7 @@ class EstClient:
         """The authority's certificates, up to its root.
 
         Raises:
-            RoadsealError: ``est-refused``, ``est-body``; TlsRefusedError: no session.
+            RoadsealError: ``est-refused``, ``est-forbidden``, ``est-body``; TlsRefusedError: no session.
         """
         response = await self._http.request("GET", f"{self._base}/cacerts")
         return read_certificates_body(_accepted(response).body)
@@ -85,7 +85,7 @@ def _accepted(response: Response) -> Response:
     if response.status != 200:
         text = response.body[:300].decode(errors="replace").strip()
         raise RoadsealError(
-            "est-refused",
+            "est-forbidden" if response.status in (401, 403) else "est-refused",
             f"The server answered {response.status}: {text or 'no reason given'}",
             advice="Do what it says; 202 and 503 mean: try again later.",
         )
