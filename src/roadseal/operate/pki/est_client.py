@@ -33,7 +33,8 @@ class EstClient:
         """The authority's certificates, up to its root.
 
         Raises:
-            RoadsealError: ``est-refused``, ``est-forbidden``, ``est-body``; TlsRefusedError: no session.
+            RoadsealError: ``est-refused``, ``est-forbidden``, ``est-body``.
+            TlsRefusedError: no session.
         """
         response = await self._http.request("GET", f"{self._base}/cacerts")
         return read_certificates_body(_accepted(response).body)
