@@ -5,13 +5,15 @@ Only the status codes of the standard (clause 5): 200, 400, 401, 503.
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable
+import re
+from binascii import b2a_base64
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -23,6 +25,7 @@ MANDATORY_UNMET: Final = "not all extension_mandatory request options could be m
 NOT_FOUND: Final = "one or more keys specified are not found on KME"
 _MOST_BYTES: Final = 1 << 18
 _MOST_IDS: Final = 10_000
+_KEY_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIELDS: Final = frozenset(
     ("number", "size", "additional_slave_SAE_IDs", "extension_mandatory", "extension_optional")
 )
@@ -181,12 +184,26 @@ def container(keys: Iterable[Key]) -> Response:
     for key in keys:
         entry: dict[str, Any] = {
             "key_ID": key.key_id,
-            "key": base64.b64encode(key.octets).decode("ascii"),
+            "key": b2a_base64(key.octets, newline=False).decode("ascii"),
         }
         if key.provenance is not None:
             entry["key_extension"] = {"roadseal_provenance": key.provenance}
         entries.append(entry)
-    return Response.of_json(200, {"keys": entries})
+    return Response(200, {"content-type": "application/json"}, orjson.dumps({"keys": entries}))
+
+
+def random_key_ids(octets: bytes) -> Iterator[str]:
+    """Random UUIDs (RFC 9562 version 4), one from each 16 octets."""
+    digits = octets.hex()
+    for at in range(0, len(digits), 32):
+        one = digits[at : at + 32]
+        variant = "89ab"[int(one[16], 16) & 3]
+        yield f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{variant}{one[17:20]}-{one[20:]}"
+
+
+def is_key_id(text: str) -> bool:
+    """Whether `text` is a UUID as we write it."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def read_object(body: bytes, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:

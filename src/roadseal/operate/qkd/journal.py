@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -168,7 +168,7 @@ class Journal:
         data = bytearray()
         head = self._head
         for record in records:
-            body = json.dumps(record, separators=(",", ":")).encode()
+            body = orjson.dumps(record)
             head = hmac.digest(self._key, head + body, "sha256")
             data += struct.pack(">I", len(body)) + body + head
         written = os.write(self._descriptor, data)
@@ -196,7 +196,7 @@ class Journal:
                 if end == len(data):
                     return  # the last record, written in part
                 raise corrupted(self._path, f"the record at byte {at} was altered")
-            yield json.loads(body), head, end
+            yield orjson.loads(body), head, end
             at = end
 
 

@@ -15,7 +15,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
-from uuid import UUID
+
+import orjson
 
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
@@ -28,9 +29,10 @@ from roadseal.operate.qkd.etsi014 import (
     Key,
     KeyRequest,
     container,
+    is_key_id,
+    random_key_ids,
     read_key_ids,
     read_key_request,
-    read_object,
     sae_identity,
 )
 from roadseal.operate.qkd.store import CELL_BYTES, KeyStore, Pending, Span
@@ -131,15 +133,16 @@ class Kme:
         if link not in self.peers or request.method != "POST":
             return Response(403)
         try:
-            fields = read_object(request.body, _MOST_SYNC_BYTES)
-            keys = [Pending.of(record) for record in fields["keys"]]
+            if len(request.body) > _MOST_SYNC_BYTES:
+                return Response(413)
+            fields = orjson.loads(request.body)
+            keys = [Pending.of(record, link) for record in fields["keys"]]
             checks = {int(block): str(check) for block, check in fields["checks"].items()}
-            for key in keys:
-                UUID(key.key_id)
-        except (Etsi014Error, KeyError, TypeError, ValueError, AttributeError):
+            if not all(is_key_id(key.key_id) for key in keys):
+                return Response(400)
+        except (KeyError, TypeError, ValueError, AttributeError):
             return Response(400)
         mine = self.settings
-        keys = [_seen_from_here(key, link) for key in keys]
         if any(mine.saes.get(sae) != mine.kme_id for key in keys for sae in key.slaves):
             return Response.of_json(409, {"why": "unknown SAE"})
         async with self._disk:
@@ -223,8 +226,7 @@ class Kme:
     async def _allocate(self, link: str, asks: list[_Enc]) -> list[Any]:
         for _ in range(3):  # the peer may tell us to move on
             async with self._disk:
-                fits = self._fit(link, asks)
-                spans = self.store.reserve(link, _cells(fits)) or []
+                fits, spans = self._fit(link, asks)
             if not fits:
                 break
             keys = self._name(fits, spans)
@@ -243,24 +245,25 @@ class Kme:
             return given
         return [self._exhausted(link)] * len(asks)
 
-    def _fit(self, link: str, asks: list[_Enc]) -> list[_Enc]:
-        """The asks that the pool can serve: all, or each in its turn that still fits."""
-        if self.store.reserve(link, _cells(asks)) is not None:
-            return asks
+    def _fit(self, link: str, asks: list[_Enc]) -> tuple[list[_Enc], list[Span]]:
+        """The asks that the pool can serve, with their cells: all, or each in turn that fits."""
+        if (spans := self.store.reserve(link, _cells(asks))) is not None:
+            return asks, spans
         fits: list[_Enc] = []
+        found: list[Span] = []
         for ask in asks:
-            if self.store.reserve(link, _cells([*fits, ask])) is not None:
-                fits.append(ask)
-        return fits
+            if (spans := self.store.reserve(link, _cells([*fits, ask]))) is not None:
+                fits, found = [*fits, ask], spans
+        return fits, found
 
     def _name(self, asks: Sequence[_Enc], spans: Sequence[Span]) -> list[tuple[_Enc, Pending]]:
         keys = []
         left = iter(spans)
+        key_ids = random_key_ids(self._random_bytes(16 * len(spans)))
         for ask in asks:
             slaves = ask.near | ask.far
             for _ in range(ask.want.number):
-                key_id = str(UUID(bytes=self._random_bytes(16), version=4))
-                slaves = ask.near | ask.far
+                key_id = next(key_ids)
                 keys.append((ask, Pending(key_id, next(left), ask.want.size, ask.master, slaves)))
         return keys
 
@@ -276,7 +279,7 @@ class Kme:
             if ask.far:
                 records.append({**key.record(), "slaves": sorted(ask.far)})
         checks = {str(block): self.store.check(link, block) for block in blocks}
-        body = Response.of_json(200, {"keys": records, "checks": checks}).body
+        body = orjson.dumps({"keys": records, "checks": checks})
         try:
             answer = await self.peers[link].request("POST", SYNC_PATH, body=body)
             verdict = answer.json() if answer.status == 409 else {}
@@ -343,19 +346,20 @@ class Kme:
     def _conflict(
         self, link: str, keys: Sequence[Pending], checks: Mapping[int, str]
     ) -> dict[str, Any] | None:
+        for block in {key.span.block for key in keys}:
+            if (check := self.store.check(link, block)) is None:
+                return {"why": "no such block"}
+            if check != checks.get(block):
+                return {"why": "the blocks differ"}
         last: dict[int, int] = {}
         for key in keys:
             span = key.span
-            if self.store.check(link, span.block) is None:
-                return {"why": "no such block"}
-            if self.store.check(link, span.block) != checks.get(span.block):
-                return {"why": "the blocks differ"}
             why = self.store.objection_to(key)
             if why == "cells already allocated" or span.first < last.get(span.block, 0):
                 return {"marks": {str(b): self.store.mark(link, b) for b in checks}}
-            if why is not None or key.bits > span.count * 8 * CELL_BYTES:
+            if why is not None or key.bits > span.cells * 8 * CELL_BYTES:
                 return {"why": why or "size"}
-            last[span.block] = span.first + span.count
+            last[span.block] = span.first + span.cells
         return None
 
     def _key(self, key: Pending, octets: bytearray) -> Key:
@@ -416,9 +420,3 @@ def _cells(asks: Sequence[_Enc]) -> list[int]:
 def _with_slaves(key: Pending, slaves: frozenset[str]) -> Pending:
     """The same key, waiting for these slaves."""
     return Pending(key.key_id, key.span, key.bits, key.master, slaves)
-
-
-def _seen_from_here(key: Pending, link: str) -> Pending:
-    """The peer calls the link by our name; here it has the peer's."""
-    span = Span(link, key.span.block, key.span.first, key.span.count)
-    return Pending(key.key_id, span, key.bits, key.master, key.slaves)

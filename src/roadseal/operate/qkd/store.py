@@ -16,11 +16,10 @@ import hmac
 import os
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -43,25 +42,23 @@ _HEAD: Final = struct.Struct(">16s32sII")  # magic, salt, cells, 0
 _MAGIC: Final = b"roadseal-cells/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Cells of one block: from `first`, `count` of them.
+class Span(NamedTuple):
+    """Cells of one block: from `first`, `cells` of them. A tuple: thousands are made a second.
 
     Args:
         link: the KME at the other end.
         block: number of the block on that link.
         first: index of the first cell.
-        count: how many.
+        cells: how many.
     """
 
     link: str
     block: int
     first: int
-    count: int
+    cells: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A key that waits for the SAEs named for it.
 
     Args:
@@ -82,7 +79,7 @@ class Pending:
 
     def record(self) -> Record:
         """As the journal and the other KME read it."""
-        span = [self.span.link, self.span.block, self.span.first, self.span.count]
+        span = [self.span.link, self.span.block, self.span.first, self.span.cells]
         return {
             "key_ID": self.key_id,
             "span": span,
@@ -92,10 +89,10 @@ class Pending:
         }
 
     @classmethod
-    def of(cls, record: Record) -> Pending:
-        """Read what `record` wrote."""
-        link, block, first, count = record["span"]
-        span = Span(str(link), int(block), int(first), int(count))
+    def of(cls, record: Record, link: str | None = None) -> Pending:
+        """Read what `record` wrote; from the peer, which calls the `link` by our name."""
+        named, block, first, cells = record["span"]
+        span = Span(link or str(named), int(block), int(first), int(cells))
         slaves = frozenset(str(each) for each in record["slaves"])
         return cls(str(record["key_ID"]), span, int(record["bits"]), str(record["master"]), slaves)
 
@@ -282,7 +279,7 @@ class KeyStore:
         self._alive()
         leases: dict[tuple[str, int], int] = {}
         for span in spans:
-            key, end = (span.link, span.block), span.first + span.count
+            key, end = (span.link, span.block), span.first + span.cells
             self._marks[key] = max(end, self._marks.get(key, 0))
             if end > self._leased.get(key, 0):
                 last = self._half(key, own=True)[1]
@@ -308,12 +305,12 @@ class KeyStore:
         for run in _runs(spans):
             first, last = run[0], run[-1]
             whole = Span(
-                first.link, first.block, first.first, last.first + last.count - first.first
+                first.link, first.block, first.first, last.first + last.cells - first.first
             )
             octets = self._read(whole, erase=erase)
             for span in run:
                 at = CELL_BYTES * (span.first - first.first)
-                found.append(octets[at : at + CELL_BYTES * span.count])
+                found.append(octets[at : at + CELL_BYTES * span.cells])
             octets[:] = bytes(len(octets))
         return found
 
@@ -324,7 +321,7 @@ class KeyStore:
             return "no such block"
         half = self._half(key, own=False)
         mark = max(self._seen.get(key, 0), half[0])
-        if span.first < mark or span.count < 1 or span.first + span.count > half[1]:
+        if span.first < mark or span.cells < 1 or span.first + span.cells > half[1]:
             return "cells already allocated"
         if pending.key_id in self.pending:
             return "key_ID already in use"
@@ -337,11 +334,11 @@ class KeyStore:
     def expect(self, keys: Iterable[Pending]) -> None:
         """Record keys that wait for their slaves; durable on return."""
         self._alive()
-        record: Record = {"expect": [key.record() for key in keys]}
-        if record["expect"]:
+        waiting = list(keys)
+        if waiting:
             with self._durably():
-                self._journal.commit([record])
-            self._replay(record)
+                self._journal.commit([{"expect": [key.record() for key in waiting]}])
+            self._await(waiting)
 
     def deliver(self, fetched: Iterable[tuple[str, str]]) -> list[tuple[Pending, bytearray]]:
         """Give each key_ID to its slave SAE, once; who may have it the caller has judged."""
@@ -366,7 +363,7 @@ class KeyStore:
             self._journal.commit([{"void": key.key_id} for key in keys])
             for key in keys:
                 del self.pending[key.key_id]
-                self._blocks[key.span.link, key.span.block].erase(key.span.first, key.span.count)
+                self._blocks[key.span.link, key.span.block].erase(key.span.first, key.span.cells)
 
     def close(self) -> None:
         """Close the files and erase the key from memory; the rest of the leases goes back."""
@@ -391,7 +388,7 @@ class KeyStore:
     def _read(self, span: Span, *, erase: bool) -> bytearray:
         block = self._blocks[span.link, span.block]
         try:
-            octets = block.read(span.first, span.count)
+            octets = block.read(span.first, span.cells)
         except InvalidTag:
             self._stopped = True
             raise corrupted(self._path(span.link, span.block), "a cell was altered") from None
@@ -401,7 +398,7 @@ class KeyStore:
 
     def _erase(self, span: Span) -> None:
         with self._durably():
-            self._blocks[span.link, span.block].erase(span.first, span.count)
+            self._blocks[span.link, span.block].erase(span.first, span.cells)
 
     def _replay(self, record: Record) -> None:
         match record:
@@ -421,21 +418,24 @@ class KeyStore:
             case {"resume": [link, block, end]}:
                 self._marks[link, block] = self._leased[link, block] = end
             case {"expect": list(records)}:
-                for fields in records:
-                    key = Pending.of(fields)
-                    self.pending[key.key_id] = key
-                    at = (key.span.link, key.span.block)
-                    start, end = self._half(at, own=False)
-                    if start <= key.span.first < end:
-                        self._seen[at] = max(key.span.first + key.span.count, self._seen.get(at, 0))
+                self._await([Pending.of(fields) for fields in records])
             case {"deliver": list(pairs)}:
                 for key_id, sae in pairs:
                     key = self.pending.pop(key_id)
-                    key = replace(key, served=key.served | {sae})
+                    key = key._replace(served=key.served | {sae})
                     if key.served < key.slaves:
                         self.pending[key_id] = key
             case {"void": key_id}:
                 self.pending.pop(key_id, None)
+
+    def _await(self, keys: Sequence[Pending]) -> None:
+        for key in keys:
+            self.pending[key.key_id] = key
+            link, block, first, cells = key.span
+            start, end = self._half((link, block), own=False)
+            if start <= first < end:
+                seen = self._seen.get((link, block), 0)
+                self._seen[link, block] = max(first + cells, seen)
 
     def _check(self) -> None:
         """Refuse a store in which a cell that may still leave is not what was imported."""
@@ -448,7 +448,7 @@ class KeyStore:
                 self._verify(key, first, end - first)
         for pending in self.pending.values():
             span = pending.span
-            self._verify((span.link, span.block), span.first, span.count)
+            self._verify((span.link, span.block), span.first, span.cells)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -463,7 +463,7 @@ class KeyStore:
                 spans = [s for s in waiting.get(key, []) if at <= s.first < last]
                 for span in sorted(spans, key=lambda s: s.first):
                     self._blocks[key].erase(at, span.first - at)
-                    at = span.first + span.count
+                    at = span.first + span.cells
                 self._blocks[key].erase(at, max(0, end - at))
 
     def _verify(self, key: tuple[str, int], first: int, count: int) -> None:
@@ -504,7 +504,7 @@ def _runs(spans: Iterable[Span]) -> list[list[Span]]:
     for span in spans:
         if runs:
             last = runs[-1][-1]
-            here = (last.link, last.block, last.first + last.count)
+            here = (last.link, last.block, last.first + last.cells)
             if (span.link, span.block, span.first) == here:
                 runs[-1].append(span)
                 continue
