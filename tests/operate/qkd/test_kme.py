@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from roadseal.clock import SystemClock
+from roadseal.clock import ManualClock, SystemClock
 from roadseal.events import EventLog
 from roadseal.net import CLASSICAL
 from roadseal.operate.qkd.client import Etsi014Client, Etsi014Error
 from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme_server import start_pair
+from roadseal.operate.qkd.store import KeyStore
 
 SAES = {"SAE_A": "KME_A", "SAE_A2": "KME_A", "SAE_B": "KME_B", "urn:sae:b/2": "KME_B"}
 
@@ -26,7 +27,8 @@ def with_pair(tmp_path, test, *, blocks=1, size=65_536, **options):
     async def run():
         options.setdefault("saes", SAES)
         log = EventLog()
-        pair = await start_pair(tmp_path, clock=SystemClock(), emit=log, **options)
+        options.setdefault("clock", SystemClock())
+        pair = await start_pair(tmp_path, emit=log, **options)
         try:
             for number in range(blocks):
                 pair.import_block(number, os.urandom(size))
@@ -93,6 +95,29 @@ def test_a_key_is_for_exactly_whom_the_master_named(tmp_path):
             assert octets(await a.dec_keys("SAE_A", [own.key_id])) == octets([own])
 
     with_pair(tmp_path, test)
+
+
+def test_a_key_that_nobody_fetches_in_time_is_erased_at_both_ends(tmp_path):
+    async def test(pair, log):
+        ends = pair.a.kme, pair.b.kme
+        async with pair.client("SAE_A") as a, pair.client("SAE_B") as b:
+            fetched, left = await a.enc_keys("SAE_B", number=2)
+            (late,) = await a.enc_keys("SAE_A2")
+            await b.dec_keys("SAE_A", [fetched.key_id])
+            assert [await end.give_up_overdue() for end in ends] == [0, 0]
+            pair.clock.advance(7 * 86_400 + 1)
+            assert [await end.give_up_overdue() for end in ends] == [1, 1]
+            assert not any(end.store.pending for end in ends)
+            span = "qkd.given-up"
+            assert [event.facts["keys"] for event in log.events if event.kind == span] == [1, 1]
+        assert octets([left]) != octets([late])
+
+    start = SystemClock().now()
+    with_pair(tmp_path, test, clock=ManualClock(start))
+    for name in ("KME_A", "KME_B"):  # and so it stays
+        store = KeyStore.open(tmp_path / name, tmp_path / f"{name}.kek", name)
+        assert not store.pending
+        store.close()
 
 
 def test_several_key_ids_are_all_or_nothing(tmp_path):

@@ -45,8 +45,10 @@ def serve(config: Config) -> None:
     """
     from roadseal.clock import SystemClock
     from roadseal.operate.qkd.kme_config import read_config
+    from roadseal.operate.qkd.kme_server import collect_seldom
 
     found = read_config(config)
+    collect_seldom()
     console = Console(stderr=True)
 
     async def run() -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
-from roadseal.clock import Clock
+from roadseal.clock import MICROSECONDS_PER_SECOND, Clock
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import HttpClient, Request, Response, TlsRefusedError
@@ -52,11 +52,13 @@ class KmeSettings:
         kme_id: its name, also in its certificate.
         saes: SAE ID to the ID of the KME it is attached to; nobody else is served.
         capability: sizes and numbers it offers.
+        keep_s: how long a key waits for its slaves before it is erased, seconds.
     """
 
     kme_id: str
     saes: Mapping[str, str]
     capability: Capability = field(default_factory=Capability)
+    keep_s: int = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Kme:
         store: open; the KME does not close it.
         peers: for each link, a client of the other KME's sync address.
         clock: for the time of events.
-        emit: hears ``qkd.delivered``, ``qkd.refused``, ``qkd.peer-down``, ``qkd.blocks-differ``.
+        emit: hears ``qkd.delivered``, ``qkd.refused``, ``qkd.peer-down``, ``qkd.blocks-differ``,
+            ``qkd.given-up``.
         random_bytes: for key_IDs.
     """
 
@@ -136,7 +139,8 @@ class Kme:
             if len(request.body) > _MOST_SYNC_BYTES:
                 return Response(413)
             fields = orjson.loads(request.body)
-            keys = [Pending.of(record, link) for record in fields["keys"]]
+            until = self._until()
+            keys = [Pending.of(record, link, until) for record in fields["keys"]]
             checks = {int(block): str(check) for block, check in fields["checks"].items()}
             if not all(is_key_id(key.key_id) for key in keys):
                 return Response(400)
@@ -170,6 +174,19 @@ class Kme:
             "min_key_size": capability.min_key_size,
             "max_SAE_ID_count": capability.max_sae_id_count,
         }
+
+    async def give_up_overdue(self) -> int:
+        """Erase keys that nobody fetched in time; returns how many."""
+        now = self._clock.now()
+        overdue = [key.key_id for key in self.store.pending.values() if 0 < key.until <= now]
+        if overdue:
+            async with self._disk:
+                await asyncio.to_thread(self.store.void, overdue)
+            self._tell(self.settings.kme_id, "qkd.given-up", keys=len(overdue))
+        return len(overdue)
+
+    def _until(self) -> int:
+        return self._clock.now() + self.settings.keep_s * MICROSECONDS_PER_SECOND
 
     async def _route(self, caller: str, request: Request) -> Response:
         parts = request.segments
@@ -260,11 +277,13 @@ class Kme:
         keys = []
         left = iter(spans)
         key_ids = random_key_ids(self._random_bytes(16 * len(spans)))
+        until = self._until()
         for ask in asks:
             slaves = ask.near | ask.far
             for _ in range(ask.want.number):
                 key_id = next(key_ids)
-                keys.append((ask, Pending(key_id, next(left), ask.want.size, ask.master, slaves)))
+                key = Pending(key_id, next(left), ask.want.size, ask.master, slaves, until=until)
+                keys.append((ask, key))
         return keys
 
     async def _confirmed(self, link: str, keys: Sequence[tuple[_Enc, Pending]]) -> bool:
@@ -419,4 +438,4 @@ def _cells(asks: Sequence[_Enc]) -> list[int]:
 
 def _with_slaves(key: Pending, slaves: frozenset[str]) -> Pending:
     """The same key, waiting for these slaves."""
-    return Pending(key.key_id, key.span, key.bits, key.master, slaves)
+    return key._replace(slaves=slaves)

@@ -56,6 +56,7 @@ class _File(_Strict):
     key: str | None = None
     roots: str
     profile: str = "hybrid"
+    keep_days: float = Field(default=7.0, gt=0)
     sae: list[_Sae] = Field(min_length=1)
     peer: list[_Peer] = []
     capability: _Capability = _Capability()
@@ -160,7 +161,10 @@ def read_config(path: Path) -> KmeConfig:
     base = path.parent
     return KmeConfig(
         KmeSettings(
-            file.kme_id, {sae.id: sae.kme for sae in file.sae}, Capability(**sizes.model_dump())
+            file.kme_id,
+            {sae.id: sae.kme for sae in file.sae},
+            Capability(**sizes.model_dump()),
+            round(file.keep_days * 86_400),
         ),
         address(file.listen, "listen"),
         address(file.sync, "sync"),

@@ -6,11 +6,15 @@ An SAE talks to `port`, the peer KME to `sync_port`; both are mutual TLS inside 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from roadseal.clock import Clock
+from roadseal.errors import RoadsealError
 from roadseal.events import Emit
 from roadseal.net import (
     HYBRID,
@@ -27,6 +31,8 @@ from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme import Kme, KmeSettings
 from roadseal.operate.qkd.store import KeyStore
 
+_GIVE_UP_EVERY_S: Final = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class KmeServer:
@@ -35,6 +41,7 @@ class KmeServer:
     kme: Kme
     sae_server: TlsServer
     sync_server: TlsServer
+    keeper: asyncio.Task[None]
 
     @property
     def port(self) -> int:
@@ -48,8 +55,10 @@ class KmeServer:
 
     async def close(self) -> None:
         """Stop listening, close the links, close the store."""
+        self.keeper.cancel()
         await self.sae_server.close()
         await self.sync_server.close()
+        await asyncio.gather(self.keeper, return_exceptions=True)
         await asyncio.gather(*(peer.close() for peer in self.kme.peers.values()))
         self.kme.store.close()
 
@@ -103,7 +112,24 @@ async def start_kme(
     except OSError:
         await sae.close()
         raise
-    return KmeServer(kme, sae, sync)
+    return KmeServer(kme, sae, sync, asyncio.create_task(_keep(kme)))
+
+
+def collect_seldom() -> None:
+    """Have Python look for garbage less often in a process that serves keys and nothing else.
+
+    Waiting keys are many and none of them is garbage; looking through them all costs a request
+    that comes at that moment tens of milliseconds.
+    """
+    gc.set_threshold(50_000, 20, 100)
+
+
+async def _keep(kme: Kme) -> None:
+    """Give up what nobody fetches, once a minute; a store that has stopped stays as it is."""
+    while True:
+        with suppress(RoadsealError):
+            await kme.give_up_overdue()
+        await asyncio.sleep(_GIVE_UP_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True)

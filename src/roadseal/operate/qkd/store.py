@@ -68,6 +68,7 @@ class Pending(NamedTuple):
         master: the SAE that asked for it.
         slaves: who may fetch it, each once.
         served: who has.
+        until: the instant (`Time64`) at which it is given up; 0 for never.
     """
 
     key_id: str
@@ -76,6 +77,7 @@ class Pending(NamedTuple):
     master: str
     slaves: frozenset[str]
     served: frozenset[str] = frozenset()
+    until: int = 0
 
     def record(self) -> Record:
         """As the journal and the other KME read it."""
@@ -86,15 +88,21 @@ class Pending(NamedTuple):
             "bits": self.bits,
             "master": self.master,
             "slaves": sorted(self.slaves),
+            "until": self.until,
         }
 
     @classmethod
-    def of(cls, record: Record, link: str | None = None) -> Pending:
-        """Read what `record` wrote; from the peer, which calls the `link` by our name."""
+    def of(cls, record: Record, link: str | None = None, until: int | None = None) -> Pending:
+        """Read what `record` wrote; from the peer, which calls the `link` by our name.
+
+        Each end gives a key up by its own clock: `until` replaces the record's.
+        """
         named, block, first, cells = record["span"]
         span = Span(link or str(named), int(block), int(first), int(cells))
         slaves = frozenset(str(each) for each in record["slaves"])
-        return cls(str(record["key_ID"]), span, int(record["bits"]), str(record["master"]), slaves)
+        bits, master = int(record["bits"]), str(record["master"])
+        due = int(record.get("until", 0)) if until is None else until
+        return cls(str(record["key_ID"]), span, bits, master, slaves, until=due)
 
 
 class _Block:
