@@ -112,6 +112,20 @@ class Finding:
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
+    def __reduce__(self) -> tuple[type[Finding], tuple[object, ...]]:
+        # Findings cross processes, and a read-only view cannot be pickled.
+        return Finding, (
+            self.collector,
+            self.location,
+            self.asset_type,
+            self.title,
+            self.algorithms,
+            self.basis,
+            self.confidence,
+            self.excerpt,
+            dict(self.facts),
+        )
+
     @property
     def id(self) -> str:
         """16 hex digits over everything that is stated, stable across runs and machines."""
