@@ -223,6 +223,21 @@ def test_what_has_begun_to_be_retired_is_not_rolled_back(store_url: str) -> None
     assert not any(order.step == "switch-back" for order in units.orders)
 
 
+def test_a_halted_stratum_can_be_left_out(store_url: str) -> None:
+    """One device that never answers is a stratum of its own, and everybody waits for it."""
+    scene = Scene(store_url, [*devices(count=8), *devices("lone", "1", 1)])
+    units = Units(lambda order: Report(Outcome.OFFLINE) if "lone" in order.device else None)
+    scene.run(units, until_s=10 * 3600)
+    assert scene.phases() == {"acme/1.0": "waiting", "lone/1": "halted"}
+    with pytest.raises(RoadsealError, match="not halted"):
+        scene.campaign.leave_out("acme/1.0")
+    scene.campaign.leave_out("lone/1")
+    scene.run(units)
+    assert scene.campaign.phase is CampaignPhase.FINISHED
+    assert "lone-0000" not in units.done
+    assert len(units.done) == 8
+
+
 def test_a_report_under_a_lost_lease_does_not_count(store_url: str) -> None:
     scene = Scene(store_url, devices(count=1))
     scene.campaign.steer()

@@ -167,13 +167,7 @@ class Campaign:
         now = self._clock.now()
         with self.store.writing() as connection:
             self._lock(connection)
-            at = self._stratum(connection, stratum)
-            if at.phase not in (Phase.HALTED, Phase.ROLLED_BACK):
-                raise RoadsealError(
-                    "campaign-phase",
-                    f"{stratum} is {at.phase}, not halted.",
-                    advice="Look at `roadseal campaign status`.",
-                )
+            at = self._halted(connection, stratum)
             to = replace(at, phase=Phase.WAITING, wave=0, since=now, round=at.round + 1, reason="")
             self._save(connection, to)
             again = (TaskState.FAILED, TaskState.UNDONE, TaskState.UNDOING, TaskState.READY)
@@ -200,6 +194,24 @@ class Campaign:
         stoppable = {CampaignPhase.PLANNED, CampaignPhase.RUNNING, CampaignPhase.PAUSED}
         self._turn(stoppable, CampaignPhase.ABORTED, "aborted", ended_at=self._clock.now())
 
+    def leave_out(self, stratum: str) -> None:
+        """Go on without a halted stratum; its devices stay with what they have.
+
+        Raises:
+            RoadsealError: ``campaign-phase``, ``campaign-stratum``.
+        """
+        with self.store.writing() as connection:
+            self._lock(connection)
+            at = self._halted(connection, stratum)
+            self._save(connection, replace(at, phase=Phase.LEFT_OUT, since=self._clock.now()))
+            connection.execute(
+                TASK.update()
+                .where(*self._of(stratum), TASK.c.state.in_((TaskState.READY, TaskState.WAITING)))
+                .values(state=TaskState.UNDONE, offline=False, fence=TASK.c.fence + 1)
+            )
+            events = self._write(connection, [(stratum, "campaign.left-out", {})])
+        self._tell(events)
+
     def rollback(self) -> list[str]:
         """Take back every stratum that can be; return those that have begun a final stage.
 
@@ -213,6 +225,8 @@ class Campaign:
             self._require(connection, {CampaignPhase.RUNNING, CampaignPhase.PAUSED})
             self._set(connection, phase=CampaignPhase.RUNNING)
             for at in self._strata(connection):
+                if at.phase is Phase.LEFT_OUT:
+                    continue
                 if self._is_final(at):
                     kept.append(at.name)
                     continue
@@ -334,9 +348,9 @@ class Campaign:
         )
         if unfinished:  # offline devices keep their queue, and the campaign, open
             return []
-        if all(one.phase is Phase.FINISHED for one in strata):
+        if all(one.phase in (Phase.FINISHED, Phase.LEFT_OUT) for one in strata):
             phase = CampaignPhase.FINISHED
-        elif all(one.reason == "called back" or self._is_final(one) for one in strata) and not any(
+        elif all(_is_settled(one) or self._is_final(one) for one in strata) and not any(
             one.phase in (Phase.ROLLING_BACK, Phase.RUNNING, Phase.SOAKING) for one in strata
         ):
             phase = CampaignPhase.ROLLED_BACK
@@ -391,6 +405,16 @@ class Campaign:
             advice="Name it as `roadseal campaign status` does: vendor/firmware.",
         )
 
+    def _halted(self, connection: sa.Connection, name: str) -> Stratum:
+        at = self._stratum(connection, name)
+        if at.phase not in (Phase.HALTED, Phase.ROLLED_BACK):
+            raise RoadsealError(
+                "campaign-phase",
+                f"{name} is {at.phase}, not halted.",
+                advice="Look at `roadseal campaign status`.",
+            )
+        return at
+
     def _save(self, connection: sa.Connection, stratum: Stratum) -> None:
         connection.execute(
             STRATUM.update()
@@ -432,3 +456,8 @@ class Campaign:
 
 def _us(seconds: float) -> int:
     return round(seconds * MICROSECONDS_PER_SECOND)
+
+
+def _is_settled(at: Stratum) -> bool:
+    """Whether an operator has ended it."""
+    return at.reason == "called back" or at.phase is Phase.LEFT_OUT

@@ -6,6 +6,7 @@ the one before. Nothing here reads a clock or a database.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,6 +31,7 @@ class Phase(StrEnum):
     ROLLING_BACK = "rolling-back"
     ROLLED_BACK = "rolled-back"
     FINISHED = "finished"
+    LEFT_OUT = "left-out"  # by an operator, for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def decide(
     plan: Plan, change: Change, strata: Sequence[Stratum], tallies: Mapping[str, Tally], now: Time64
 ) -> list[Move]:
     """Return the next move of each stratum that has one; call again until there is none."""
-    slowest = min((one.stage for one in strata), default=0)
+    going = [one.stage for one in strata if one.phase is not Phase.LEFT_OUT]
+    slowest = min(going, default=0)
     moves = []
     for stratum in strata:
         move = _next(plan, change, stratum, tallies.get(stratum.name, Tally()), slowest, now)
@@ -134,7 +137,8 @@ def _gate(plan: Plan, change: Change, stratum: Stratum, tally: Tally, now: Time6
         why = f"{tally.failed} of {tally.reported} devices of wave {stratum.wave + 1} failed"
         return halt(plan, change, stratum, why, now)
     is_last = stratum.wave + 1 == len(stratum.wave_sizes)
-    enough = tally.reported >= gate.min_report_share * size and not (is_last and tally.pending)
+    needed = max(1, math.floor(gate.min_report_share * size))  # one of five may be offline
+    enough = tally.reported >= needed and not (is_last and tally.pending)
     if stratum.phase is Phase.RUNNING:
         if enough:
             to = replace(stratum, phase=Phase.SOAKING, since=now)

@@ -73,7 +73,11 @@ def tallies(
 def claimable(strata: Sequence[Stratum]) -> sa.ColumnElement[bool]:
     """Which tasks may be worked on, seeing where their strata stand."""
     forward = (Phase.RUNNING, Phase.SOAKING, Phase.FINISHED, Phase.WAITING)
-    back = (Phase.ROLLING_BACK, Phase.ROLLED_BACK)  # offline devices are taken back when they come
+    back = (
+        Phase.ROLLING_BACK,
+        Phase.ROLLED_BACK,
+        Phase.LEFT_OUT,
+    )  # offline devices are taken back when they come
     return sa.or_(
         sa.and_(
             TASK.c.state == TaskState.READY,

@@ -59,7 +59,11 @@ def enlist(
 
 @app.command(epilog=_EPILOGUE)
 def simulate(
-    devices: Devices = 300, seed: Seed = 1, db: Database = "campaign.db", as_json: AsJson = False
+    devices: Devices = 300,
+    seed: Seed = 1,
+    faults: Annotated[bool, typer.Option(help="Some are offline, defective, or late.")] = True,
+    db: Database = "campaign.db",
+    as_json: AsJson = False,
 ) -> None:
     """Make a simulated fleet with real classical certificates, to try a campaign on.
 
@@ -75,7 +79,8 @@ def simulate(
 
     site = create_site(db, _passphrase(), SystemClock(), EventLog())
     with _progress() as tell:
-        provision(site, devices, seed, FaultShares(), lambda share: tell("units", share))
+        shares = FaultShares() if faults else FaultShares(0, 0, 0)
+        provision(site, devices, seed, shares, lambda share: tell("units", share))
     found = {"simulated": True, "devices": devices, "defective": len(defective(site.store))}
     typer.echo(
         json.dumps(found)
@@ -184,6 +189,19 @@ def abort(name: Name, db: Database = "campaign.db") -> None:
     Example: [bold]roadseal campaign abort spring[/]
     """
     _open(db, name).abort()
+
+
+@app.command("leave-out")
+def leave_out(
+    name: Name,
+    stratum: Annotated[str, typer.Argument(help="A halted one: vendor/firmware.")],
+    db: Database = "campaign.db",
+) -> None:
+    """Go on without a halted stratum, for good.
+
+    Example: [bold]roadseal campaign leave-out spring boreal/7.0[/]
+    """
+    _open(db, name).leave_out(stratum)
 
 
 @app.command()
