@@ -52,11 +52,14 @@ def test_a_campaign_from_plan_to_report(db: str) -> None:
     run("work", "spring", "--db", db, "--until", "60")
     seen = json.loads(run("report", "spring", "--db", db, "--json").stdout)
     assert seen["states"] == {"finished": 25}
+    assert seen["simulated"] is True
+    assert "simulated" in run("report", "spring", "--db", db).stdout
+    assert "simulated" in run("status", "spring", "--db", db).stdout
     figures = {one["name"]: one for one in seen["figures"]}
     assert figures["bytes"]["measured"] == pytest.approx(figures["bytes"]["expected"], rel=0.2)
     assert "finished" in run("status", "spring", "--db", db).stdout
     assert "expected" in run("report", "spring", "--db", db).stdout
-    assert "begun to retire" in run("rollback", "spring", "--db", db, expect=1).stdout
+    assert refused("rollback", "spring", "--db", db) == "campaign-phase"  # it is finished
 
     looked = ["incident", "--module", "hsm-a", "--authority", "issuing-pqc", "--db", db]
     looked += ["--profile", "pqc-2030", "--json"]

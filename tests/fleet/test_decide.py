@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import random
 
 import pytest
 from fleet_scenes import CHANGE, NOW, PLAN
@@ -150,6 +152,22 @@ def test_taking_back_is_never_given_up() -> None:
 def test_an_inventory_that_is_none_names_the_line(text: str, line: int) -> None:
     with pytest.raises(RoadsealError, match=f"fleet.csv:{line} "):
         read_inventory(text, "fleet.csv")
+
+
+def test_hostile_inventories_get_an_error_with_a_line() -> None:
+    draw, refused = random.Random(4), []
+    good = "id,vendor,firmware,module\n" + "".join(f"d{n},acme,1.{n},hsm\n" for n in range(9))
+    pieces = ['"', ",", "\n", "\r", "\0", "/", "id", "\ud800", "é", " " * 70, "=cmd()"]
+    for _ in range(int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "300"))):
+        at = draw.randrange(len(good))
+        mutant = good[:at] + draw.choice(pieces) + good[at + draw.randrange(9) :]
+        try:
+            for device in read_inventory(mutant, "x"):
+                assert 0 < len(device.id) <= 64
+                assert device.stratum.count("/") == 1
+        except RoadsealError as error:
+            refused.append((error.code, error.message[:2]))
+    assert set(refused) == {("fleet-inventory", "x:")}
 
 
 def test_an_inventory_is_read() -> None:

@@ -63,8 +63,8 @@ def read_inventory(text: str, name: str) -> list[Device]:
             if not all(values[:3]) or max(map(len, values)) > _MAX_CHARS:
                 what = f"needs id, vendor and firmware, each of 1 to {_MAX_CHARS} characters"
                 raise _unusable(name, line, what)
-            if any("\0" in value or "/" in value for value in values):
-                raise _unusable(name, line, "has a slash or a NUL in it")
+            if any("/" in value or not value.isprintable() for value in values):
+                raise _unusable(name, line, "has a slash or what cannot be printed in it")
             if values[0] in devices:
                 raise _unusable(name, line, f"names {values[0]} again")
             devices[values[0]] = Device(*values)

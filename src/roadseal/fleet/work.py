@@ -48,10 +48,7 @@ def claim(campaign: Campaign, now: Time64, limit: int = BATCH) -> list[Claim]:
     """Take up to `limit` tasks that are due; those of offline devices come last."""
     lease = Time64(now + round(campaign.plan.lease_s * MICROSECONDS_PER_SECOND))
     with campaign.store.writing() as connection:
-        phase = connection.scalar(
-            sa.select(CAMPAIGN.c.phase).where(CAMPAIGN.c.name == campaign.name)
-        )
-        if phase != CampaignPhase.RUNNING:
+        if _phase(connection, campaign) != CampaignPhase.RUNNING:
             return []
         strata = {one.name: one for one in read_strata(connection, campaign.name)}
         rows = connection.execute(
@@ -121,7 +118,21 @@ def settle(
         )
     )
     with campaign.store.writing() as connection:
+        _phase(connection, campaign)
         connection.execute(update, sorted(rows, key=lambda row: str(row["of_device"])))
+
+
+def _phase(connection: sa.Connection, campaign: Campaign) -> str | None:
+    """The campaign's phase, kept as it is until the transaction ends.
+
+    Workers share the lock and whoever steers holds it alone: two that update many rows in different
+    orders would wait for each other.
+    """
+    return connection.scalar(
+        sa.select(CAMPAIGN.c.phase)
+        .where(CAMPAIGN.c.name == campaign.name)
+        .with_for_update(read=True)
+    )
 
 
 def _claim(campaign: Campaign, row: Any, stratum: Stratum, lease: Time64) -> Claim:

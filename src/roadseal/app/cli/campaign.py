@@ -250,7 +250,7 @@ def work(
                 break
             time.sleep(0.2)
     seen = _report(campaign.store, name)
-    _show(seen, as_json)
+    _show(seen, campaign.store, as_json)
     if any(str(one.phase) in ("halted", "rolled-back") for one in campaign.strata()):
         raise typer.Exit(1)
     if seen.phase != CampaignPhase.FINISHED:
@@ -270,7 +270,8 @@ def status(name: Name, db: Database = "campaign.db", as_json: AsJson = False) ->
     campaign = _open(db, name)
     strata, tallies = campaign.strata(), campaign.tally()
     stages = [stage.name for stage in campaign.change.stages]
-    show_status(str(campaign.phase), strata, tallies, stages, as_json=as_json)
+    simulated = _simulated(campaign.store)
+    show_status(str(campaign.phase), strata, tallies, stages, simulated=simulated, as_json=as_json)
     if any(str(one.phase) in ("halted", "rolled-back") for one in strata):
         raise typer.Exit(1)
 
@@ -283,8 +284,9 @@ def report_(name: Name, db: Database = "campaign.db", as_json: AsJson = False) -
 
     Example: [bold]roadseal campaign report spring[/]
     """
-    seen = _report(_store(db), name)
-    _show(seen, as_json)
+    store = _store(db)
+    seen = _report(store, name)
+    _show(seen, store, as_json)
     if seen.states.get("failed"):
         raise typer.Exit(1)
     if seen.phase != "finished":
@@ -403,11 +405,19 @@ def _report(store: Store, name: str) -> CampaignReport:
     return report(store, name, SystemClock().now())
 
 
-def _show(seen: CampaignReport, as_json: bool) -> None:
+def _show(seen: CampaignReport, store: Store, as_json: bool) -> None:
+    simulated = _simulated(store)
     if as_json:
-        typer.echo(json.dumps(seen.to_json(), indent=1))
+        typer.echo(json.dumps({**seen.to_json(), "simulated": simulated}, indent=1))
     else:
-        show_report(seen)
+        show_report(seen, simulated=simulated)
+
+
+def _simulated(store: Store) -> bool:
+    """Whether the units of this database are simulated ones."""
+    import sqlalchemy as sa
+
+    return sa.inspect(store.engine).has_table("pilot_unit")
 
 
 def _done(campaign: Campaign) -> float:

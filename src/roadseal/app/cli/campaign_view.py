@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"finished": "green", "halted": "red", "rolled-back": "red", "rolling-back": "yellow"}
 _SHOWN = 20
+_SIMULATED = " [yellow](units are simulated)[/]"
 
 
 def show_forecast(name: str, expected: Mapping[str, Any]) -> None:
@@ -51,6 +52,7 @@ def show_status(
     tallies: Mapping[str, Tally],
     stages: Sequence[str],
     *,
+    simulated: bool,
     as_json: bool,
 ) -> None:
     """Where each stratum stands."""
@@ -59,7 +61,7 @@ def show_status(
             {**asdict(one), "stage": stages[one.stage], "tally": asdict(tallies[one.name])}
             for one in strata
         ]
-        typer.echo(json.dumps({"phase": phase, "strata": rows}, indent=1))
+        typer.echo(json.dumps({"phase": phase, "simulated": simulated, "strata": rows}, indent=1))
         return
     table = Table("Stratum", "Phase", "Stage", "Wave", "Done", "Failed", "Offline", "Why", box=None)
     for one in strata:
@@ -76,15 +78,17 @@ def show_status(
             escape(one.reason),
         )
     console = Console()
-    console.print(f"The campaign is [bold]{phase}[/]")
+    console.print(f"The campaign is [bold]{phase}[/]{_SIMULATED if simulated else ''}")
     console.print(table)
 
 
-def show_report(seen: CampaignReport) -> None:
+def show_report(seen: CampaignReport, *, simulated: bool) -> None:
     """Expected beside measured, who is in trouble, and what was decided."""
     console = Console()
     states = ", ".join(f"{count} {state}" for state, count in seen.states.items())
     console.print(f"[bold]{escape(seen.name)}[/] ({seen.change}) is {seen.phase}: {states}")
+    if simulated:
+        console.print(_SIMULATED.strip())
     table = Table("", "expected", "measured", box=None)
     for one in seen.figures:
         table.add_row(one.name, _figure(one, one.expected), _figure(one, one.measured))
