@@ -29,6 +29,7 @@ __all__ = [
     "hash_of",
     "p256_add_base",
     "p256_multiply_add",
+    "read_answer",
     "read_capture",
     "signer_certificates",
     "signing_digest",
@@ -384,3 +385,5 @@ class FlowReader:
     def frames(self) -> int: ...
     @property
     def error(self) -> str | None: ...
+
+def read_answer(protocol: str, data: bytes) -> dict[str, Any] | None: ...

@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 mod cursor;
 mod dissect;
 mod fragments;

@@ -68,6 +68,19 @@ enum Source {
     Path(PathBuf),
 }
 
+/// What a server answered: `tls`, `ssh`, `ike` or `snmp`; None where a datagram is something else.
+#[pyfunction]
+pub fn read_answer(py: Python<'_>, protocol: &str, data: &[u8]) -> PyResult<Option<Py<PyAny>>> {
+    let answer = match protocol {
+        "tls" => Some(pythonize(py, &flows::answer::tls(data))?),
+        "ssh" => Some(pythonize(py, &flows::answer::ssh(data))?),
+        "ike" => flows::answer::ike(data).map(|answer| pythonize(py, &answer)).transpose()?,
+        "snmp" => flows::answer::snmp(data).map(|answer| pythonize(py, &answer)).transpose()?,
+        _ => return Err(crate::refused("no such protocol")),
+    };
+    Ok(answer.map(Bound::unbind))
+}
+
 /// Bytes or a mapped file of Python's, copied a chunk at a time.
 struct Octets {
     buffer: PyBuffer<u8>,

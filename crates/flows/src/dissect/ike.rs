@@ -8,6 +8,9 @@ use crate::side::Side;
 const MAX_TRANSFORMS: usize = 256;
 const MAX_NOTIFIES: usize = 64;
 
+const INVALID_KE_PAYLOAD: u16 = 17;
+const COOKIE: u16 = 16390;
+
 /// One transform: type and identifier of the IANA registries "Internet Key Exchange Version 2" or,
 /// for version 1, attribute class and value of RFC 2409 appendix A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,6 +37,11 @@ pub struct Ike {
     pub initiator_group: Option<u16>,
     /// Group of the responder's key exchange payload.
     pub responder_group: Option<u16>,
+    /// The group that an INVALID_KE_PAYLOAD asks for.
+    pub wanted_group: Option<u16>,
+    /// The cookie that a responder under load asks to see again.
+    #[serde(with = "serde_bytes")]
+    pub cookie: Vec<u8>,
     /// Notify message types in clear, of both sides.
     pub notifies: Vec<u16>,
     /// Exchange types seen: v2 34 IKE_SA_INIT, 35 IKE_AUTH, 43 IKE_INTERMEDIATE; v1 2 main, 4 aggressive.
@@ -112,8 +120,15 @@ impl Ike {
                 }
             }
             (2, 41) => {
-                body.skip(2)?; // protocol, SPI size
-                self.notify(body.u16()?);
+                let [_protocol, spi] = body.take()?;
+                let kind = body.u16()?;
+                body.skip(spi.into())?;
+                self.notify(kind);
+                match kind {
+                    INVALID_KE_PAYLOAD => self.wanted_group = body.u16(),
+                    COOKIE => self.cookie = body.at_most(64).to_vec(),
+                    _ => {}
+                }
             }
             (1, 11) => {
                 body.skip(6)?; // DOI, protocol, SPI size

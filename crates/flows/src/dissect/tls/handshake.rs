@@ -20,6 +20,7 @@ pub(crate) mod message {
     pub const CERTIFICATE: u8 = 11;
     pub const SERVER_KEY_EXCHANGE: u8 = 12;
     pub const CERTIFICATE_REQUEST: u8 = 13;
+    pub const SERVER_HELLO_DONE: u8 = 14;
     pub const CERTIFICATE_VERIFY: u8 = 15;
     pub const CLIENT_KEY_EXCHANGE: u8 = 16;
 }
@@ -31,6 +32,8 @@ pub struct Handshake {
     pub client: Option<ClientHello>,
     /// The group that a HelloRetryRequest asked for.
     pub retry_group: Option<u16>,
+    /// The cipher suite that it names.
+    pub retry_suite: Option<u16>,
     /// The ServerHello.
     pub server: Option<ServerHello>,
     /// The server's certificates (DER), leaf first; encrypted and so empty since TLS 1.3.
@@ -49,6 +52,9 @@ pub struct Handshake {
     pub client_signature: Option<u16>,
     /// Version in the records, where no hello was seen.
     pub record_version: Option<u16>,
+    /// The server has said everything that it says in clear (before TLS 1.3).
+    #[serde(skip)]
+    pub hello_done: bool,
     /// Alerts in clear: who (0 client, 1 server) and description.
     pub alerts: Vec<(u8, u8)>,
 }
@@ -73,6 +79,7 @@ impl Handshake {
                 }
             }
             message::SERVER_KEY_EXCHANGE => self.server_key_exchange(Cursor(body))?,
+            message::SERVER_HELLO_DONE => self.hello_done = true,
             message::CERTIFICATE_REQUEST => self.certificate_requested = true,
             message::CERTIFICATE_VERIFY if from == Side::Client => {
                 self.client_signature = self.is_tls_1_2().then(|| Cursor(body).u16()).flatten();
@@ -85,9 +92,17 @@ impl Handshake {
     fn hello(&mut self, hello: ServerHello) {
         if hello.retry {
             self.retry_group = hello.group;
+            self.retry_suite = Some(hello.cipher_suite);
         } else {
             self.server = Some(hello);
         }
+    }
+
+    /// Whether what follows the ServerHello is encrypted.
+    pub(crate) fn is_tls_1_3(&self) -> bool {
+        self.server
+            .as_ref()
+            .is_some_and(|server| matches!(server.version, 0x0304 | 0x7f00..=0x7fff | 0xfb17..=0xfb1e))
     }
 
     fn is_tls_1_2(&self) -> bool {
