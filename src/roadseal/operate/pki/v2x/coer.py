@@ -208,7 +208,7 @@ class Enumerated(Type):
     names: Sequence[str]
 
     def encode(self, value: str) -> bytes:
-        return bytes([self.names.index(value)])
+        return bytes([int(value[1:]) if value[0] == "#" else self.names.index(value)])
 
     def read(self, reader: Reader) -> str:
         number = reader.take(1)[0]

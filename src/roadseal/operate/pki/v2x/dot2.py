@@ -125,6 +125,9 @@ SIGNATURE = Choice(
         "ecdsaBrainpoolP384r1Signature": _SIGNATURE384,
         "ecdsaNistP384Signature": _SIGNATURE384,
         "sm2Signature": _SIGNATURE256,
+        "fnDsa512Signature": Octets(666),
+        "mlDsa44Signature": Octets(2420),
+        "mlDsa65Signature": Octets(3309),
     },
 )
 LINKAGE_DATA = Record(

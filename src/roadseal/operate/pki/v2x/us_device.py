@@ -1,0 +1,359 @@
+"""A device of the US system: it enrols, asks once, fetches certificates, and works out their keys.
+
+Source: IEEE 1609.2.1-2022 clauses 7 and 9.3; CAMP SCP1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from roadseal import _core
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
+from roadseal.operate.pki.scms import (
+    butterfly_private,
+    cocoon_private,
+    ecqv_hash_input,
+    ecqv_reconstruct_private,
+)
+from roadseal.operate.pki.v2x.attributes import encryption_key_value
+from roadseal.operate.pki.v2x.coer import CoerError
+from roadseal.operate.pki.v2x.dot2 import CERTIFICATE, TO_BE_SIGNED_CERTIFICATE
+from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_certificate, open_with_scalar
+from roadseal.operate.pki.v2x.points import generate_scalar, public_point
+from roadseal.operate.pki.v2x.secured import judge_chain, read_signed
+from roadseal.operate.pki.v2x.us_authorities import PERIOD_DURATION, period_of, period_start
+from roadseal.operate.pki.v2x.us_certify import Kind
+from roadseal.operate.pki.v2x.us_registration import batch_filename, responses
+from roadseal.operate.pki.v2x.us_requests import (
+    holder_key,
+    pdu,
+    read_pdu,
+    request_hash,
+    sign_request,
+    to_be_signed_value,
+)
+from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
+from roadseal.v2x.certificate import (
+    CertificateContents,
+    Credential,
+    GroupPermissions,
+    Permission,
+    PermissionRange,
+)
+from roadseal.v2x.reason import Reason
+from roadseal.v2x.signer import Signer, SigningKey
+from roadseal.v2x.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Caterpillar:
+    """The secrets from which every pseudonym's key follows."""
+
+    signing: bytes = field(repr=False)
+    encryption: bytes = field(repr=False)
+    signing_expansion: bytes = field(repr=False)
+    encryption_expansion: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls, random: Random) -> Caterpillar:
+        """Fresh ones."""
+        return cls(generate_scalar(0), generate_scalar(0), random(16), random(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request, and the hash by which answers name it."""
+
+    octets: bytes
+    request_hash: bytes
+
+    def filename(self, i: int = 0) -> str:
+        """Of the batch of a period; of a single certificate with i = 0."""
+        return batch_filename(self.request_hash, i)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of an answer: certificates with keys, or why it is not believed."""
+
+    verdict: str
+    credentials: tuple[Credential, ...] = ()
+
+
+def enrollment_request(
+    device_id: str,
+    contents: CertificateContents,
+    key: SigningKey,
+    kind: Kind,
+    now: Time64,
+) -> Sent:
+    """Ask the ECA for an enrolment certificate.
+
+    Args:
+        device_id: the `canonicalId` under which the factory registered the key.
+        contents: validity and region; `app_permissions` are what the device will ask for.
+        key: registered at the factory.
+        kind: explicit or implicit.
+        now: when.
+    """
+    wanted = to_be_signed_value(
+        CertificateContents(
+            start=contents.start,
+            duration=contents.duration,
+            name=contents.name,
+            region=contents.region,
+            request_permissions=_asking(contents.app_permissions),
+        ),
+        key.algorithm,
+        key.public_key,
+    )
+    value: dict[str, Any] = {
+        "version": 2,
+        "generationTime": now // MICROSECONDS_PER_SECOND,
+        "type": kind,
+        "tbsCert": wanted,
+        "canonicalId": device_id,
+    }
+    octets = sign_request(pdu("eca-ee", "eeEcaCertRequest", value), key)
+    return Sent(octets, request_hash(octets))
+
+
+def read_enrollment(
+    sent: Sent, answer: bytes, secret: bytes, algorithm: str, authorities: Verifier, now: Time64
+) -> Received:
+    """Check the ECA's answer and work out the enrolment key.
+
+    Args:
+        sent: the request.
+        answer: what came back.
+        secret: of the request's key.
+        algorithm: of it.
+        authorities: knows the roots and what is between.
+        now: when.
+    """
+    try:
+        signed = read_signed(answer)
+        if signed is None or signed.payload is None:
+            return Received("unreadable")
+        _, kind, value = read_pdu(signed.payload)
+    except CoerError:
+        return Received("unreadable")
+    for certificate in value.get("ecaCertChain", ()):
+        authorities.learn(certificate)
+    reason = judge_chain(signed, authorities, SECURITY_MANAGEMENT, None, now)
+    if reason is not Reason.OK:
+        return Received(reason)
+    if kind != "ecaEeCertResponse" or value["requestHash"] != sent.request_hash:
+        return Received("other_request")
+    chain, certificate = value["ecaCertChain"], value["certificate"]
+    credential = _credential(
+        certificate, chain[0] if chain else b"", secret, algorithm, value.get("privateKeyInfo")
+    )
+    return Received("ok", (credential,)) if credential else Received("wrong_key")
+
+
+def pseudonym_request(
+    caterpillar: Caterpillar,
+    permissions: Sequence[Permission],
+    enrolment: Credential,
+    ra_certificate: bytes,
+    kind: Kind,
+    now: Time64,
+    random: Random,
+) -> Sent:
+    """Ask the RA for batches of pseudonyms, by original butterfly expansion."""
+    contents = CertificateContents(
+        start=period_start(period_of(now)),
+        duration=PERIOD_DURATION,
+        app_permissions=permissions,
+    )
+    wanted = to_be_signed_value(contents, "ecdsa-p256", public_point(0, caterpillar.signing))
+    parameters = {
+        "signingExpansion": ("aes128", caterpillar.signing_expansion),
+        "encryptionKey": encryption_key_value(0, public_point(0, caterpillar.encryption)),
+        "encryptionExpansion": ("aes128", caterpillar.encryption_expansion),
+    }
+    value: dict[str, Any] = {
+        "version": 2,
+        "generationTime": now // MICROSECONDS_PER_SECOND,
+        "type": kind,
+        "tbsCert": wanted,
+        "additionalParams": ("original", parameters),
+    }
+    return _to_ra("eeRaCertRequest", value, enrolment, ra_certificate, random)
+
+
+def application_request(
+    contents: CertificateContents,
+    key: Signer,
+    response_key: bytes | None,
+    enrolment: Credential,
+    ra_certificate: bytes,
+    kind: Kind,
+    now: Time64,
+    random: Random,
+) -> Sent:
+    """Ask the RA for one certificate, as roadside units do.
+
+    Args:
+        contents: what it shall hold.
+        key: the key to certify.
+        response_key: a point on P-256 to encrypt the answer to; `None` for a plain answer.
+        enrolment: who asks.
+        ra_certificate: of the RA.
+        kind: explicit or implicit.
+        now: when.
+        random: the operating system's randomness.
+    """
+    value: dict[str, Any] = {
+        "version": 2,
+        "generationTime": now // MICROSECONDS_PER_SECOND,
+        "type": kind,
+        "tbsCert": to_be_signed_value(contents, key.algorithm, key.public_key),
+    }
+    if response_key:
+        value["additionalParams"] = ("encryptionKey", encryption_key_value(0, response_key))
+    return _to_ra("eeRaCertRequest", value, enrolment, ra_certificate, random)
+
+
+def download_request(
+    filename: str, enrolment: Credential, ra_certificate: bytes, now: Time64, random: Random
+) -> bytes:
+    """Ask the RA for a batch."""
+    value: dict[str, Any] = {"generationTime": now // MICROSECONDS_PER_SECOND, "filename": filename}
+    return _to_ra("eeRaDownloadRequest", value, enrolment, ra_certificate, random).octets
+
+
+def read_pseudonyms(
+    caterpillar: Caterpillar,
+    i: int,
+    batch: bytes,
+    aca_certificate: bytes,
+    authorities: Verifier,
+    now: Time64,
+) -> Received:
+    """Open a batch: decrypt each answer, check who signed it, work out and check each key."""
+    credentials: list[Credential] = []
+    try:
+        for j, form, octets in responses(batch):
+            scalar = cocoon_private(
+                int.from_bytes(caterpillar.encryption),
+                caterpillar.encryption_expansion,
+                i,
+                j,
+                "encryption",
+            )
+            plaintext: bytes | None = octets
+            if form == "private":
+                opened = open_with_scalar(octets, scalar.to_bytes(32))
+                plaintext = None if isinstance(opened, str) else opened.plaintext
+            if plaintext is None:
+                return Received("unreadable")
+            cocoon = cocoon_private(
+                int.from_bytes(caterpillar.signing), caterpillar.signing_expansion, i, j, "signing"
+            )
+            one = _read_response(
+                plaintext, aca_certificate, cocoon.to_bytes(32), "ecdsa-p256", authorities, now
+            )
+            if one.verdict != "ok":
+                return one
+            credentials += one.credentials
+    except CoerError:
+        return Received("unreadable")
+    return Received("ok", tuple(credentials))
+
+
+def read_application(
+    batch: bytes,
+    secret: bytes,
+    algorithm: str,
+    response_scalar: bytes | None,
+    aca_certificate: bytes,
+    authorities: Verifier,
+    now: Time64,
+) -> Received:
+    """Open the answer to `application_request`."""
+    try:
+        ((_, form, octets),) = responses(batch)
+    except (CoerError, ValueError):
+        return Received("unreadable")
+    if form == "private":
+        opened = open_with_scalar(octets, response_scalar) if response_scalar else "not_for_us"
+        if isinstance(opened, str):
+            return Received("unreadable")
+        octets = opened.plaintext
+    return _read_response(octets, aca_certificate, secret, algorithm, authorities, now)
+
+
+def _read_response(
+    octets: bytes,
+    aca_certificate: bytes,
+    secret: bytes,
+    algorithm: str,
+    authorities: Verifier,
+    now: Time64,
+) -> Received:
+    try:
+        signed = read_signed(octets)
+        if signed is None or signed.payload is None:
+            return Received("unreadable")
+        _, kind, value = read_pdu(signed.payload)
+    except CoerError:
+        return Received("unreadable")
+    if signed.signer != _core.certificate_digest(aca_certificate)[0][-8:]:
+        return Received("unknown_signer")
+    # The answer may have waited at the RA: its signature counts, not its age.
+    at = signed.generation_time if signed.generation_time is not None else now
+    reason = judge_chain(signed, authorities, SECURITY_MANAGEMENT, None, at)
+    if reason is not Reason.OK:
+        return Received(reason)
+    if kind != "acaEeCertResponse":
+        return Received("other_request")
+    credential = _credential(
+        value["certificate"], aca_certificate, secret, algorithm, value.get("privateKeyInfo")
+    )
+    return Received("ok", (credential,)) if credential else Received("wrong_key")
+
+
+def _credential(
+    certificate: bytes, issuer: bytes, secret: bytes, algorithm: str, contribution: bytes | None
+) -> Credential | None:
+    """The certificate with its private key, or `None` if they do not belong together."""
+    try:
+        if contribution is not None and "reconstructionValue" in _core.describe_certificate(
+            certificate
+        ):
+            value = CERTIFICATE.decode(certificate)["toBeSigned"]
+            digest = _core.certificate_digest(issuer)[0]
+            hashed = ecqv_hash_input(TO_BE_SIGNED_CERTIFICATE.encode(value), digest)
+            secret = ecqv_reconstruct_private(hashed, secret, contribution, "ieee1609.2")
+        elif contribution is not None:
+            secret = butterfly_private(int.from_bytes(secret), contribution).to_bytes(32)
+        signer = SigningKey.from_secret(algorithm, secret)
+        key = holder_key(certificate, issuer)
+    except (ValueError, CoerError):
+        return None
+    if key is None or key[0] != algorithm:
+        return None
+    probe = bytes(32 if _core.hash_of(algorithm) == "sha-256" else 48)
+    holds = _core.VerifyingKey(*key).count_valid([probe], [signer.sign(probe)]) == 1
+    return Credential(certificate, signer) if holds else None
+
+
+def _to_ra(
+    kind: str,
+    value: dict[str, object],
+    enrolment: Credential,
+    ra_certificate: bytes,
+    random: Random,
+) -> Sent:
+    signed = sign_request(pdu("ee-ra", kind, value), enrolment.signer, enrolment)
+    sealed = encrypt_to_certificate(signed, ra_certificate, random)
+    return Sent(sealed.octets, request_hash(signed))
+
+
+def _asking(permissions: Sequence[Permission]) -> tuple[GroupPermissions, ...]:
+    subjects = tuple(PermissionRange(one.psid, any_ssp=True) for one in permissions)
+    return (GroupPermissions(subjects, min_chain_length=0),)

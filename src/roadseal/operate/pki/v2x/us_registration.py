@@ -1,0 +1,395 @@
+"""The registration authority of IEEE 1609.2.1: it knows the devices, and not their certificates.
+
+A device asks once, for batches without end: the RA expands its caterpillar keys to cocoon keys,
+mixes the requests of many devices, has them certified by the ACA, and keeps what comes back,
+encrypted to keys of the device, until it is fetched.
+
+Source: IEEE 1609.2.1-2022 clauses 7.6 and 9.3; original butterfly only (ADR 11).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from roadseal import _core
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
+from roadseal.events import Emit, Event
+from roadseal.operate.pki.scms import cocoons, compressed
+from roadseal.operate.pki.v2x.attributes import (
+    covers,
+    encryption_key_value,
+    permissions_of,
+    read_encryption_key,
+    read_verification_key,
+    verification_key_value,
+)
+from roadseal.operate.pki.v2x.coer import CoerError
+from roadseal.operate.pki.v2x.ecies import Random, open_with_certificate
+from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
+from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
+from roadseal.operate.pki.v2x.ledger import Ledger, Record
+from roadseal.operate.pki.v2x.linkage import LinkageAuthority
+from roadseal.operate.pki.v2x.secured import read_signed, sign_as
+from roadseal.operate.pki.v2x.us_authorities import (
+    BUTTERFLY_EXPLICIT,
+    PERIOD_DURATION,
+    period_of,
+    period_start,
+)
+from roadseal.operate.pki.v2x.us_requests import (
+    SignedRequest,
+    holder_key,
+    is_timely,
+    pdu,
+    read_pdu,
+    read_request,
+    request_hash,
+    sign_request,
+)
+from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
+
+_DEVICE: Final = "device"
+_BATCH: Final = "batch"
+_BLOCKED: Final = "blocked"
+_ORIGIN: Final = "origin"
+
+ToAca = Callable[[bytes, Time64], Outcome]
+"""Sends a request to the ACA and brings its outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the RA remembers of a device's request."""
+
+    request: dict[str, Any]
+    first_i: int
+    chains: tuple[bytes, bytes]
+    enrolment: bytes
+
+
+class RegistrationAuthority:
+    """An RA.
+
+    Args:
+        keys: its certificate and secrets.
+        ledger: its rows.
+        eca: the ECA's certificate, whose enrolment certificates are taken.
+        permitted: what a device of this enrolment certificate may ask for; from the ECA's register.
+        linkage: LA1 and LA2.
+        aca_certificate: of the ACA, to which pre-linkage values are encrypted.
+        to_aca: brings requests there.
+        random: the operating system's randomness; also mixes the requests.
+        emit: hears of requests, batches and refusals.
+        per_period: certificates a week and device (20 in the US deployment).
+    """
+
+    def __init__(
+        self,
+        keys: AuthorityKeys,
+        ledger: Ledger,
+        *,
+        eca: bytes,
+        enrolled: Ledger,
+        linkage: tuple[LinkageAuthority, LinkageAuthority],
+        aca_certificate: bytes,
+        to_aca: ToAca,
+        random: Random,
+        emit: Emit,
+        per_period: int = 20,
+    ) -> None:
+        self.keys = keys
+        self.ledger = ledger
+        self.per_period = per_period
+        self._eca = eca
+        self._enrolled = enrolled
+        self._linkage = linkage
+        self._aca_certificate = aca_certificate
+        self._to_aca = to_aca
+        self._random = random
+        self._emit = emit
+
+    def handle(self, request: bytes, now: Time64) -> Outcome:
+        """Answer an encrypted `EeRaCertRequestSpdu` with an acknowledgement."""
+        opened = open_with_certificate(request, self.keys.credential.digest, self.keys.decrypting)
+        if isinstance(opened, str):
+            return self._refuse(opened, now)
+        try:
+            return self._take(opened.plaintext, read_request(opened.plaintext), now)
+        except CoerError:
+            return self._refuse("malformed", now)
+        except RefusedError as refused:
+            return self._refuse(refused.code, now)
+
+    def produce(self, i: int, now: Time64) -> int:
+        """Have the certificates of a period made for every device that is not blocked.
+
+        The requests of all devices are mixed before they leave for the ACA. A period that was made
+        before is not made again.
+
+        Returns:
+            How many certificates came back.
+
+        Raises:
+            RuntimeError: the ACA refused one: nothing of this period is kept.
+        """
+        blocked = {name for name, _ in self.ledger.items(_BLOCKED)}
+        pool: list[tuple[bytes, int, bytes]] = []
+        for name, octets in self.ledger.items(_DEVICE):
+            if name in blocked or self.ledger.get(_BATCH, _filename(name, i)):
+                continue
+            device = self._device(octets)
+            if i >= device.first_i:
+                pool += [(name, j, one) for j, one in enumerate(self._requests(device, i, now))]
+        self._mix(pool)
+        answers: dict[bytes, dict[int, bytes]] = {}
+        origins: list[tuple[bytes, bytes]] = []
+        for name, j, one in pool:
+            outcome = self._to_aca(one, now)
+            if outcome.answer is None:
+                raise RuntimeError(f"the ACA refused a request: {outcome.verdict}")
+            answers.setdefault(name, {})[j] = outcome.answer
+            origins.append((request_hash(one), name))
+        self.ledger.put(_ORIGIN, origins)
+        batches = [(_filename(name, i), _archive(parts)) for name, parts in answers.items()]
+        self.ledger.put(_BATCH, batches)
+        if pool:
+            facts = {"i": i, "certificates": len(pool), "devices": len(batches)}
+            self._emit(Event(now, "ra", "batch.made", facts))
+        return len(pool)
+
+    def download(self, request: bytes, now: Time64) -> Outcome:
+        """Answer an encrypted and signed `EeRaDownloadRequest` with a batch.
+
+        The batch is encrypted to the device as it is; who may fetch it is checked all the same.
+        """
+        opened = open_with_certificate(request, self.keys.credential.digest, self.keys.decrypting)
+        if isinstance(opened, str):
+            return self._refuse(opened, now)
+        try:
+            signed = read_request(opened.plaintext)
+            if signed.kind != "eeRaDownloadRequest":
+                raise RefusedError("wrong_request")
+            record = self._judge_signer(signed, now)
+            if not is_timely(signed.request["generationTime"], now):
+                raise RefusedError("untimely")
+            name = signed.request["filename"].encode()
+            try:
+                device = self.ledger.get(_DEVICE, bytes.fromhex(name[:16].decode("ascii")))
+            except ValueError:
+                device = None
+            if device is None or self._device(device).enrolment != record.hashed_id8:
+                raise RefusedError("not_found")
+            batch = self.ledger.get(_BATCH, name)
+            if batch is None:
+                raise RefusedError("not_found")
+            return Outcome("ok", batch)
+        except CoerError:
+            return self._refuse("malformed", now)
+        except RefusedError as refused:
+            return self._refuse(refused.code, now)
+
+    def block(self, aca_request_hash: bytes) -> bool:
+        """Make nothing more for the device that this request was for; whether it is ours."""
+        name = self.ledger.get(_ORIGIN, aca_request_hash)
+        if name is None:
+            return False
+        self.ledger.put(_BLOCKED, [(name, b"")])
+        return True
+
+    def _take(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
+        if signed.kind != "eeRaCertRequest":
+            raise RefusedError("wrong_request")
+        asked = signed.request
+        record = self._judge_signer(signed, now)
+        if earlier := self.ledger.answered(signed.to_be_signed):
+            return Outcome("replayed", earlier)
+        if not is_timely(asked["generationTime"], now):
+            raise RefusedError("untimely")
+        wanted = asked["tbsCert"]
+        key = read_verification_key(wanted["verifyKeyIndicator"][1])
+        if wanted["verifyKeyIndicator"][0] != "verificationKey" or key is None:
+            raise RefusedError("bad_key")
+        station = self._enrolled.station(record.holder)
+        if station is None or not station.active:
+            raise RefusedError("unknown_device")
+        try:
+            asked_for = permissions_of(wanted.get("appPermissions", ()))
+        except CoerError:
+            raise RefusedError("not_permitted") from None
+        if not asked_for or not covers(station.permissions, asked_for):
+            raise RefusedError("not_permitted")
+        name = request_hash(plaintext)
+        kind, parameters = asked.get("additionalParams", ("none", None))
+        if kind in ("unified", "compactUnified"):
+            raise RefusedError("unsupported_butterfly")
+        first_i = period_of(now)
+        chains = self._random(8) + self._random(8)
+        if kind == "original":
+            if key[0] != "ecdsa-p256" or read_encryption_key(parameters["encryptionKey"]) is None:
+                raise RefusedError("bad_key")
+            kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
+            self.ledger.put(_DEVICE, [(name, kept)])
+        else:
+            # One certificate, at once: how roadside units get theirs.
+            outcome = self._application(asked, parameters if kind == "encryptionKey" else None, now)
+            kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
+            self.ledger.put(_DEVICE, [(name, kept)])
+            self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome}))])
+        ack = {
+            "version": 2,
+            "generationTime": now // MICROSECONDS_PER_SECOND,
+            "requestHash": name,
+            "nextDlTime": now // MICROSECONDS_PER_SECOND,
+        }
+        if kind == "original":
+            ack["firstI"] = first_i
+        answer = sign_as(
+            pdu("ee-ra", "raEeCertAck", ack), SECURITY_MANAGEMENT, now, self.keys.credential
+        )
+        self._emit(Event(now, name.hex(), "request.taken", {"kind": kind}))
+        return Outcome("ok", self.ledger.answer(signed.to_be_signed, answer, now))
+
+    def _judge_signer(self, signed: SignedRequest, now: Time64) -> Record:
+        if signed.certificate is None:
+            raise RefusedError("unknown_signer")
+        try:
+            name = _core.certificate_digest(signed.certificate)[0][-8:]
+        except ValueError:
+            raise RefusedError("malformed") from None
+        record = self._enrolled.record(name)
+        if record is None or record.certificate != signed.certificate:
+            raise RefusedError("unknown_signer")
+        if record.revoked is not None:
+            raise RefusedError("revoked")
+        if record.ends <= now:
+            raise RefusedError("expired")
+        key = holder_key(signed.certificate, self._eca)
+        if key is None or not signed.holds(*key):
+            raise RefusedError("bad_signature")
+        return record
+
+    def _application(
+        self, asked: Mapping[str, Any], encryption: Mapping[str, Any] | None, now: Time64
+    ) -> bytes:
+        value = self._aca_request(asked["tbsCert"], asked["type"], now)
+        if encryption is not None:
+            value["certEncKey"] = encryption
+        outcome = self._to_aca(self._signed(value), now)
+        if outcome.answer is None:
+            raise RefusedError(outcome.verdict)
+        return outcome.answer
+
+    def _requests(self, device: Device, i: int, now: Time64) -> list[bytes]:
+        wanted, parameters = device.request["tbsCert"], device.request["additionalParams"][1]
+        key = read_verification_key(wanted["verifyKeyIndicator"][1])
+        encryption = read_encryption_key(parameters["encryptionKey"])
+        if key is None or encryption is None:
+            return []  # it was checked when it was taken
+        indices = [(i, j) for j in range(self.per_period)]
+        signing = cocoons(key[1], parameters["signingExpansion"][1], indices, "signing")
+        hidden = cocoons(encryption[1], parameters["encryptionExpansion"][1], indices, "encryption")
+        values = [
+            la.prelinkage_values(chain, device.first_i, i, self.per_period, self._aca_certificate)
+            for la, chain in zip(self._linkage, device.chains, strict=True)
+        ]
+        requests = []
+        for j in range(self.per_period):
+            tbs = dict(wanted)
+            tbs["id"] = ("linkageData", {"iCert": i, "linkage-value": bytes(9)})
+            tbs["validityPeriod"] = {
+                "start": period_start(i) // MICROSECONDS_PER_SECOND,
+                "duration": ("minutes", PERIOD_DURATION.count),
+            }
+            point = verification_key_value("ecdsa-p256", compressed(signing[j]))
+            tbs["verifyKeyIndicator"] = ("verificationKey", point)
+            value = self._aca_request(tbs, device.request["type"], now)
+            if device.request["type"] == "explicit":
+                value["flags"] = BUTTERFLY_EXPLICIT
+            value["certEncKey"] = encryption_key_value(0, compressed(hidden[j]))
+            value["linkageInfo"] = {"encPlv1": values[0][j], "encPlv2": values[1][j]}
+            requests.append(self._signed(value))
+        return requests
+
+    def _aca_request(self, tbs: Mapping[str, Any], kind: str, now: Time64) -> dict[str, Any]:
+        return {
+            "version": 2,
+            "generationTime": now // MICROSECONDS_PER_SECOND,
+            "type": kind,
+            "flags": 0,
+            "tbsCert": tbs,
+        }
+
+    def _signed(self, value: dict[str, Any]) -> bytes:
+        octets = pdu("aca-ra", "raAcaCertRequest", value)
+        return sign_request(octets, self.keys.credential.signer, self.keys.credential)
+
+    def _device(self, octets: bytes) -> Device:
+        request = read_request(octets[26:]).request
+        first_i = int.from_bytes(octets[:2])
+        return Device(request, first_i, (octets[2:10], octets[10:18]), octets[18:26])
+
+    def _mix(self, pool: list[tuple[bytes, int, bytes]]) -> None:
+        """Fisher and Yates with the operating system's randomness: order tells the ACA nothing."""
+        for last in range(len(pool) - 1, 0, -1):
+            other = int.from_bytes(self._random(8)) % (last + 1)
+            pool[last], pool[other] = pool[other], pool[last]
+
+    def _refuse(self, code: str, now: Time64) -> Outcome:
+        self._emit(Event(now, "unknown", "request.refused", {"code": code}))
+        return Outcome(code)
+
+
+def batch_filename(name: bytes, i: int) -> str:
+    """The file of a request's batch: its hash and the period, in hexadecimal."""
+    return _filename(name, i).decode()
+
+
+def read_batch(octets: bytes) -> dict[int, bytes]:
+    """The ACA's responses in a batch, by j.
+
+    Raises:
+        CoerError: it is no batch.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            names = archive.infolist()
+            if len(names) > 256 or sum(one.file_size for one in names) > 4 << 20:
+                raise CoerError("the batch is too large")
+            return {int(one.filename, 16): archive.read(one) for one in names}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, RuntimeError):
+        raise CoerError("it is no batch") from None
+
+
+def _filename(name: bytes, i: int) -> bytes:
+    return f"{name.hex().upper()}_{i:X}.zip".encode()
+
+
+def _archive(parts: Mapping[int, bytes]) -> bytes:
+    """A zip of fixed form: certificates do not compress, and no time is in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for j, octets in sorted(parts.items()):
+            archive.writestr(zipfile.ZipInfo(f"{j:X}"), octets)
+    return buffer.getvalue()
+
+
+def responses(octets: bytes) -> Sequence[tuple[int, str, bytes]]:
+    """Index, form and response of each certificate in a batch, the ACA's envelope taken off.
+
+    Raises:
+        CoerError: it is no batch of ACA responses.
+    """
+    found = []
+    for j, one in read_batch(octets).items():
+        signed = read_signed(one)
+        if signed is None or signed.payload is None:
+            raise CoerError("the batch holds something else")
+        _, kind, value = read_pdu(signed.payload)
+        if kind != "acaRaCertResponse":
+            raise CoerError("the batch holds something else")
+        found.append((j, *value["acaResponse"]))
+    return found

@@ -1,0 +1,395 @@
+"""The US flows of IEEE 1609.2.1 from end to end, judged by the engine, and how they refuse."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from pycrate_asn1dir import ITS_IEEE1609_2
+
+from roadseal._core import describe_certificate
+from roadseal.clock import Time64
+from roadseal.errors import RoadsealError
+from roadseal.events import EventLog
+from roadseal.operate.pki.v2x import us_device
+from roadseal.operate.pki.v2x.keyring import Keyring
+from roadseal.operate.pki.v2x.ledger import Station
+from roadseal.operate.pki.v2x.points import generate_scalar, public_point
+from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.operate.pki.v2x.us_authorities import period_of
+from roadseal.operate.pki.v2x.us_crl import Crl, HashEntry, read_crl, sign_crl
+from roadseal.operate.pki.v2x.us_device import (
+    Caterpillar,
+    application_request,
+    download_request,
+    enrollment_request,
+    pseudonym_request,
+    read_application,
+    read_enrollment,
+    read_pseudonyms,
+)
+from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
+from roadseal.store import open_store
+from roadseal.v2x import (
+    CertificateContents,
+    Credential,
+    Duration,
+    Header,
+    Identification,
+    Permission,
+    Policy,
+    Reason,
+    SigningKey,
+    Verifier,
+    service,
+    sign,
+)
+
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "400"))
+SECOND = 1_000_000
+WEEK = 7 * 24 * 3600 * SECOND
+NOW = Time64(700_000_000_000_000)
+CAR = (Permission(service.BSM, b"\0\0", bitmap=False), Permission(0x204096))
+UNIT = (Permission(0x82), Permission(0x204097))
+PASSPHRASE = b"correct horse"
+
+
+@dataclass
+class Field:
+    """A system and a device in it."""
+
+    system: UsSystem
+    log: EventLog
+    keyring: Keyring
+
+    def enrol(self, name: str, permissions: tuple[Permission, ...], kind="explicit") -> Credential:
+        secret = SigningKey.generate_secret("ecdsa-p256")
+        key = SigningKey.from_secret("ecdsa-p256", secret)
+        self.system.eca.ledger.enter(
+            Station(name.encode(), key.algorithm, key.public_key, permissions)
+        )
+        contents = CertificateContents(
+            start=NOW, duration=Duration(6, 3), name=name, app_permissions=permissions
+        )
+        sent = enrollment_request(name, contents, key, kind, NOW)
+        outcome = self.system.eca.handle(sent.octets, NOW)
+        assert outcome.verdict == "ok"
+        authorities = self.system.authorities()
+        received = read_enrollment(sent, outcome.answer, secret, "ecdsa-p256", authorities, NOW)
+        assert received.verdict == "ok"
+        return received.credentials[0]
+
+    def pseudonyms(self, enrolment: Credential, i: int, kind="implicit", now=NOW):
+        caterpillar = Caterpillar.generate(os.urandom)
+        ra = self.system.keys["us-ra"].certificate
+        sent = pseudonym_request(caterpillar, CAR, enrolment, ra, kind, NOW, os.urandom)
+        outcome = self.system.ra.handle(sent.octets, NOW)
+        assert outcome.verdict == "ok"
+        self.system.ra.produce(i, now)
+        return caterpillar, sent, self.fetch(caterpillar, sent, enrolment, i, now)
+
+    def fetch(self, caterpillar, sent, enrolment, i, now=NOW) -> tuple[Credential, ...]:
+        ra, aca = self.system.keys["us-ra"].certificate, self.system.keys["us-aca"].certificate
+        asked = download_request(sent.filename(i), enrolment, ra, now, os.urandom)
+        outcome = self.system.ra.download(asked, now)
+        assert outcome.verdict == "ok"
+        authorities = self.system.authorities()
+        received = read_pseudonyms(caterpillar, i, outcome.answer, aca, authorities, now)
+        assert received.verdict == "ok"
+        return received.credentials
+
+    def verifier(self) -> Verifier:
+        verifier = Verifier(Policy(), 1)
+        self.system.enter(verifier)
+        return verifier
+
+
+def field(folder: Path, algorithm: str = "ecdsa-p256", per_period: int = 3) -> Field:
+    store, log = open_store(folder / "us.db", SCHEMA), EventLog()
+    keyring = Keyring(store, lambda: PASSPHRASE, os.urandom)
+    create_us(keyring, NOW, algorithm=algorithm)
+    system = open_us(store, keyring, random=os.urandom, emit=log, per_period=per_period)
+    return Field(system, log, keyring)
+
+
+@pytest.fixture
+def us(tmp_path: Path) -> Field:
+    return field(tmp_path)
+
+
+def message(credential: Credential, at: int, psid: int = service.BSM) -> bytes:
+    header = Header(psid=psid, generation_time=Time64(at))
+    return sign(b"BSM", header, credential, Identification.CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind"),
+    [
+        ("ecdsa-p256", "implicit"),
+        ("ecdsa-p256", "explicit"),
+        ("ml-dsa-44", "explicit"),  # partially hybrid: ECDSA pseudonyms, certificates by ML-DSA
+        ("fn-dsa-512/pre1", "explicit"),
+    ],
+)
+def test_a_device_enrols_and_its_pseudonyms_are_believed(
+    algorithm: str, kind: str, tmp_path: Path
+) -> None:
+    us = field(tmp_path, algorithm)
+    enrolment = us.enrol("car-1", CAR, kind)
+    i = period_of(NOW)
+    _, _, credentials = us.pseudonyms(enrolment, i, kind)
+    assert len(credentials) == 3
+    verifier = us.verifier()
+    seen = set()
+    for number, credential in enumerate(credentials):
+        tree = describe_certificate(credential.certificate)
+        assert tree["type"] == kind
+        assert tree["id"]["linkageData"].startswith(f"i={i} ")
+        assert tree["cracaId"] == us.system.ma.signer.hashed_id8[-3:].hex()
+        seen.add(tree["id"]["linkageData"])
+        at = NOW + (number + 1) * SECOND
+        assert verifier.verify(message(credential, at), at=Time64(at)).overall == "ok"
+        if algorithm == "ecdsa-p256":
+            foreign = ITS_IEEE1609_2.Ieee1609Dot2.Certificate
+            foreign.from_coer(credential.certificate)
+            assert foreign.to_coer() == credential.certificate
+    assert len(seen) == 3
+    wrong = verifier.verify(message(credentials[0], NOW + 9 * SECOND, 0x82), at=NOW + 9 * SECOND)
+    assert wrong.overall == "psid_not_permitted"
+
+
+@pytest.mark.parametrize("kind", ["explicit", "implicit"])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_roadside_unit_gets_an_application_certificate(
+    us: Field, kind: str, hidden: bool
+) -> None:
+    credential, _ = application(us, kind, hidden)
+    verifier = us.verifier()
+    at = Time64(NOW + SECOND)
+    assert verifier.verify(message(credential, at, 0x82), at=at).overall == "ok"
+
+
+def application(us: Field, kind: str, hidden: bool = True) -> tuple[Credential, Credential]:
+    enrolment = us.enrol("rsu-1", UNIT)
+    secret = SigningKey.generate_secret("ecdsa-p256")
+    key = SigningKey.from_secret("ecdsa-p256", secret)
+    scalar = generate_scalar(0)
+    contents = CertificateContents(start=NOW, duration=Duration.hours(168), app_permissions=UNIT)
+    ra, aca = us.system.keys["us-ra"].certificate, us.system.keys["us-aca"].certificate
+    response_key = public_point(0, scalar) if hidden else None
+    sent = application_request(contents, key, response_key, enrolment, ra, kind, NOW, os.urandom)
+    assert us.system.ra.handle(sent.octets, NOW).verdict == "ok"
+    asked = download_request(sent.filename(), enrolment, ra, NOW, os.urandom)
+    batch = us.system.ra.download(asked, NOW).answer
+    received = read_application(
+        batch, secret, "ecdsa-p256", scalar, aca, us.system.authorities(), NOW
+    )
+    assert received.verdict == "ok"
+    return received.credentials[0], enrolment
+
+
+def test_revoke_a_pseudonym_and_the_station_refuses_the_device(us: Field) -> None:
+    """Revoke → CRL → refuse: the device and no other, from its period on and not before."""
+    i = period_of(NOW)
+    bad, good = us.enrol("bad", CAR), us.enrol("good", CAR)
+    caterpillar, sent, now_bad = us.pseudonyms(bad, i)
+    _, _, now_good = us.pseudonyms(good, i)
+    later = Time64(NOW + WEEK)
+    us.system.ra.produce(i + 1, later)
+    next_bad = us.fetch(caterpillar, sent, bad, i + 1, later)
+    assert us.system.ma.revoke(now_bad[0].certificate, NOW) == "linked"
+    octets = us.system.ma.linked_crl(NOW)
+    verdict = read_crl(octets, [us.system.root], NOW)
+    assert (verdict.reason, len(verdict.contents.linked)) == (Reason.OK, 1)
+    verifier = us.verifier()
+    assert verdict.contents.enter(verifier, (i, i + 1)) == 6
+    at = Time64(NOW + SECOND)
+    for number, credential in enumerate(now_bad):
+        at = Time64(NOW + (number + 1) * SECOND)
+        assert verifier.verify(message(credential, at), at=at).overall == "revoked"
+    for credential in next_bad:
+        at = Time64(later + SECOND)
+        assert verifier.verify(message(credential, at), at=at).overall == "revoked"
+    assert verifier.verify(message(now_good[0], at), at=at).overall != "revoked"
+    at = Time64(NOW + SECOND)
+    assert verifier.verify(message(now_good[0], at), at=at).overall == "ok"
+    # The list of the next period does not tell what the device sent in this one.
+    after = read_crl(us.system.ma.linked_crl(later), [us.system.root], later).contents
+    fresh = us.verifier()
+    after.enter(fresh, (i, i + 1))
+    assert fresh.verify(message(now_bad[0], at), at=at).overall == "ok"
+    # And the device gets nothing more, while the other does.
+    made = us.system.ra.produce(i + 2, Time64(NOW + 2 * WEEK))
+    assert made == 3
+
+
+def test_revoke_an_application_certificate_and_the_station_refuses_it(us: Field) -> None:
+    for kind in ("explicit", "implicit"):
+        credential, _ = application(us, kind)
+        assert us.system.ma.revoke(credential.certificate, NOW) == "hashed"
+        crl = read_crl(us.system.ma.hash_crl(NOW), [us.system.root], NOW)
+        assert crl.reason is Reason.OK
+        verifier = us.verifier()
+        crl.contents.enter(verifier)
+        at = Time64(NOW + SECOND)
+        assert verifier.verify(message(credential, at, 0x82), at=at).overall == "revoked"
+    # What has expired is off the list.
+    long_after = Time64(NOW + 2 * WEEK)
+    assert (
+        read_crl(us.system.ma.hash_crl(long_after), [us.system.root], long_after).contents.hashes
+        == ()
+    )
+    assert us.system.ma.revoke(b"junk", NOW) == "unreadable"
+    assert us.system.ma.revoke(us.system.root, NOW) == "unknown"
+
+
+def test_a_list_counts_only_from_its_craca_and_on_its_series(us: Field) -> None:
+    good = Crl(1, us.system.ma.signer.hashed_id8, NOW, Time64(NOW + WEEK), 1)
+    entry = (HashEntry(bytes(10), NOW),)
+    good = replace(good, hashes=entry)
+    signer = us.system.ma.signer
+    assert read_crl(sign_crl(good, signer, NOW), [us.system.root], NOW).reason is Reason.OK
+    for wrong in (replace(good, series=2), replace(good, craca=bytes(8))):
+        octets = sign_crl(wrong, signer, NOW)
+        assert read_crl(octets, [us.system.root], NOW).reason is Reason.SSP_MISMATCH
+    by_aca = sign_crl(good, us.system.keys["us-aca"].credential, NOW)
+    reason = read_crl(by_aca, [us.system.root], NOW, us.system.intermediates).reason
+    assert reason is Reason.PSID_NOT_PERMITTED
+    stale = read_crl(sign_crl(good, signer, NOW), [us.system.root], Time64(NOW + WEEK))
+    assert (stale.reason, stale.is_stale) == (Reason.OK, True)
+
+
+def test_requests_are_refused_with_a_verdict(us: Field, tmp_path: Path) -> None:
+    ra = us.system.keys["us-ra"].certificate
+    enrolment = us.enrol("car-1", CAR)
+    caterpillar = Caterpillar.generate(os.urandom)
+
+    def ask(**changes):
+        values = {"permissions": CAR, "enrolment": enrolment, "now": NOW, **changes}
+        return us.system.ra.handle(
+            pseudonym_request(
+                caterpillar,
+                values["permissions"],
+                values["enrolment"],
+                ra,
+                "implicit",
+                values["now"],
+                os.urandom,
+            ).octets,
+            NOW,
+        ).verdict
+
+    assert ask(permissions=UNIT) == "not_permitted"
+    assert ask(permissions=()) == "not_permitted"
+    assert ask(now=NOW - 3600 * SECOND) == "untimely"
+    stranger = Credential(enrolment.certificate, SigningKey.generate("ecdsa-p256"))
+    assert ask(enrolment=stranger) == "bad_signature"
+    (tmp_path / "other").mkdir()
+    other = field(tmp_path / "other").enrol("car-1", CAR)
+    assert ask(enrolment=other) == "unknown_signer"
+    assert us.system.eca.ledger.revoke(enrolment.hashed_id8, NOW)
+    assert ask() == "revoked"
+    assert us.system.ra.handle(b"\3\x80", NOW).verdict == "malformed"
+
+
+def test_an_enrolment_is_for_the_key_that_the_factory_registered(us: Field) -> None:
+    key = SigningKey.generate("ecdsa-p256")
+    contents = CertificateContents(start=NOW, duration=Duration(6, 3), app_permissions=CAR)
+    assert (
+        us.system.eca.handle(
+            enrollment_request("car-9", contents, key, "explicit", NOW).octets, NOW
+        ).verdict
+        == "unknown_device"
+    )
+    station = Station(b"car-9", "ecdsa-p256", key.public_key, CAR[:1])
+    us.system.eca.ledger.enter(station)
+    request = enrollment_request("car-9", contents, key, "explicit", NOW)
+    assert us.system.eca.handle(request.octets, NOW).verdict == "not_permitted"
+    other = SigningKey.generate("ecdsa-p256")
+    request = enrollment_request("car-9", contents, other, "explicit", NOW)
+    assert us.system.eca.handle(request.octets, NOW).verdict == "unknown_device"
+    few = replace(contents, app_permissions=CAR[:1])
+    request = enrollment_request("car-9", few, key, "explicit", NOW)
+    first = us.system.eca.handle(request.octets, NOW)
+    again = us.system.eca.handle(request.octets, NOW)
+    assert (first.verdict, again.verdict, again.answer) == ("ok", "replayed", first.answer)
+    late = enrollment_request("car-9", few, key, "explicit", Time64(NOW - 3600 * SECOND))
+    assert us.system.eca.handle(late.octets, NOW).verdict == "untimely"
+
+
+def test_unified_butterfly_is_recognised_and_not_built(us: Field, monkeypatch) -> None:
+    from roadseal.operate.pki.v2x import us_requests
+
+    enrolment = us.enrol("car-1", CAR)
+    plain = us_requests.pdu
+
+    def unified(interface, kind, value):
+        if "additionalParams" in value:
+            value = {**value, "additionalParams": ("unified", ("aes128", bytes(16)))}
+        return plain(interface, kind, value)
+
+    monkeypatch.setattr(us_device, "pdu", unified)
+    sent = pseudonym_request(
+        Caterpillar.generate(os.urandom),
+        CAR,
+        enrolment,
+        us.system.keys["us-ra"].certificate,
+        "implicit",
+        NOW,
+        os.urandom,
+    )
+    assert us.system.ra.handle(sent.octets, NOW).verdict == "unsupported_butterfly"
+
+
+def test_a_batch_is_made_once_and_only_for_its_owner(us: Field) -> None:
+    i = period_of(NOW)
+    enrolment, other = us.enrol("car-1", CAR), us.enrol("car-2", CAR)
+    caterpillar, sent, first = us.pseudonyms(enrolment, i)
+    assert us.system.ra.produce(i, NOW) == 0
+    again = us.fetch(caterpillar, sent, enrolment, i)
+    assert {one.certificate for one in again} == {one.certificate for one in first}
+    ra = us.system.keys["us-ra"].certificate
+    for filename, who in (
+        (sent.filename(i), other),
+        (sent.filename(i + 7), enrolment),
+        ("nonsense", enrolment),
+    ):
+        asked = download_request(filename, who, ra, NOW, os.urandom)
+        assert us.system.ra.download(asked, NOW).verdict == "not_found"
+    kinds = [event.kind for event in us.log.events]
+    assert kinds.count("batch.made") == 1
+
+
+def test_no_mutant_of_a_request_or_list_is_taken_or_raises(us: Field) -> None:
+    draw = random.Random(9)
+    key = SigningKey.generate("ecdsa-p256")
+    us.system.eca.ledger.enter(Station(b"car-1", "ecdsa-p256", key.public_key, CAR))
+    contents = CertificateContents(start=NOW, duration=Duration(6, 3), app_permissions=CAR)
+    request = enrollment_request("car-1", contents, key, "explicit", NOW).octets
+    crl = us.system.ma.linked_crl(NOW)
+    for _ in range(MUTANTS // 2):
+        mutant = bytearray(request)
+        at = draw.randrange(len(mutant))
+        if at == len(mutant) - 65:
+            continue  # the form of R: its y does not count, and a request has one answer
+        mutant[at] ^= 1 << draw.randrange(8)
+        assert us.system.eca.handle(bytes(mutant), NOW).certificate is None
+        us.system.aca.handle(bytes(mutant), NOW)
+        mutant = bytearray(crl)
+        mutant[draw.randrange(len(mutant))] ^= 1 << draw.randrange(8)
+        assert read_crl(bytes(mutant), [us.system.root], NOW).reason is not Reason.OK
+
+
+def test_secrets_open_with_the_passphrase_alone(us: Field, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "us.db", SCHEMA)
+    wrong = Keyring(store, lambda: b"wrong", os.urandom)
+    with pytest.raises(RoadsealError, match="passphrase"):
+        wrong.load("us-root")
+    with pytest.raises(RoadsealError, match="already"):
+        create_us(us.keyring, NOW)
+    secret = us.system.keys["us-root"].signing
+    assert secret not in (tmp_path / "us.db").read_bytes()
+    assert repr(secret) not in repr(us.system.keys["us-root"])
