@@ -254,17 +254,37 @@ def test_what_was_seen_replaces_what_was_declared() -> None:
     )
 
 
+def test_the_cipher_of_a_channel_hides_no_public_key() -> None:
+    session = finding("10.0.0.1:443", Role.ENCRYPTION, "aes-256-gcm")
+    document = build_register(Inputs([RSU], DAY, [session]))
+    encryption = [each for each in document["uses"] if each["role"] == "encryption"]
+    assert [(each["algorithm"], each["flow"]) for each in encryption] == [
+        ("aes-256-gcm", "rsu-management"),
+        ("ecies-p256", "v2x-provisioning"),
+    ]
+    # No authority lets a cipher fall that has 256 bits, and none as a key exchange.
+    assert not [each for each in document["timeline"] if each["algorithm"] == "aes-256-gcm"]
+    weak = finding("10.0.0.1:443", Role.ENCRYPTION, "aes-128-gcm")
+    falls = build_register(Inputs([RSU], DAY, [weak]))["timeline"]
+    assert [
+        (each["policy"], each["role"]) for each in falls if each["algorithm"] == "aes-128-gcm"
+    ] == [("asd-ism", "cipher")]
+
+
 def test_findings_find_their_asset_or_are_shown_loose() -> None:
     findings = (
         finding("10.0.0.1:443", Role.KEY_EXCHANGE, "x25519"),
         finding("configs/rsu-1/nginx.conf", Role.KEY_EXCHANGE, "p256"),
         finding("elsewhere/x", Role.KEY_EXCHANGE, "p384"),
         finding("odd/place", Role.KEY_EXCHANGE, "x448"),
+        replace(
+            finding("some.pcap", Role.KEY_EXCHANGE, "p521"), facts={"endpoint": "10.0.0.1:9000"}
+        ),
     )
     rules = {"odd/*": "city/rsu-1"}
     document = build_register(Inputs([RSU], DAY, findings, rules=rules))
     used = {each["algorithm"] for each in document["uses"] if each["basis"] == "observed"}
-    assert used == {"x25519", "p256", "x448"}
+    assert used == {"x25519", "p256", "x448", "p521"}
     assert [each["where"] for each in document["coverage"]["loose_findings"]] == ["elsewhere/x"]
 
 

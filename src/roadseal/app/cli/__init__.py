@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from roadseal.errors import RoadsealError
 
 _VERBS = {
+    "assess": "From a file to a register and its report, in one command.",
     "cbom": "Cryptographic bills of materials: CycloneDX out, in, and checked.",
     "estate": "What stands at the roadside, from a city's own files.",
     "campaign": "Roll a change out over a fleet: waves, gates, halt, rollback.",

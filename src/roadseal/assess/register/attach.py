@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from roadseal.assess.inventory.estate import Asset, Kind
 from roadseal.assess.inventory.finding import Basis, Finding, Role
 from roadseal.assess.inventory.template import Template
-from roadseal.assess.register.use import Use
+from roadseal.assess.register.use import Use, is_symmetric
 
 _FIRMNESS = tuple(Basis)
 
@@ -32,8 +32,8 @@ def attach(
 ) -> Attachment:
     """Join findings to assets.
 
-    By `rules` first; then by address (``host:port``); then by a folder of the location that is
-    named like the asset's reference.
+    By `rules` first; then by a folder of the location that is named like the asset's reference;
+    then by address, of the location or of the endpoint that was seen in it.
 
     Args:
         assets: the estate.
@@ -55,10 +55,11 @@ def attach(
             ),
             None,
         )
-        target = target or by_address.get(uri.rsplit(":", 1)[0])
         target = target or next(
             (by_reference[part] for part in uri.split("/") if part in by_reference), None
         )
+        for place in (uri, str(finding.facts.get("endpoint", ""))):
+            target = target or by_address.get(place.rsplit(":", 1)[0].strip("[]"))
         if target in known:
             found.setdefault(target or "", []).append(finding)
         else:
@@ -71,12 +72,11 @@ def uses_of(
 ) -> tuple[Use, ...]:
     """What an asset uses: found first, declared where nothing was found in that role."""
     found = [use for finding in findings for use in _found_uses(asset, finding)]
-    firmest = {
-        use.role: min(_FIRMNESS.index(each.basis) for each in found if each.role is use.role)
-        for use in found
-    }
-    uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[use.role]]
-    settled = set(firmest)
+    firmest: dict[tuple[Role, bool], int] = {}
+    for use in found:
+        firmness = _FIRMNESS.index(use.basis)
+        firmest[_place(use)] = min(firmness, firmest.get(_place(use), firmness))
+    uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[_place(use)]]
     for template in templates:
         if not template.fits(asset):
             continue
@@ -91,9 +91,14 @@ def uses_of(
                 each.anchor,
             )
             for each in template.uses_of(asset)
-            if each.role not in settled
+            if (each.role, is_symmetric(each.algorithm)) not in firmest
         ]
     return tuple(dict.fromkeys(uses))
+
+
+def _place(use: Use) -> tuple[Role, bool]:
+    """What a use takes the place of: a channel's cipher says nothing about its public keys."""
+    return use.role, is_symmetric(use.algorithm)
 
 
 def _found_uses(asset: Asset, finding: Finding) -> Iterable[Use]:
@@ -111,7 +116,7 @@ def _found_uses(asset: Asset, finding: Finding) -> Iterable[Use]:
         yield Use(
             each.role,
             each.name,
-            _flow_of(each.role, asset),
+            _flow_of(each.role, each.name, asset),
             finding.basis,
             f"{finding.collector} at {where}",
             finding.title,
@@ -119,7 +124,7 @@ def _found_uses(asset: Asset, finding: Finding) -> Iterable[Use]:
         )
 
 
-def _flow_of(role: Role, asset: Asset) -> str:
+def _flow_of(role: Role, algorithm: str, asset: Asset) -> str:
     """What a found use protects, as far as role and kind tell."""
     match role, asset.kind:
         case Role.FIRMWARE_SIGNATURE, _:
@@ -130,7 +135,7 @@ def _flow_of(role: Role, asset: Asset) -> str:
             return "broadcast"
         case Role.STORAGE, _:
             return "archive"
-        case Role.ENCRYPTION, Kind.RSU | Kind.VEHICLE:
+        case Role.ENCRYPTION, Kind.RSU | Kind.VEHICLE if not is_symmetric(algorithm):
             return "v2x-provisioning"
         case _, Kind.RSU:
             return "rsu-management"

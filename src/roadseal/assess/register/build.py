@@ -275,7 +275,7 @@ def _asset(asset: Asset, case: int) -> dict[str, Any]:
 def _counted(obligations: Sequence[Any], columns: Columns) -> list[tuple[Any, int]]:
     by_key: dict[tuple[str, str], set[int]] = {}
     for number, use in enumerate(columns.uses):
-        role = policy_role(use.role)
+        role = policy_role(use.role, use.algorithm)
         if role:
             by_key.setdefault((use.algorithm, role.value), set()).add(number)
     counted: dict[tuple[str, str], int] = {}

@@ -37,7 +37,7 @@ class Obligation:
 
 def obligations_of(use: Use, packs: Sequence[Pack], as_of: date) -> tuple[Obligation, ...]:
     """Every day on which `use` falls, by policy and scope."""
-    role = policy_role(use.role)
+    role = policy_role(use.role, use.algorithm)
     if role is None:
         return ()
     found = []

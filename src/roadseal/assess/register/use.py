@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from roadseal.assess.inventory.classifier import classify
 from roadseal.assess.inventory.finding import Basis, Role
 from roadseal.assess.policy import PolicyRole, nature_of
 
@@ -48,6 +49,7 @@ class Use:
 _SECRET = (Role.KEY_EXCHANGE, Role.ENCRYPTION, Role.STORAGE)
 _VERIFIED = (Role.LIVE_AUTHENTICATION, Role.MESSAGE_SIGNATURE)
 _ANCHORED = (Role.FIRMWARE_SIGNATURE, Role.TRUST_ANCHOR)
+_SYMMETRIC = ("ae", "block-cipher", "stream-cipher", "mac", "key-wrap")
 _REMOTE = ("remote", "ota")
 
 
@@ -75,8 +77,15 @@ def lane_of(role: Role, algorithm: str, update_path: str) -> Lane:
     return Lane.NONE  # integrity by a MAC or hash: Grover's margin at most
 
 
-def policy_role(role: Role) -> PolicyRole | None:
-    """The use that policies speak of, for a role."""
+def is_symmetric(algorithm: str) -> bool:
+    """Whether it is known to be a cipher or MAC: no public key is in it, and no key exchange."""
+    return classify(algorithm).primitive in _SYMMETRIC
+
+
+def policy_role(role: Role, algorithm: str) -> PolicyRole | None:
+    """The use that policies speak of, for an algorithm in a role."""
+    if is_symmetric(algorithm):
+        return PolicyRole.CIPHER if role in _SECRET else None
     match role:
         case Role.KEY_EXCHANGE | Role.ENCRYPTION:
             return PolicyRole.KEY_ESTABLISHMENT

@@ -1,0 +1,1 @@
+"""Demonstrations that compose rooms which do not know each other."""
