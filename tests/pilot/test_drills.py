@@ -39,6 +39,7 @@ def test_only_what_must_fail_fails(found: Found) -> None:
     expected: dict[str, bool | None] = dict.fromkeys(DRILLS, True)
     expected["q-day"] = approach_of(found) not in CLASSICAL
     expected["hybrid-stripped"] = True if approach_of(found) in DUAL else None
+    expected["pki-component-broken"] = True if approach_of(found) == "hybrid" else None
     for drill in DRILLS:
         if drill.startswith("qkd-") and approach_of(found) not in QKD:
             expected[drill] = None

@@ -10,16 +10,29 @@ import pytest
 
 from roadseal.clock import parse_instant
 from roadseal.net import TlsServer
+from roadseal.operate.pki import authority, device_agent
+from roadseal.operate.pki.composite import Composite
+from roadseal.operate.pki.device import DeviceState, Renewal
+from roadseal.operate.pki.standing import Standing, State, StatusKeeper
 from roadseal.operate.qkd.channel import HybridChannel
 from roadseal.pilot.approach import Approach, load_approach
-from roadseal.pilot.drills import DRILLS, Scene, backhaul_cut, key_rollover, qkd, rsu_revoked
+from roadseal.pilot.drills import (
+    DRILLS,
+    Scene,
+    backhaul_cut,
+    identities,
+    identity_site,
+    key_rollover,
+    qkd,
+    rsu_revoked,
+)
 from roadseal.pilot.drills import qday_backhaul as wire
 from roadseal.pilot.qkd_backhaul import FIBRE
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Policy, Verifier
 
 START = parse_instant("2026-11-23T08:00")
-WITH_ENGINE = [name for name in DRILLS if not name.startswith("qkd-")]
+WITH_ENGINE = [name for name in DRILLS if not name.startswith(("qkd-", "pki-"))]
 ON_THE_AIR = [name for name in WITH_ENGINE if name != "backhaul-cut"]
 FIELDS = [
     *("ok", "overall", "signature", "freshness", "psid", "payload", "missing", "algorithm"),
@@ -160,3 +173,45 @@ def test_a_classical_backhaul_under_post_quantum_messages_is_noticed() -> None:
     assert finding.figures["forged_granted"] == 0
     assert finding.figures["sessions_opened"] == wire.SESSIONS
     assert finding.held is False
+
+
+def test_a_relying_party_that_believes_the_revoked_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = Standing(State.GOOD, 0.0, accepted=True)
+    monkeypatch.setattr(StatusKeeper, "judge", lambda *_: good)
+    assert DRILLS["pki-revoked"].runner(scene("pqc")).held is False
+
+
+def test_an_authority_that_forgets_blocked_keys_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(authority, "refuse_blocked", lambda *_: None)
+    assert DRILLS["pki-module-compromised"].runner(scene("pqc")).held is False
+
+
+def test_half_a_composite_check_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Composite, "verify", lambda *_, **__: True)
+    assert DRILLS["pki-component-broken"].runner(scene("hybrid")).held is False
+
+
+def test_a_unit_that_forgets_the_time_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "hear_time", lambda state, _: state)
+    assert DRILLS["pki-wrong-clock"].runner(scene("pqc")).held is False
+
+
+@pytest.mark.parametrize("drill", ["pki-expired", "pki-root-rollover", "pki-authority-offline"])
+def test_sessions_that_always_open_are_noticed(drill: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "handshake", lambda *_, **__: None)
+    monkeypatch.setattr(identity_site, "handshake", lambda *_, **__: None)
+    assert DRILLS[drill].runner(scene("pqc")).held is False
+
+
+def test_a_unit_that_never_renews_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_agent, "renewal", only_bootstrap)
+    assert DRILLS["pki-authority-offline"].runner(scene("pqc")).held is False
+    assert DRILLS["pki-wrong-clock"].runner(scene("pqc")).held is False
+
+
+def only_bootstrap(state: DeviceState, *_: object) -> Renewal:
+    return Renewal.KEEP if state.preferred else Renewal.BOOTSTRAP

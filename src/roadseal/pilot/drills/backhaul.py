@@ -6,12 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from cryptography import x509
-
-from roadseal.clock import Clock, Time64
+from roadseal.clock import Clock, ManualClock, Time64
 from roadseal.net import (
-    Authority,
-    Identity,
     Side,
     StreamLimits,
     TlsContext,
@@ -22,6 +18,7 @@ from roadseal.net import (
     connect,
     serve,
 )
+from roadseal.pilot.identities import CorridorPki
 
 UNIT: Final = "rsu.drill.invalid"
 CENTRE: Final = "centre.drill.invalid"
@@ -37,37 +34,26 @@ HASTY: Final = StreamLimits(handshake_s=IMPATIENT_S, idle_s=IMPATIENT_S, close_s
 
 
 class Backhaul:
-    """Authorities and identities of a unit and its centre, for one TLS profile.
+    """Identities of a unit and its centre from the corridor's PKI, for one TLS profile.
 
     Attributes:
         profile: what both sides offer and accept.
-        authorities: by certificate algorithm; private keys are in them.
+        pki: who issues; private keys are in it.
     """
 
     def __init__(self, profile: TlsProfile, *, now: Time64) -> None:
         self.profile = profile
-        self._now = now
-        self.authorities = {
-            algorithm: Authority.root(algorithm, f"drill {algorithm}", now=now)
-            for algorithm in profile.certificate_algorithms
-        }
-
-    @property
-    def anchors(self) -> list[x509.Certificate]:
-        """What both sides trust."""
-        return [authority.certificate for authority in self.authorities.values()]
+        self.pki = CorridorPki(profile, clock=ManualClock(now))
 
     def unit(self) -> TlsContext:
         """The roadside unit, which connects."""
-        return TlsContext(Side.CLIENT, self.profile, self._identities(UNIT), self.anchors)
+        own = self.pki.identities(UNIT)
+        return TlsContext(Side.CLIENT, self.profile, own, self.pki.anchors)
 
     def centre(self, *, keylog: Callable[[bytes], None] | None = None) -> TlsContext:
         """The centre, which listens."""
-        own = self._identities(CENTRE)
-        return TlsContext(Side.SERVER, self.profile, own, self.anchors, keylog=keylog)
-
-    def _identities(self, name: str) -> list[Identity]:
-        return [each.issue(name, now=self._now) for each in self.authorities.values()]
+        own = self.pki.identities(CENTRE)
+        return TlsContext(Side.SERVER, self.profile, own, self.pki.anchors, keylog=keylog)
 
 
 async def listen(context: TlsContext, clock: Clock) -> TlsServer:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roadseal.clock import ManualClock, Time64
+from roadseal.clock import Clock, ManualClock, Time64
 from roadseal.net import (
+    CLASSICAL,
     LOOPBACK,
-    Authority,
     Outcome,
     QuantumOracle,
     Recording,
@@ -21,6 +21,8 @@ from roadseal.net import (
     serve,
 )
 from roadseal.net.profile import SCHEMES
+from roadseal.operate.pki import Authority
+from roadseal.operate.pki.tls_identity import issue_identity
 from roadseal.pilot.drills.backhaul import (
     CENTRE,
     LIMITS,
@@ -30,6 +32,7 @@ from roadseal.pilot.drills.backhaul import (
     listen,
     open_session,
 )
+from roadseal.pilot.identities import ALGORITHMS, CorridorPki
 from roadseal.pilot.qkd_backhaul import answer_channel, open_channel, qkd_backhaul
 
 _ECDSA = "ecdsa_secp256r1_sha256"
@@ -151,16 +154,15 @@ async def impersonate(profile: TlsProfile, now: Time64) -> tuple[bool, bool]:
     clock = ManualClock(now)
     backhaul = Backhaul(profile, now=now)
     # Without an ECDSA authority there is none to fall: it tries with one of its own.
-    fallen = backhaul.authorities.get(_ECDSA) or Authority.root(_ECDSA, "drill", now=now)
+    fallen = backhaul.pki.authorities.get(_ECDSA) or _of_its_own(clock)
     own = replace(
         profile,
         name="adversary",
         signature_schemes=tuple(dict.fromkeys((*profile.signature_schemes, _ECDSA))),
         certificate_algorithms=(_ECDSA,),
     )
-    context = TlsContext(
-        Side.SERVER, own, [fallen.issue(CENTRE, now=now)], [*backhaul.anchors, fallen.certificate]
-    )
+    forged = issue_identity(fallen, CENTRE, algorithm=ALGORITHMS[_ECDSA])
+    context = TlsContext(Side.SERVER, own, [forged], [*backhaul.pki.anchors, fallen.chain[-1]])
     server = await listen(context, clock)
     try:
         taken_in = []
@@ -173,6 +175,11 @@ async def impersonate(profile: TlsProfile, now: Time64) -> tuple[bool, bool]:
     finally:
         await server.close()
     return taken_in[0], taken_in[1]
+
+
+def _of_its_own(clock: Clock) -> Authority:
+    """An ECDSA authority that nobody trusts."""
+    return CorridorPki(CLASSICAL, clock=clock).authorities[_ECDSA]
 
 
 def _remembering(profile: TlsProfile) -> TlsProfile | None:
