@@ -7,6 +7,7 @@ from typing import Any, final
 __all__ = [
     "CascadeCorrector",
     "CascadeResponder",
+    "CertificateOutline",
     "CertificateVerdict",
     "FlowReader",
     "Located",
@@ -19,6 +20,7 @@ __all__ = [
     "butterfly_cocoons",
     "butterfly_expansions",
     "certificate_digest",
+    "certificate_outline",
     "describe_certificate",
     "describe_message",
     "encode_certificate",
@@ -29,6 +31,7 @@ __all__ = [
     "hash_of",
     "p256_add_base",
     "p256_multiply_add",
+    "public_key_outline",
     "read_answer",
     "read_capture",
     "signer_certificates",
@@ -252,6 +255,51 @@ class SignatureMatcher:
         self, paths: list[str], limit: int
     ) -> list[tuple[int, bool, str | None, list[tuple[int, list[int]]]]]:
         """Of each file: octets read, whether more than `limit`, what went wrong, and the hits."""
+
+@final
+class CertificateOutline:
+    """What an X.509 certificate or a public key says, as far as it can be read."""
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def serial(self) -> str | None: ...
+    @property
+    def issuer(self) -> str | None: ...
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def not_before(self) -> str | None: ...
+    @property
+    def not_after(self) -> str | None: ...
+    @property
+    def signature_oid(self) -> str | None: ...
+    @property
+    def signature_parameters(self) -> bytes | None: ...
+    @property
+    def key_oid(self) -> str | None: ...
+    @property
+    def key_parameters(self) -> bytes | None: ...
+    @property
+    def key_bits(self) -> int | None: ...
+    @property
+    def spki(self) -> bytes | None: ...
+    @property
+    def is_ca(self) -> bool | None: ...
+    @property
+    def key_usage(self) -> int | None: ...
+    @property
+    def purposes(self) -> list[str]: ...
+    @property
+    def self_issued(self) -> bool: ...
+    @property
+    def defects(self) -> list[str]: ...
+
+def certificate_outline(data: bytes) -> CertificateOutline | None:
+    """The outline of the certificate at the start of `data`, or None if there is none."""
+
+def public_key_outline(data: bytes) -> CertificateOutline | None:
+    """The outline of the SubjectPublicKeyInfo at the start of `data`, or None."""
 
 def read_capture(file: bytes) -> tuple[list[Located], int, str | None]:
     """The secured messages of a pcap or pcapng file, its frames, and what ended it early."""

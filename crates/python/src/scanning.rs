@@ -1,5 +1,6 @@
 //! Signatures in files and images.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
@@ -54,4 +55,62 @@ fn grouped(hits: Vec<scan::Hit>) -> Hits {
         }
     }
     groups
+}
+
+/// What an X.509 certificate or a public key says, as far as it can be read; nothing is verified.
+#[pyclass(frozen, get_all, module = "roadseal._core")]
+pub struct CertificateOutline {
+    /// Octets it takes, where data may follow.
+    length: usize,
+    serial: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    not_before: Option<String>,
+    not_after: Option<String>,
+    signature_oid: Option<String>,
+    signature_parameters: Option<Cow<'static, [u8]>>,
+    key_oid: Option<String>,
+    key_parameters: Option<Cow<'static, [u8]>>,
+    key_bits: Option<u32>,
+    spki: Option<Cow<'static, [u8]>>,
+    is_ca: Option<bool>,
+    key_usage: Option<u16>,
+    purposes: Vec<String>,
+    self_issued: bool,
+    /// What is wrong with it.
+    defects: Vec<&'static str>,
+}
+
+/// The outline of the certificate at the start of `data`, or None if there is none.
+#[pyfunction]
+pub fn certificate_outline(data: &[u8]) -> Option<CertificateOutline> {
+    scan::outline(data).map(convert)
+}
+
+/// The outline of the SubjectPublicKeyInfo at the start of `data`, or None if there is none.
+#[pyfunction]
+pub fn public_key_outline(data: &[u8]) -> Option<CertificateOutline> {
+    scan::public_key(data).map(convert)
+}
+
+fn convert(outline: scan::Outline) -> CertificateOutline {
+    CertificateOutline {
+        length: outline.length,
+        serial: outline.serial,
+        issuer: outline.issuer,
+        subject: outline.subject,
+        not_before: outline.not_before,
+        not_after: outline.not_after,
+        signature_oid: outline.signature_oid,
+        signature_parameters: outline.signature_parameters.map(Cow::Owned),
+        key_oid: outline.key_oid,
+        key_parameters: outline.key_parameters.map(Cow::Owned),
+        key_bits: outline.key_bits,
+        spki: outline.spki.map(Cow::Owned),
+        is_ca: outline.is_ca,
+        key_usage: outline.key_usage,
+        purposes: outline.purposes,
+        self_issued: outline.self_issued,
+        defects: outline.defects,
+    }
 }

@@ -142,6 +142,7 @@ _COLLECTORS: Final[tuple[str, ...]] = (
     # module : attribute; findings come in this order
     "roadseal.assess.inventory.wire.captures:CAPTURES",
     "roadseal.assess.inventory.imports.collector:REPORTS",
+    "roadseal.assess.inventory.certificates:COLLECTOR",
 )
 
 

@@ -7,6 +7,7 @@ it afterwards. Whoever watches it can therefore tell which source killed it.
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class BatchDone:
 
 def work(pipe: Connection, context: Context) -> None:
     """Read batches of entries from `pipe` until it closes."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 2)  # the last words of a reader may quote what it read
     reader = Reader(context)
     base = _address_space() + context.limits.memory_bytes
     with contextlib.suppress(EOFError, OSError):  # the scan is over, or was broken off

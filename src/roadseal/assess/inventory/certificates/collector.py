@@ -1,0 +1,236 @@
+"""The collector of certificates and keys: by content first, by name where content does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from roadseal import _core
+from roadseal.assess.inventory.certificates import der, ieee1609, openpgp, pem, ssh
+from roadseal.assess.inventory.certificates.keys import (
+    der_key,
+    dh_parameters,
+    ec_parameters,
+    encrypted_key,
+    pkcs12,
+)
+from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
+from roadseal.assess.inventory.certificates.x509 import (
+    certificate,
+    certificates_in,
+    request,
+    revocation_list,
+)
+from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
+
+_PEM: Final = b"-----BEGIN "
+_DER_STARTS: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30\x84")
+_SMALL_DER_STARTS: Final = (
+    b"\x30\x2a\x30\x05\x06\x03\x2b",
+    b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b",
+)
+_SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
+_MAX_DER_BYTES: Final = 256 << 20
+_BUNDLE: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class CertificateCollector:
+    """Reads certificates, requests, revocation lists, keys and keystores."""
+
+    name: str = "certificate"
+    signatures: Sequence[Signature] = (
+        Signature(_PEM),
+        *(Signature(kind + b" AAAA") for kind in ssh.KEY_TYPES),
+        Signature(JKS_MAGIC, 0),
+        Signature(JCEKS_MAGIC, 0),
+        *(Signature(start, 0) for start in _DER_STARTS + _SMALL_DER_STARTS),
+        *(Signature(start, 0) for start in ieee1609.STARTS + ieee1609.MESSAGE_STARTS),
+    )
+    names: Sequence[str] = (
+        "*.der", "*.cer", "*.crt", "*.p12", "*.pfx", "*.p7b", "*.p7c", "*.jks", "*.keystore",
+        "*.gpg", "*.pgp", "*.kbx", "*.oer", "*.coer", "*.ctl", "*.tlm",
+    )  # fmt: skip
+
+    def collect(self, source: Source, context: Context) -> Iterator[Output]:
+        """Yield what is in `source`."""
+        if _PEM in source.hits:
+            yield from _pem(source, context)
+        if any(kind + b" AAAA" in source.hits for kind in ssh.KEY_TYPES):
+            yield from ssh.public_lines(source.uri, source.data[:])
+        head = source.data[:64]
+        suffix = source.name.rsplit(".", 1)[-1].lower()
+        if head.startswith((JKS_MAGIC, JCEKS_MAGIC)):
+            yield from keystore(source.uri, source.data[:])
+        elif head.startswith(b"\x30") and len(head) > 2:
+            yield from _der_file(
+                source, context, by_name=suffix in {"der", "cer", "crt", "p12", "pfx"}
+            )
+        elif suffix in {"oer", "coer", "ctl", "tlm"} or (
+            head.startswith(ieee1609.STARTS) and ieee1609.is_certificate(source.data[:_BUNDLE])
+        ):
+            yield from ieee1609.certificates(source.uri, source.data[:])
+        elif head.startswith(ieee1609.MESSAGE_STARTS):
+            # three octets say little: only what can be read whole is a message
+            if len(source.data) < _BUNDLE and "error" not in _core.describe_message(source.data[:]):
+                yield from ieee1609.certificates(source.uri, source.data[:])
+        elif suffix in {"gpg", "pgp"} and _PEM not in source.hits:
+            yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)
+        elif suffix == "kbx" and source.data[8:12] == b"KBXf":
+            yield from _keybox(source, context)
+
+
+def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Finding]:
+    """Describe the one structure that starts `encoded`, whatever of them it is."""
+    found = (
+        certificate(location, encoded, "x509")
+        or revocation_list(location, encoded)
+        or request(location, encoded)
+        or der_key(location, encoded, context)
+    )
+    if found:
+        yield found
+        return
+    outer = der.element(encoded, 0, len(encoded))
+    parts = der.shape(encoded, outer, 2) if outer else []
+    match [one.tag for one in parts]:
+        case [der.OID, *_] if der.dotted(encoded, parts[0]) == _SIGNED_DATA:
+            yield from certificates_in(location, encoded, "pkcs7")
+        case [der.INTEGER, der.SEQUENCE]:
+            inner = der.shape(encoded, parts[1], 1)
+            if inner and der.dotted(encoded, inner[0]) in {_DATA, _SIGNED_DATA}:
+                yield from pkcs12(location, encoded)
+
+
+def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Output]:
+    """A file of one structure, or of certificates one after the other."""
+    at, found = 0, 0
+    data = source.data[:_MAX_DER_BYTES]
+    for _ in range(_BUNDLE):
+        one = der.element(data, at, len(data))
+        end = one.end if one else len(data)
+        for finding in der_at(Location(source.uri, offset=at), data[at:end], context):
+            found += 1
+            yield finding
+        if one is None or not found or end >= len(data):
+            break
+        at = end
+    if not found and by_name:
+        yield Gap(Location(source.uri), Cause.UNREADABLE, "DER of no kind that is known here.")
+
+
+def _pem(source: Source, context: Context) -> Iterator[Output]:
+    for block in pem.blocks(source.data, list(source.hits[_PEM])):
+        location = Location(source.uri, offset=block.offset, line=block.line)
+        if block.octets is None:
+            # programs carry the bare words; a block that begins like one is a loss
+            if source.data[block.offset :][:4096].count(b"\n") > 1 and not _is_text_constant(
+                source, block
+            ):
+                yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
+            continue
+        yield from _block(block, location, context)
+
+
+def _is_text_constant(source: Source, block: pem.Block) -> bool:
+    after = block.offset + len(_PEM) + len(block.label) + 5
+    return source.data[after : after + 1] not in {b"\n", b"\r"}
+
+
+def _block(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:
+    octets = block.octets or b""
+    reader = _LABELS.get(block.label)
+    if b"ENCRYPTED" in block.headers:
+        yield encrypted_key(location, "private-key", _legacy_cipher(block.headers))
+        return
+    if block.label.startswith("PGP "):
+        yield from openpgp.keys(location, octets, context)
+        return
+    if block.label == "OPENSSH PRIVATE KEY":
+        yield from ssh.private(location, octets, context)
+        return
+    if reader is None:
+        yield Gap(location, Cause.NOT_SUPPORTED, f"A PEM block {block.label}.")
+        return
+    found = list(reader(location, octets, context))
+    yield from found
+    if not found:
+        yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} cannot be read.")
+
+
+def _one(read: Callable[[Location, bytes], Finding | None]) -> Callable[..., Iterator[Finding]]:
+    def reader(location: Location, octets: bytes, context: Context) -> Iterator[Finding]:
+        if found := read(location, octets):
+            yield found
+
+    return reader
+
+
+_LABELS: Final[dict[str, Callable[[Location, bytes, Context], Iterator[Finding]]]] = {
+    "CERTIFICATE": der_at,
+    "X509 CERTIFICATE": der_at,
+    "TRUSTED CERTIFICATE": der_at,
+    "ATTRIBUTE CERTIFICATE": der_at,
+    "CERTIFICATE REQUEST": der_at,
+    "NEW CERTIFICATE REQUEST": der_at,
+    "X509 CRL": der_at,
+    "PKCS7": der_at,
+    "CMS": der_at,
+    "PUBLIC KEY": der_at,
+    "RSA PUBLIC KEY": der_at,
+    "PRIVATE KEY": der_at,
+    "ENCRYPTED PRIVATE KEY": der_at,
+    "RSA PRIVATE KEY": der_at,
+    "EC PRIVATE KEY": der_at,
+    "DSA PRIVATE KEY": der_at,
+    "ML-DSA PRIVATE KEY": der_at,
+    "DH PARAMETERS": _one(dh_parameters),
+    "X9.42 DH PARAMETERS": _one(dh_parameters),
+    "EC PARAMETERS": _one(ec_parameters),
+}
+
+_LEGACY_CIPHERS: Final = {
+    "AES-128-CBC": "aes-128-cbc", "AES-192-CBC": "aes-192-cbc", "AES-256-CBC": "aes-256-cbc",
+    "DES-CBC": "des-cbc", "DES-EDE3-CBC": "3des-cbc", "CAMELLIA-128-CBC": "camellia-128-cbc",
+    "CAMELLIA-256-CBC": "camellia-256-cbc", "BF-CBC": "blowfish-cbc", "IDEA-CBC": "idea-cbc",
+}  # fmt: skip
+
+
+def _legacy_cipher(headers: bytes) -> list[str]:
+    """Name the cipher of a DEK-Info header (RFC 1421); its key comes from MD5 of the password."""
+    for line in headers.splitlines():
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"dek-info":
+            cipher = value.split(b",")[0].strip().decode("ascii", "replace").upper()
+            return [_LEGACY_CIPHERS.get(cipher, cipher.lower()), "pbkdf1-md5"]
+    return []
+
+
+def _keybox(source: Source, context: Context) -> Iterator[Output]:
+    """GnuPG's keybox (kbx/keybox-blob.c): a row of blobs, those of kind 2 hold OpenPGP, 3 X.509."""
+    at, size = 0, len(source.data)
+    while at + 16 <= size:
+        length = int.from_bytes(source.data[at : at + 4])
+        kind = source.data[at + 4]
+        if length < 16 or at + length > size:
+            yield Gap(
+                Location(source.uri, offset=at), Cause.UNREADABLE, "A keybox blob is cut off."
+            )
+            return
+        start = at + int.from_bytes(source.data[at + 8 : at + 12])
+        end = start + int.from_bytes(source.data[at + 12 : at + 16])
+        if kind == 2 and end <= at + length:
+            yield from openpgp.keys(
+                Location(source.uri, offset=start), source.data[start:end], context, base=start
+            )
+        elif kind == 3 and end <= at + length:
+            location = Location(source.uri, offset=start)
+            if found := certificate(location, source.data[start:end], "keybox"):
+                yield found
+        at += length
+
+
+COLLECTOR: Final = CertificateCollector()
+"""Reads certificates and keys."""

@@ -1,0 +1,77 @@
+"""From object identifiers and parameters to canonical names."""
+
+from __future__ import annotations
+
+from roadseal import _core
+from roadseal.assess.inventory import identifiers
+from roadseal.assess.inventory.certificates import der
+
+_EC = "1.2.840.10045.2.1"
+_EC_KEYS = {_EC, "1.3.132.1.12", "1.3.132.1.13"}
+_SIZED = {"rsa", "rsa-pss", "rsa-oaep", "dsa", "dh"}
+_P_256 = bytes.fromhex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff")
+
+
+def key_name(outline: _core.CertificateOutline, *, agreement: bool = False) -> str:
+    """Name the algorithm of a public key; `agreement` says that it is no signature key."""
+    oid = outline.key_oid
+    if oid is None:
+        return "unreadable-key"
+    return key_name_from(oid, outline.key_parameters, outline.key_bits, agreement=agreement)
+
+
+def key_name_from(
+    oid: str, parameters: bytes | None, bits: int | None, *, agreement: bool = False
+) -> str:
+    """Name the algorithm of a key by its identifier, parameters, and bits of modulus or field."""
+    name = identifiers.from_oid(oid)
+    if oid in _EC_KEYS:
+        curve = curve_name(parameters or b"")
+        if curve is None:
+            return "ecdh" if agreement else "ecdsa"
+        return curve if agreement or oid != _EC else f"ecdsa-{curve}"
+    if name in _SIZED and bits:
+        return f"{'rsa' if name.startswith('rsa') else name}-{bits}"
+    return name
+
+
+def curve_name(parameters: bytes) -> str | None:
+    """Name the curve of ECParameters: a named curve, or P-256 written out in full."""
+    one = der.element(parameters, 0, len(parameters))
+    if one is None:
+        return None
+    if one.tag == der.OID:
+        return identifiers.curve_from_oid(der.dotted(parameters, one))
+    # specifiedCurve: recognised by its prime only where only one curve in use has it
+    return "p256" if one.tag == der.SEQUENCE and _P_256 in parameters[:64] else None
+
+
+def signature_name(oid: str | None, parameters: bytes | None) -> str | None:
+    """Name a signature algorithm; of RSASSA-PSS, with the hash that its parameters say."""
+    if oid is None:
+        return None
+    name = identifiers.from_oid(oid)
+    if name != "rsa-pss":
+        return name
+    # RFC 4055 §3.1: hashAlgorithm [0] DEFAULT sha1
+    outer = der.element(parameters or b"", 0, len(parameters or b""))
+    if parameters is None or outer is None or outer.tag != der.SEQUENCE:
+        return name
+    first = next(der.children(parameters, outer), None)
+    if first is None or first.tag != 0xA0:
+        return "rsa-pss-sha-1"
+    oids = list(oids_in(parameters, first))
+    return f"rsa-pss-{identifiers.from_oid(oids[0])}" if oids else name
+
+
+def oids_in(data: bytes, parent: der.Element, depth: int = 8) -> list[str]:
+    """Return every object identifier in `parent`, in order."""
+    found: list[str] = []
+    pending = [(parent, depth)]
+    while pending and len(found) < 64:
+        one, left = pending.pop()
+        if one.tag == der.OID:
+            found.append(der.dotted(data, one))
+        elif one.tag & 0x20 and left:
+            pending.extend((child, left - 1) for child in reversed(der.shape(data, one, 64)))
+    return found

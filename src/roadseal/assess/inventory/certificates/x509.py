@@ -1,0 +1,174 @@
+"""X.509 certificates, requests and revocation lists as findings.
+
+Source: RFC 5280; RFC 2986.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from roadseal import _core
+from roadseal.assess.inventory import identifiers
+from roadseal.assess.inventory.certificates import der
+from roadseal.assess.inventory.certificates.names import key_name, signature_name
+from roadseal.assess.inventory.finding import (
+    AlgorithmUse,
+    AssetType,
+    Basis,
+    Finding,
+    Location,
+    Role,
+)
+from roadseal.events import Fact
+
+_CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
+_DIGITAL_SIGNATURE, _KEY_ENCIPHERMENT, _DATA_ENCIPHERMENT = 0x01, 0x04, 0x08
+_KEY_AGREEMENT, _KEY_CERT_SIGN = 0x10, 0x20
+
+
+def certificate(location: Location, encoded: bytes, collector: str) -> Finding | None:
+    """Describe the certificate at the start of `encoded`; None if there is none."""
+    outline = _core.certificate_outline(encoded)
+    if outline is None:
+        return None
+    role = _role(outline)
+    usage = outline.key_usage or 0
+    agreement = bool(usage & _KEY_AGREEMENT) and not usage & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN)
+    uses = [AlgorithmUse(key_name(outline, agreement=agreement), role)]
+    signature = signature_name(outline.signature_oid, outline.signature_parameters)
+    if signature:
+        # an anchor's signature over itself protects nothing, and is not what it is trusted for
+        uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not outline.self_issued))
+    facts: dict[str, Fact] = {
+        "subject": outline.subject,
+        "issuer": outline.issuer,
+        "serial": outline.serial,
+        "not_before": outline.not_before,
+        "not_after": outline.not_after,
+        "sha256": hashlib.sha256(encoded[: outline.length]).hexdigest(),
+        "is_ca": outline.is_ca,
+        "self_issued": outline.self_issued,
+    }
+    if outline.spki:
+        facts["spki_sha256"] = hashlib.sha256(outline.spki).hexdigest()
+    if outline.defects:
+        facts["defects"] = "; ".join(outline.defects)
+    return Finding(
+        f"certificate/{collector}",
+        location,
+        AssetType.CERTIFICATE,
+        outline.subject or f"certificate {outline.serial}",
+        tuple(uses),
+        Basis.OBSERVED,
+        confidence=0.8 if outline.defects else 1.0,
+        excerpt=_excerpt(outline),
+        facts={key: value for key, value in facts.items() if value is not None},
+    )
+
+
+def _excerpt(outline: _core.CertificateOutline) -> str:
+    until = f" until {outline.not_after}" if outline.not_after else ""
+    return f"X.509 certificate issued by {outline.issuer or 'nobody named'}{until}"
+
+
+def _role(outline: _core.CertificateOutline) -> Role:
+    usage = outline.key_usage
+    if outline.is_ca or (usage is not None and usage & _KEY_CERT_SIGN):
+        return Role.TRUST_ANCHOR
+    if _CODE_SIGNING in outline.purposes:
+        return Role.FIRMWARE_SIGNATURE
+    if usage is not None and not usage & _DIGITAL_SIGNATURE:
+        if usage & _KEY_AGREEMENT:
+            return Role.KEY_EXCHANGE
+        if usage & (_KEY_ENCIPHERMENT | _DATA_ENCIPHERMENT):
+            return Role.ENCRYPTION
+    kem = identifiers.from_oid(outline.key_oid or "").startswith("ml-kem-")
+    return Role.ENCRYPTION if kem else Role.LIVE_AUTHENTICATION
+
+
+def request(location: Location, encoded: bytes) -> Finding | None:
+    """Describe a certificate request."""
+    parts = _signed_parts(encoded)
+    if parts is None:
+        return None
+    info, algorithm = parts
+    fields = der.shape(encoded, info)
+    if len(fields) < 3 or [one.tag for one in fields[:3]] != [der.INTEGER, *[der.SEQUENCE] * 2]:
+        return None
+    outline = _core.public_key_outline(encoded[fields[2].start : fields[2].end])
+    if outline is None:
+        return None
+    uses = [AlgorithmUse(key_name(outline), Role.LIVE_AUTHENTICATION)]
+    if signature := _algorithm(encoded, algorithm):
+        uses.append(AlgorithmUse(signature, Role.LIVE_AUTHENTICATION, preferred=False))
+    return Finding(
+        "certificate/request",
+        location,
+        AssetType.CERTIFICATE,
+        "certificate request",
+        tuple(uses),
+        Basis.OBSERVED,
+        excerpt="PKCS #10 certificate request",
+        facts={"sha256": hashlib.sha256(encoded).hexdigest()},
+    )
+
+
+def revocation_list(location: Location, encoded: bytes) -> Finding | None:
+    """Describe a certificate revocation list."""
+    parts = _signed_parts(encoded)
+    if parts is None:
+        return None
+    info, algorithm = parts
+    tags = [one.tag for one in der.shape(encoded, info, 4)]
+    if tags[:1] == [der.INTEGER]:
+        tags = tags[1:]
+    if tags[:2] != [der.SEQUENCE, der.SEQUENCE] or tags[2:3] not in ([0x17], [0x18]):
+        return None
+    signature = _algorithm(encoded, algorithm) or "unreadable-signature"
+    return Finding(
+        "certificate/crl",
+        location,
+        AssetType.CERTIFICATE,
+        "certificate revocation list",
+        (AlgorithmUse(signature, Role.TRUST_ANCHOR),),
+        Basis.OBSERVED,
+        excerpt="X.509 revocation list",
+        facts={"sha256": hashlib.sha256(encoded).hexdigest()},
+    )
+
+
+def certificates_in(location: Location, encoded: bytes, within: str) -> Iterator[Finding]:
+    """Describe every certificate of a CMS SignedData (RFC 5652 §5.1)."""
+    outer = der.element(encoded, 0, len(encoded))
+    if outer is None:
+        return
+    pending = [(outer, 0)]
+    while pending:
+        one, depth = pending.pop()
+        if one.tag == 0xA0 and depth == 3:  # certificates [0] of SignedData
+            for each in der.children(encoded, one):
+                found = certificate(location, encoded[each.start : each.end], within)
+                if found:
+                    yield found
+        elif depth < 3:
+            inner = [(each, depth + 1) for each in der.children(encoded, one) if each.tag & 0x20]
+            pending.extend(reversed(inner))
+
+
+def _signed_parts(encoded: bytes) -> tuple[der.Element, der.Element] | None:
+    outer = der.element(encoded, 0, len(encoded))
+    if outer is None or outer.tag != der.SEQUENCE:
+        return None
+    parts = der.shape(encoded, outer, 3)
+    if [one.tag for one in parts] != [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
+        return None
+    return parts[0], parts[1]
+
+
+def _algorithm(encoded: bytes, algorithm: der.Element) -> str | None:
+    parts = der.shape(encoded, algorithm, 2)
+    if not parts or parts[0].tag != der.OID:
+        return None
+    parameters = encoded[parts[1].start : parts[1].end] if len(parts) > 1 else None
+    return signature_name(der.dotted(encoded, parts[0]), parameters)
