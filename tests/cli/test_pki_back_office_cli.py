@@ -106,6 +106,9 @@ def test_the_monday_screen() -> None:
     assert "2 end within 3 days" in screen
     assert re.search(r"2\.0\s+[━─]+\s+d2\.road", screen)
     assert "d200" not in screen
+    assert "8 certificates are in out" in run("pki", "export", "out").stdout
+    names = {file.name.partition("-")[0] for file in Path("out").rglob("*.pem")}
+    assert {"d2.road", "d20.road", "d200.road", "root", "issuing"} <= names
 
 
 def test_a_ceremony_leaves_a_transcript_that_shows_any_change() -> None:

@@ -19,8 +19,10 @@ PKI = Path(os.environ.get("ROADSEAL_TESTDATA", "../shared/data")) / "pki"
 pytestmark = pytest.mark.skipif(not PKI.exists(), reason="ROADSEAL_TESTDATA has no pki")
 
 
-def verify(files: list[Path], at: str) -> dict[str, str]:
-    done = CliRunner().invoke(app, ["x509", "verify", *map(str, files), "--at", at, "--json"])
+def verify(files: list[Path], at: str, trust: list[Path] | None = None) -> dict[str, str]:
+    anchors = [argument for file in trust or [] for argument in ("--trust", str(file))]
+    command = ["x509", "verify", *map(str, files), *anchors, "--at", at, "--json"]
+    done = CliRunner().invoke(app, command)
     assert done.exit_code in {0, 1}, done.output
     return {Path(row["file"]).name: row["reason"] for row in json.loads(done.stdout)}
 
@@ -48,6 +50,18 @@ def test_trust_anchors_of_the_hackathon(
         catalyst = file.startswith("catalyst_")
         assert reason == ("unknown-critical-extension" if catalyst else "unknown-algorithm")
         assert file.startswith(("catalyst_", "composite_", "falcon-")) or "-with-sha" in file
+
+
+@pytest.mark.parametrize(
+    ("maker", "at", "count"), [("bc", "2026-08-01", 29), ("ossl35", "2026-08-01", 3)]
+)
+def test_kem_certificates_of_the_hackathon(tmp_path: Path, maker: str, at: str, count: int) -> None:
+    """ML-KEM, composite ML-KEM and other KEMs, each under a signing trust anchor."""
+    with zipfile.ZipFile(PKI / "hackathon-r5" / maker / "artifacts_certs_r5.zip") as archive:
+        archive.extractall(tmp_path)
+    verdicts = verify(sorted(tmp_path.rglob("*_ee.der")), at, sorted(tmp_path.rglob("*_ta.der")))
+    assert len(verdicts) == count
+    assert set(verdicts.values()) == {"ok"}
 
 
 def test_a_changed_signature_is_refused_whatever_its_algorithm(tmp_path: Path) -> None:

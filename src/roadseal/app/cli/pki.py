@@ -257,6 +257,28 @@ def import_(
     typer.echo(f"{new} of {len(found)} certificates are new.")
 
 
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(help="Where the certificates go, PEM.")],
+    db: Database = "pki.db",
+) -> None:
+    """Write every certificate in use to a folder, for `roadseal scan` and the register.
+
+    Example: [bold]roadseal pki export certificates/ && roadseal scan certificates/[/]
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from roadseal.operate.pki.expiry import certificates_in_use
+
+    count = 0
+    for source, identity, certificate in certificates_in_use(open_database(db)):
+        name = "".join(one if one.isalnum() or one in "-." else "_" for one in identity)
+        file = directory / source / f"{name[:80]}-{certificate.serial_number:x}.pem"
+        write_file(file, certificate.public_bytes(Encoding.PEM))
+        count += 1
+    typer.echo(f"{count} certificates are in {directory}.")
+
+
 app.command()(ceremony)
 app.command()(approvals)
 app.command()(approve)

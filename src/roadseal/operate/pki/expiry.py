@@ -61,7 +61,38 @@ class Ending:
 
 def endings(store: Store, now: Time64) -> list[Ending]:
     """Every certificate in use, soonest end first; renewed and revoked ones are left out."""
-    return sorted(_found(store, now), key=lambda one: (one.not_after, one.identity, one.serial))
+    found = [_ending(*one, now) for one in certificates_in_use(store)]
+    return sorted(found, key=lambda one: (one.not_after, one.identity, one.serial))
+
+
+def certificates_in_use(store: Store) -> Iterator[tuple[str, str, x509.Certificate]]:
+    """Source, identity and certificate of everything that is neither renewed nor revoked."""
+    with store.reading() as connection:
+        for row in connection.execute(AUTHORITY.select()):
+            own = x509.load_pem_x509_certificates(row.chain)[0]
+            yield "authority", row.name, own
+        newest = (
+            sa.select(
+                CERTIFICATE.c.authority,
+                CERTIFICATE.c.identity,
+                sa.func.max(CERTIFICATE.c.status_index).label("newest"),
+            )
+            .where(CERTIFICATE.c.certificate.is_not(None), CERTIFICATE.c.revoked_at.is_(None))
+            .group_by(CERTIFICATE.c.authority, CERTIFICATE.c.identity)
+            .subquery()
+        )
+        in_use = sa.select(CERTIFICATE).join(
+            newest,
+            (CERTIFICATE.c.authority == newest.c.authority)
+            & (CERTIFICATE.c.status_index == newest.c.newest),
+        )
+        for row in connection.execute(in_use):
+            certificate = x509.load_der_x509_certificate(row.certificate)
+            yield row.authority, row.identity, certificate
+        for row in connection.execute(IMPORTED.select()):
+            certificate = x509.load_der_x509_certificate(row.certificate)
+            name = certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}"
+            yield row.source, name, certificate
 
 
 def import_certificates(
@@ -92,35 +123,6 @@ def import_certificates(
 
 
 _DER = Encoding.DER
-
-
-def _found(store: Store, now: Time64) -> Iterator[Ending]:
-    with store.reading() as connection:
-        for row in connection.execute(AUTHORITY.select()):
-            own = x509.load_pem_x509_certificates(row.chain)[0]
-            yield _ending("authority", row.name, own, now)
-        newest = (
-            sa.select(
-                CERTIFICATE.c.authority,
-                CERTIFICATE.c.identity,
-                sa.func.max(CERTIFICATE.c.status_index).label("newest"),
-            )
-            .where(CERTIFICATE.c.certificate.is_not(None), CERTIFICATE.c.revoked_at.is_(None))
-            .group_by(CERTIFICATE.c.authority, CERTIFICATE.c.identity)
-            .subquery()
-        )
-        in_use = sa.select(CERTIFICATE).join(
-            newest,
-            (CERTIFICATE.c.authority == newest.c.authority)
-            & (CERTIFICATE.c.status_index == newest.c.newest),
-        )
-        for row in connection.execute(in_use):
-            certificate = x509.load_der_x509_certificate(row.certificate)
-            yield _ending(row.authority, row.identity, certificate, now)
-        for row in connection.execute(IMPORTED.select()):
-            certificate = x509.load_der_x509_certificate(row.certificate)
-            name = certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}"
-            yield _ending(row.source, name, certificate, now)
 
 
 def _ending(source: str, identity: str, certificate: x509.Certificate, now: Time64) -> Ending:

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdent
 
 from roadseal.clock import Time64, to_datetime
 from roadseal.crypto import Profile, Purpose
+from roadseal.operate.pki.composite import COMPOSITES
 from roadseal.operate.pki.crls import CrlState, RevocationLists
 from roadseal.operate.pki.names import outside_constraints, same_name
 from roadseal.operate.pki.policies import ANY_POLICY, PolicyState
@@ -46,7 +47,8 @@ _MAX_SIGNATURES: Final = 200
 _MAX_STEPS: Final = 2_000  # a mesh has more chains than signatures
 _ALTERNATIVE_NAME: Final = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
 _ML_KEM: Final = "2.16.840.1.101.3.4.4."
-_SIGNING_ONLY: Final = ("2.16.840.1.101.3.4.3.", "1.3.6.1.5.5.7.6.")  # ML-DSA, SLH-DSA, composite
+_COMPOSITE_ML_KEM: Final = frozenset(f"1.3.6.1.5.5.7.6.{number}" for number in range(55, 67))
+_SIGNING_ONLY: Final = "2.16.840.1.101.3.4.3."  # ML-DSA, SLH-DSA
 _UNDERSTOOD: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -379,9 +381,11 @@ def usage_problems(
         usage.digital_signature or usage.content_commitment or usage.key_cert_sign or usage.crl_sign
     )
     others = usage.data_encipherment or usage.key_agreement
-    if oid.startswith(_ML_KEM) and (signs or others or not usage.key_encipherment):
+    is_kem = oid.startswith(_ML_KEM) or oid in _COMPOSITE_ML_KEM
+    if is_kem and (signs or others or not usage.key_encipherment):
         yield PathReason.KEY_USAGE, f"{called}: an ML-KEM key has keyEncipherment only (RFC 9935)"
-    if oid.startswith(_SIGNING_ONLY) and (not signs or others or usage.key_encipherment):
+    only_signs = oid.startswith(_SIGNING_ONLY) or oid in COMPOSITES
+    if only_signs and (not signs or others or usage.key_encipherment):
         yield PathReason.KEY_USAGE, f"{called}: its key can only sign (RFC 9881, RFC 9909)"
 
 
