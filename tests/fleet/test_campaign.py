@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -31,6 +32,12 @@ from roadseal.fleet.work import claim, settle
 ALL_STEPS = ["tell", "load", "switch", "drop"]
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """For what does not depend on the database; the others run on PostgreSQL too."""
+    return str(tmp_path / "store.db")
+
+
 def test_a_sound_change_reaches_every_device_once(store_url: str) -> None:
     scene, units = Scene(store_url, devices() + devices("zeta", "2", 7)), Units()
     scene.run(units)
@@ -40,9 +47,9 @@ def test_a_sound_change_reaches_every_device_once(store_url: str) -> None:
     assert Counter(order.step for order in units.orders) == dict.fromkeys(ALL_STEPS, 47)
 
 
-def test_what_was_forecast_is_what_a_sound_campaign_takes(store_url: str) -> None:
+def test_what_was_forecast_is_what_a_sound_campaign_takes(sqlite_url: str) -> None:
     fleet = devices()
-    scene = Scene(store_url, fleet)
+    scene = Scene(sqlite_url, fleet)
     scene.run(Units())
     expected = forecast(PLAN, CHANGE, fleet)
     figures = {one.name: one for one in report(scene.store, "spring", scene.clock.now()).figures}
@@ -56,8 +63,8 @@ def test_what_was_forecast_is_what_a_sound_campaign_takes(store_url: str) -> Non
     assert [wave.devices for wave in expected.calendar] == [5, 5, 30] * 3
 
 
-def test_waves_wait_for_each_other_and_for_the_soak(store_url: str) -> None:
-    scene, units = Scene(store_url, devices()), Units()
+def test_waves_wait_for_each_other_and_for_the_soak(sqlite_url: str) -> None:
+    scene, units = Scene(sqlite_url, devices()), Units()
     scene.run(units, until_s=PLAN.spread_s)
     assert len(units.done) == 5
     (stratum,) = scene.campaign.strata()
@@ -69,8 +76,8 @@ def test_waves_wait_for_each_other_and_for_the_soak(store_url: str) -> None:
     assert len(units.done) == 10
 
 
-def test_no_device_moves_before_all_have_prepared(store_url: str) -> None:
-    scene, units = Scene(store_url, devices() + devices("tiny", "1", 3)), Units()
+def test_no_device_moves_before_all_have_prepared(sqlite_url: str) -> None:
+    scene, units = Scene(sqlite_url, devices() + devices("tiny", "1", 3)), Units()
     scene.run(units)
     steps = [order.step for order in units.orders]
     assert "tell" not in steps[steps.index("load") :]
@@ -118,10 +125,10 @@ def test_a_halted_stratum_resumes_with_new_keys(store_url: str) -> None:
     assert all("drop" in steps for steps in units.done.values())
 
 
-def test_offline_devices_are_deferred_and_come_later(store_url: str) -> None:
+def test_offline_devices_are_deferred_and_come_later(sqlite_url: str) -> None:
     gone = {f"acme-{number:04}" for number in range(4)}
     back_at = NOW + 40 * 3600 * 1_000_000
-    scene = Scene(store_url, devices())
+    scene = Scene(sqlite_url, devices())
 
     def answer(order: Order) -> Report | None:
         away = order.device in gone and scene.clock.now() < back_at
@@ -141,8 +148,8 @@ def test_offline_devices_are_deferred_and_come_later(store_url: str) -> None:
     assert max(tries[device] for device in gone) < 20  # they are not hammered
 
 
-def test_too_many_offline_devices_halt_without_taking_back(store_url: str) -> None:
-    scene = Scene(store_url, devices())
+def test_too_many_offline_devices_halt_without_taking_back(sqlite_url: str) -> None:
+    scene = Scene(sqlite_url, devices())
     units = Units(lambda order: Report(Outcome.OFFLINE) if int(order.device[-4:]) % 2 else None)
     scene.run(units)
     (stratum,) = scene.campaign.strata()
@@ -150,8 +157,8 @@ def test_too_many_offline_devices_halt_without_taking_back(store_url: str) -> No
     assert "have reported" in stratum.reason
 
 
-def test_an_unreachable_centre_is_no_fault_of_the_devices(store_url: str) -> None:
-    scene = Scene(store_url, devices())
+def test_an_unreachable_centre_is_no_fault_of_the_devices(sqlite_url: str) -> None:
+    scene = Scene(sqlite_url, devices())
     back_at = NOW + 1800 * 1_000_000
     units = Units(
         lambda order: (
@@ -164,21 +171,21 @@ def test_an_unreachable_centre_is_no_fault_of_the_devices(store_url: str) -> Non
     assert scene.campaign.phase is CampaignPhase.FINISHED
 
 
-def test_a_device_may_fail_twice(store_url: str) -> None:
+def test_a_device_may_fail_twice(sqlite_url: str) -> None:
     tried: Counter[str] = Counter()
 
     def answer(order: Order) -> Report | None:
         tried[order.idempotency_key] += 1
         return Report(Outcome.RETRY) if tried[order.idempotency_key] < 3 else None
 
-    scene, units = Scene(store_url, devices(count=8)), Units(answer)
+    scene, units = Scene(sqlite_url, devices(count=8)), Units(answer)
     scene.run(units)
     assert scene.campaign.phase is CampaignPhase.FINISHED
     assert set(tried.values()) == {3}
 
 
-def test_pause_hands_out_nothing_and_resume_goes_on(store_url: str) -> None:
-    scene, units = Scene(store_url, devices()), Units()
+def test_pause_hands_out_nothing_and_resume_goes_on(sqlite_url: str) -> None:
+    scene, units = Scene(sqlite_url, devices()), Units()
     scene.run(units, until_s=130)
     scene.campaign.pause()
     done = len(units.orders)
@@ -191,8 +198,8 @@ def test_pause_hands_out_nothing_and_resume_goes_on(store_url: str) -> None:
     assert scene.campaign.phase is CampaignPhase.FINISHED
 
 
-def test_abort_is_final(store_url: str) -> None:
-    scene = Scene(store_url, devices())
+def test_abort_is_final(sqlite_url: str) -> None:
+    scene = Scene(sqlite_url, devices())
     scene.campaign.abort()
     for verb in (scene.campaign.start, scene.campaign.resume, scene.campaign.rollback):
         with pytest.raises(RoadsealError, match="aborted"):
@@ -213,8 +220,8 @@ def test_rollback_takes_back_what_was_switched(store_url: str) -> None:
     assert all(steps[-1] == "switch-back" for steps in switched)
 
 
-def test_what_has_begun_to_be_retired_is_not_rolled_back(store_url: str) -> None:
-    scene, units = Scene(store_url, devices()), Units()
+def test_what_has_begun_to_be_retired_is_not_rolled_back(sqlite_url: str) -> None:
+    scene, units = Scene(sqlite_url, devices()), Units()
     while not any(order.step == "drop" for order in units.orders):
         scene.run(units, until_s=(scene.clock.now() - NOW) / 1e6 + 90)
         scene.clock.advance(90)
@@ -223,9 +230,9 @@ def test_what_has_begun_to_be_retired_is_not_rolled_back(store_url: str) -> None
     assert not any(order.step == "switch-back" for order in units.orders)
 
 
-def test_a_halted_stratum_can_be_left_out(store_url: str) -> None:
+def test_a_halted_stratum_can_be_left_out(sqlite_url: str) -> None:
     """One device that never answers is a stratum of its own, and everybody waits for it."""
-    scene = Scene(store_url, [*devices(count=8), *devices("lone", "1", 1)])
+    scene = Scene(sqlite_url, [*devices(count=8), *devices("lone", "1", 1)])
     units = Units(lambda order: Report(Outcome.OFFLINE) if "lone" in order.device else None)
     scene.run(units, until_s=10 * 3600)
     assert scene.phases() == {"acme/1.0": "waiting", "lone/1": "halted"}
@@ -298,10 +305,10 @@ def test_whatever_devices_answer_none_is_lost(tmp_path: object, seed: int) -> No
     assert len(finished) == states["finished"]
 
 
-def test_a_campaign_is_made_once_and_opened_with_its_change(store_url: str) -> None:
-    scene = Scene(store_url, devices(count=3))
+def test_a_campaign_is_made_once_and_opened_with_its_change(sqlite_url: str) -> None:
+    scene = Scene(sqlite_url, devices(count=3))
     with pytest.raises(RoadsealError, match="already"):
-        Scene(store_url, devices(count=3))
+        Scene(sqlite_url, devices(count=3))
     other = dataclasses.replace(CHANGE, name="other")
     with pytest.raises(RoadsealError, match="test-change"):
         Campaign.open(scene.store, "spring", other, clock=scene.clock, emit=scene.log)

@@ -250,27 +250,30 @@ class Campaign:
             row = self._lock(connection)
             if row.phase != CampaignPhase.RUNNING:
                 return []
-            now = self._clock.now()
+            now, strata = self._clock.now(), self._strata(connection)
             for _ in range(_MAX_MOVES):
-                strata = self._strata(connection)
-                moves = decide(
-                    self.plan, self.change, strata, tallies(connection, self.name, strata), now
-                )
+                seen = tallies(connection, self.name, strata)
+                moves = decide(self.plan, self.change, strata, seen, now)
                 if not moves:
                     break
                 for move in moves:
                     self._apply(connection, move, now)
                 entries = [(move.to.name, move.kind, move.facts) for move in moves]
                 events += self._write(connection, entries)
-            self._release(connection, self._strata(connection), now)
-            events += self._finish(connection, now)
+                moved = {move.to.name: move.to for move in moves}
+                strata = [moved.get(one.name, one) for one in strata]
+            self._release(connection, strata, now)
+            events += self._finish(connection, strata, now)
         self._tell(events)
         return events
 
     def next_due(self) -> Time64 | None:
         """When there will be something to do; None when nothing will happen by itself."""
         with self.store.reading() as connection:
-            if campaign_row(self.store, self.name).phase != CampaignPhase.RUNNING:
+            phase = connection.scalar(
+                sa.select(CAMPAIGN.c.phase).where(CAMPAIGN.c.name == self.name)
+            )
+            if phase != CampaignPhase.RUNNING:
                 return None
             strata = self._strata(connection)
             busy = sa.func.greatest if not self.store.is_sqlite else sa.func.max
@@ -324,22 +327,31 @@ class Campaign:
 
     def _release(self, connection: sa.Connection, strata: Sequence[Stratum], now: Time64) -> None:
         """Make ready whoever waits in an open wave; also who comes late to an earlier one."""
+        is_open = [
+            sa.and_(
+                TASK.c.stratum == one.name,
+                sa.or_(
+                    TASK.c.stage < one.stage,
+                    sa.and_(TASK.c.stage == one.stage, TASK.c.wave <= one.wave),
+                ),
+            )
+            for one in strata
+            if one.phase in (Phase.RUNNING, Phase.SOAKING, Phase.FINISHED)
+        ]
         due = sa.cast(now + TASK.c.jitter * _us(self.plan.spread_s), sa.BigInteger)
-        for one in strata:
-            if one.phase not in (Phase.RUNNING, Phase.SOAKING, Phase.FINISHED):
-                continue
-            is_open = sa.or_(
-                TASK.c.stage < one.stage,
-                sa.and_(TASK.c.stage == one.stage, TASK.c.wave <= one.wave),
+        connection.execute(
+            TASK.update()
+            .where(
+                TASK.c.campaign == self.name,
+                TASK.c.state == TaskState.WAITING,
+                sa.or_(sa.false(), *is_open),
             )
-            connection.execute(
-                TASK.update()
-                .where(*self._of(one.name), TASK.c.state == TaskState.WAITING, is_open)
-                .values(state=TaskState.READY, due=due)
-            )
+            .values(state=TaskState.READY, due=due)
+        )
 
-    def _finish(self, connection: sa.Connection, now: Time64) -> list[Event]:
-        strata = self._strata(connection)
+    def _finish(
+        self, connection: sa.Connection, strata: Sequence[Stratum], now: Time64
+    ) -> list[Event]:
         unfinished = connection.scalar(
             sa.select(sa.func.count()).where(
                 TASK.c.campaign == self.name,
