@@ -220,6 +220,35 @@ def test_rollback_takes_back_what_was_switched(store_url: str) -> None:
     assert all(steps[-1] == "switch-back" for steps in switched)
 
 
+def test_a_rollback_waits_for_no_device_that_never_came(sqlite_url: str) -> None:
+    scene = Scene(sqlite_url, devices())
+    units = Units(lambda one: Report(Outcome.OFFLINE) if one.device == "acme-0007" else None)
+    while Counter(order.step for order in units.orders)["switch"] < 5:
+        scene.run(units, until_s=(scene.clock.now() - NOW) / 1e6 + 90)
+        scene.clock.advance(90)
+    scene.campaign.rollback()
+    scene.run(units)
+    assert scene.campaign.phase is CampaignPhase.ROLLED_BACK
+
+
+def test_an_offline_device_is_taken_back_when_it_comes(sqlite_url: str) -> None:
+    scene, gone = Scene(sqlite_url, devices()), set[str]()
+    units = Units(lambda one: Report(Outcome.OFFLINE) if one.device in gone else None)
+    while Counter(order.step for order in units.orders)["switch"] < 5:
+        scene.run(units, until_s=(scene.clock.now() - NOW) / 1e6 + 90)
+        scene.clock.advance(90)
+    gone |= {device for device, steps in units.done.items() if "switch" in steps}
+    scene.campaign.rollback()
+    scene.run(units, until_s=(scene.clock.now() - NOW) / 1e6 + 7200)
+    assert scene.phases() == {"acme/1.0": "rolled-back"}
+    assert scene.campaign.phase is CampaignPhase.RUNNING
+    back = set(gone)
+    gone.clear()
+    scene.run(units)
+    assert scene.campaign.phase is CampaignPhase.ROLLED_BACK
+    assert all(units.done[device][-1] == "switch-back" for device in back)
+
+
 def test_what_has_begun_to_be_retired_is_not_rolled_back(sqlite_url: str) -> None:
     scene, units = Scene(sqlite_url, devices()), Units()
     while not any(order.step == "drop" for order in units.orders):

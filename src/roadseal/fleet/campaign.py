@@ -28,6 +28,7 @@ from roadseal.fleet.state import (
     tallies,
 )
 from roadseal.fleet.tables import CAMPAIGN, JOURNAL, STRATUM, TASK
+from roadseal.fleet.tasks import begin_again, call_back, leave, leave_early, release
 from roadseal.store import Store
 
 _MAX_MOVES: Final = 1000
@@ -170,18 +171,7 @@ class Campaign:
             at = self._halted(connection, stratum)
             to = replace(at, phase=Phase.WAITING, wave=0, since=now, round=at.round + 1, reason="")
             self._save(connection, to)
-            again = (TaskState.FAILED, TaskState.UNDONE, TaskState.UNDOING, TaskState.READY)
-            connection.execute(
-                TASK.update()
-                .where(*self._of(stratum), TASK.c.stage == at.stage, TASK.c.state.in_(again))
-                .values(
-                    state=TaskState.WAITING,
-                    step=0,
-                    attempts=0,
-                    offline=False,
-                    fence=TASK.c.fence + 1,
-                )
-            )
+            begin_again(connection, self.name, to)
             events = self._write(connection, [(stratum, "campaign.resumed", {"round": to.round})])
         self._tell(events)
 
@@ -204,11 +194,7 @@ class Campaign:
             self._lock(connection)
             at = self._halted(connection, stratum)
             self._save(connection, replace(at, phase=Phase.LEFT_OUT, since=self._clock.now()))
-            connection.execute(
-                TASK.update()
-                .where(*self._of(stratum), TASK.c.state.in_((TaskState.READY, TaskState.WAITING)))
-                .values(state=TaskState.UNDONE, offline=False, fence=TASK.c.fence + 1)
-            )
+            leave(connection, self.name, stratum)
             events = self._write(connection, [(stratum, "campaign.left-out", {})])
         self._tell(events)
 
@@ -237,7 +223,8 @@ class Campaign:
                     at, stage=stage, phase=Phase.ROLLING_BACK, since=now, reason="called back"
                 )
                 self._save(connection, to)
-                self._call_back(connection, to, now)
+                call_back(connection, self.name, to, self.change, now)
+                leave_early(connection, self.name, to)
                 entries.append((at.name, "campaign.halted", {"reason": "called back"}))
             events = self._write(connection, entries)
         self._tell(events)
@@ -262,7 +249,7 @@ class Campaign:
                 events += self._write(connection, entries)
                 moved = {move.to.name: move.to for move in moves}
                 strata = [moved.get(one.name, one) for one in strata]
-            self._release(connection, strata, now)
+            release(connection, self.name, strata, now, self.plan.spread_s)
             events += self._finish(connection, strata, now)
         self._tell(events)
         return events
@@ -298,56 +285,7 @@ class Campaign:
     def _apply(self, connection: sa.Connection, move: Move, now: Time64) -> None:
         self._save(connection, move.to)
         if move.to.phase is Phase.ROLLING_BACK:
-            self._call_back(connection, move.to, now)
-
-    def _call_back(self, connection: sa.Connection, at: Stratum, now: Time64) -> None:
-        """Mark for undoing whoever has begun the stage, after the lease of who is at it."""
-        to = TaskState.UNDOING if self.change.stages[at.stage].undo else TaskState.UNDONE
-        begun = sa.or_(
-            sa.and_(
-                TASK.c.stage == at.stage,
-                TASK.c.state.in_(
-                    (TaskState.READY, TaskState.FAILED, TaskState.UNDOING, TaskState.FINISHED)
-                ),
-            ),
-            sa.and_(TASK.c.stage == at.stage + 1, TASK.c.state == TaskState.WAITING),
-        )
-        connection.execute(
-            TASK.update()
-            .where(*self._of(at.name), begun)
-            .values(
-                state=to,
-                stage=at.stage,
-                step=0,
-                attempts=0,
-                due=sa.case((TASK.c.lease_until > now, TASK.c.lease_until), else_=now),
-                fence=TASK.c.fence + 1,
-            )
-        )
-
-    def _release(self, connection: sa.Connection, strata: Sequence[Stratum], now: Time64) -> None:
-        """Make ready whoever waits in an open wave; also who comes late to an earlier one."""
-        is_open = [
-            sa.and_(
-                TASK.c.stratum == one.name,
-                sa.or_(
-                    TASK.c.stage < one.stage,
-                    sa.and_(TASK.c.stage == one.stage, TASK.c.wave <= one.wave),
-                ),
-            )
-            for one in strata
-            if one.phase in (Phase.RUNNING, Phase.SOAKING, Phase.FINISHED)
-        ]
-        due = sa.cast(now + TASK.c.jitter * _us(self.plan.spread_s), sa.BigInteger)
-        connection.execute(
-            TASK.update()
-            .where(
-                TASK.c.campaign == self.name,
-                TASK.c.state == TaskState.WAITING,
-                sa.or_(sa.false(), *is_open),
-            )
-            .values(state=TaskState.READY, due=due)
-        )
+            call_back(connection, self.name, move.to, self.change, now)
 
     def _finish(
         self, connection: sa.Connection, strata: Sequence[Stratum], now: Time64
@@ -400,9 +338,6 @@ class Campaign:
 
     def _set(self, connection: sa.Connection, **values: Any) -> None:
         connection.execute(CAMPAIGN.update().where(CAMPAIGN.c.name == self.name).values(**values))
-
-    def _of(self, stratum: str) -> tuple[sa.ColumnElement[bool], ...]:
-        return TASK.c.campaign == self.name, TASK.c.stratum == stratum
 
     def _strata(self, connection: sa.Connection) -> list[Stratum]:
         return read_strata(connection, self.name)
