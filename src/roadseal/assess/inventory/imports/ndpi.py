@@ -26,6 +26,7 @@ from roadseal.events import Fact
 _LINE = re.compile(r"^\s*\d+\s+(TCP|UDP) (\S+):(\d+) (<->|->) (\S+):(\d+) (\[.*)$")
 _ENCRYPTED = {"TLS", "DTLS", "QUIC", "SSH", "WireGuard", "OpenVPN", "IPSec", "NordVPN"}
 _CLEAR = {"HTTP", "FTP_CONTROL", "SMTP", "POP3", "IMAP", "Telnet", "SNMP", "MQTT", "DNP3", "Modbus"}
+_EITHER = {"OPC-UA"}  # in clear or not: its policy decides, which nDPI does not say
 _OVER_TLS = {"IMAPS", "SMTPS", "POPS", "FTPS"}
 
 
@@ -109,6 +110,8 @@ def _spoken(protocol: str, version: str, cipher: str | None, host: str | None) -
         number = re.sub(r"^(D?TLS|SSL)v", "", version)
         number = {"1": "1.0", "3": "SSL 3.0"}.get(number, number)
         return Spoken(name, number, used, facts)
+    if protocol in _EITHER:
+        return Spoken(protocol)
     if protocol in _CLEAR:
         return Spoken(
             protocol.removesuffix("_CONTROL"), "", (AlgorithmUse("plaintext", Role.PLAINTEXT),)

@@ -8,6 +8,7 @@ clause 7.2): nothing is ever derived from them.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -151,4 +152,4 @@ def _vector(value: bytes, length_bytes: int) -> bytes:
 
 
 def _codes(values: Sequence[int]) -> bytes:
-    return b"".join(value.to_bytes(2, "big") for value in values)
+    return struct.pack(f">{len(values)}H", *values)
