@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.scan_probe import LiveOptions, joined, run_live
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ _KEY_BYTES = 32
 
 @app.command()
 def scan(
-    targets: Annotated[list[Path], typer.Argument(help="Folders, files, images, captures.")],
+    targets: Annotated[
+        list[Path] | None, typer.Argument(help="Folders, files, images, captures.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result here, as JSON.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
     jobs: Annotated[
@@ -44,11 +47,26 @@ def scan(
     ] = 20,
     memory_limit: Annotated[int, typer.Option(min=64, help="MiB that one file may take.")] = 1024,
     gaps: Annotated[int, typer.Option(min=0, help="How many gaps to list.")] = 20,
+    probe: Annotated[
+        list[str] | None, typer.Option(help="Live: ADDRESS:PORT, ssh://…, or @FILE of them.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Live: a network that may be asked.")
+    ] = None,
+    active: Annotated[bool, typer.Option("--active", help="Live: really send packets.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Live: only say what would be sent.")
+    ] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Live: every group, scheme and version.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.01, help="Live: connections a second.")] = 10,
 ) -> None:
     """Find certificates, keys, configurations and cryptography in firmware and captures.
 
-    Nothing is sent, no link out of a target is followed, and no key is stored: a keyed hash tells
-    keys apart. Exits with 3 if something was not read, or nothing was there to read.
+    No link out of a target is followed, and no key is stored: a keyed hash tells keys apart.
+    Nothing is sent without --active, and then only to what --probe names inside what --allow
+    names. Exits with 3 if something was not read, or nothing was there to read.
 
     Example: [bold]roadseal scan /etc firmware.bin --out findings.json[/]
     """
@@ -57,6 +75,19 @@ def scan(
     from roadseal.assess.inventory.scan_file import write_scan
     from roadseal.clock import SystemClock
 
+    targets = targets or []
+    if not targets and not probe:
+        raise RoadsealError(
+            "no-target",
+            "Nothing is named.",
+            advice="Name files or folders, or --probe ADDRESS:PORT.",
+        )
+    live = None
+    if probe or active:
+        options = LiveOptions(probe or [], allow or [], active, dry_run, thorough, rate)
+        live = run_live(options)
+        if live is None:
+            return
     for target in targets:
         if not target.exists():
             raise RoadsealError(
@@ -72,6 +103,8 @@ def scan(
             total=bar.total,
             progress=bar.advance,
         )
+    if live:
+        result = joined(result, *live)
     text = write_scan(result)
     if out:
         out.write_bytes(text)

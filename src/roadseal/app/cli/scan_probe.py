@@ -14,7 +14,8 @@ from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
     from roadseal.assess.inventory.finding import Coverage, Finding
-    from roadseal.assess.inventory.probe import Target
+    from roadseal.assess.inventory.probe import Heard, Target
+    from roadseal.assess.inventory.scan import ScanResult
 
 _MAX_TARGETS = 1_000_000
 
@@ -49,9 +50,7 @@ def run_live(options: LiveOptions) -> tuple[tuple[Finding, ...], Coverage] | Non
     from roadseal.assess.inventory.probe import Manner, Permission, plan, probe
 
     targets = [*_targets(options.targets)]
-    permission = Permission.of(
-        options.allow, active=options.active, rate_per_s=options.rate_per_s
-    )
+    permission = Permission.of(options.allow, active=options.active, rate_per_s=options.rate_per_s)
     manner = Manner(thorough=options.thorough)
     if options.dry_run:
         console = Console()
@@ -75,24 +74,43 @@ def run_live(options: LiveOptions) -> tuple[tuple[Finding, ...], Coverage] | Non
     return _results(heard)
 
 
-def _results(heard: list[tuple[Target, object]]) -> tuple[tuple[Finding, ...], Coverage]:
+def joined(result: ScanResult, findings: tuple[Finding, ...], coverage: Coverage) -> ScanResult:
+    """Put what was heard live behind what was read."""
+    from roadseal.assess.inventory.finding import Coverage
+    from roadseal.assess.inventory.scan import ScanResult
+
+    read = result.coverage
+    return ScanResult(
+        result.findings + findings,
+        Coverage(
+            read.scope + coverage.scope,
+            read.read + coverage.read,
+            read.read_bytes,
+            read.gaps + coverage.gaps,
+        ),
+    )
+
+
+def _results(heard: list[tuple[Target, Heard]]) -> tuple[tuple[Finding, ...], Coverage]:
     from roadseal.assess.inventory.collector import Context, Source, collectors
     from roadseal.assess.inventory.finding import Coverage, Finding, Gap
-    from roadseal.assess.inventory.probe import Heard, findings
+    from roadseal.assess.inventory.probe import findings
 
     found: list[Finding] = []
     gaps: list[Gap] = []
     certificate_readers = [each for each in collectors() if each.name == "certificate"]
     answered = 0
     for target, said in heard:
-        assert isinstance(said, Heard)  # noqa: S101 - what `probe` returns
         answered += bool(said.spoken)
-        for one in findings(target, said):
-            (found if isinstance(one, Finding) else gaps).append(one)  # type: ignore[arg-type]  # by kind
+        stated = findings(target, said)
+        found += [one for one in stated if isinstance(one, Finding)]
+        gaps += [one for one in stated if isinstance(one, Gap)]
         for number, der in enumerate(said.certificates, 1):
             source = Source(f"{target.endpoint}!/certificate-{number}.der", der)
             for reader in certificate_readers:
-                found += [one for one in reader.collect(source, Context()) if isinstance(one, Finding)]
+                found += [
+                    one for one in reader.collect(source, Context()) if isinstance(one, Finding)
+                ]
     scope = tuple(str(target) for target, _ in heard)
     return tuple(found), Coverage(scope, answered, 0, tuple(gaps))
 
