@@ -16,8 +16,10 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import make_url
+from typer.testing import CliRunner
 
 from postgres import _binaries
+from roadseal.app.cli import app
 from roadseal.assess.inventory.estate import (
     Action,
     Exposure,
@@ -495,3 +497,116 @@ def test_a_killed_import_leaves_the_old_estate_whole(tmp_path: Path) -> None:
     _, left = load_estate(open_store(db, SCHEMA), "x")
     assert len(left.assets) in (10, 60_000)  # the old one or the new one, nothing between
     json.dumps([each.id for each in left.assets])
+
+
+# --- national grids -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "x", "y", "epsg", "place"),
+    [
+        # Edinburgh Castle, Bern's Bundeshaus and the Eiffel Tower, by their published coordinates.
+        ("Site Number,Location,Easting,Northing", 325_143, 673_489, 27700, (55.9486, -3.2000)),
+        ("Nr,Standort,X LV95,Y LV95", 2_600_400, 1_199_500, 2056, (46.9465, 7.4441)),
+        ("id,nom,X_L93,Y_L93", 648_237, 6_862_271, 2154, (48.8584, 2.2945)),
+        ("id,name,utm32 x,utm32 y", 565_811, 5_934_000, 25832, (53.5507, 9.9934)),
+    ],
+)
+def test_national_grids_are_recognised(
+    tmp_path: Path, header: str, x: int, y: int, epsg: int, place: tuple[float, float]
+) -> None:
+    rows = "".join(f"{n},Street {n},{x + n},{y + n}\n" for n in range(5))
+    path = written(tmp_path, f"{header}\n{rows}")
+    proposal = guess_mapping(read_source(path)).mapping
+    assert proposal.epsg == epsg
+    assert read_mapping(TomlSource("m", proposal.to_toml())) == proposal
+    first = imported(path).assets[0]
+    assert (first.latitude, first.longitude) == pytest.approx(place, abs=0.002)
+
+
+def test_a_grid_that_nobody_names_is_not_guessed(tmp_path: Path) -> None:
+    rows = "".join(f"{n},Street {n},{565_000 + n},{5_934_000 + n}\n" for n in range(5))
+    path = written(tmp_path, f"id,name,x,y\n{rows}")
+    proposal = guess_mapping(read_source(path))
+    assert "25832" in proposal.reasons["place"]
+    assert "25833" in proposal.reasons["place"]
+    assert imported(path).assets[0].latitude is None
+    assert rules(imported(path))["repaired", "out-of-range"] == 5
+    db = str(tmp_path / "a.db")
+    arguments = [
+        "estate",
+        "import",
+        str(path),
+        "--guess",
+        "--epsg",
+        "25832",
+        "--db",
+        db,
+        "--as",
+        "h",
+    ]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    _, done = load_estate(open_store(db, SCHEMA), "h")
+    assert done.assets[0].latitude == pytest.approx(53.55, abs=0.01)
+
+
+def test_a_grid_that_the_file_names_is_converted(tmp_path: Path) -> None:
+    text = (
+        '{"type":"FeatureCollection","crs":{"type":"name","properties":{"name":'
+        '"urn:ogc:def:crs:EPSG::25833"}},"features":[{"type":"Feature","properties":{"id":1},'
+        '"geometry":{"type":"Point","coordinates":[391000,5819000]}}]}'
+    )
+    (asset,) = imported(written(tmp_path, text, "b.geojson")).assets
+    assert (asset.latitude, asset.longitude) == pytest.approx((52.51, 13.39), abs=0.01)
+    unknown = imported(written(tmp_path, text.replace("25833", "999999"), "b.geojson"))
+    assert unknown.assets[0].latitude is None
+    assert rules(unknown)["doubted", "projection"] == 1
+
+
+# --- the shapes in which cities publish -----------------------------------------------------------
+
+
+def test_a_city_with_a_life_cycle_in_its_status(tmp_path: Path) -> None:
+    text = (
+        "SIGNAL_ID,LOCATION_NAME,SIGNAL_TYPE,SIGNAL_STATUS,TURN_ON_DATE,LOCATION\n"
+        '1,A ST / B ST,TRAFFIC,TURNED_ON,04/24/1995 12:00:00 AM,"(30.267, -97.743)"\n'
+        '2,C ST / D ST,PHB,TURNED_ON,11/02/2015 12:00:00 AM,"(30.268, -97.744)"\n'
+        '3,E ST / F ST,TRAFFIC,REMOVED,,"(30.269, -97.745)"\n'
+    )
+    done = imported(written(tmp_path, text))
+    assert [each.id for each in done.assets] == ["x/1", "x/2"]
+    assert [each.installed for each in done.assets] == ["1995-04-24", "2015-11-02"]
+    assert [each.kind for each in done.assets] == [Kind.SIGNAL, Kind.PEDESTRIAN_SIGNAL]
+
+
+def test_a_city_of_esri(tmp_path: Path) -> None:
+    text = (
+        "\ufeffX,Y,OBJECTID,UNITID,UNITDESC,INSTALL_DATE,CONTROLLER,COMM_TYPE\n"
+        "-122.33,47.60,1,SGL-1,1ST AVE AND MADISON ST,1988/05/01 00:00:00+00,ECONOLITE ASC3,FIBER\n"
+        "-122.34,47.61,2,SGL-2,2ND AVE AND PIKE ST,2001/05/01 00:00:00+00,MCCAIN ATC,CELL MODEM\n"
+    )
+    first, second = imported(written(tmp_path, text)).assets
+    assert (first.latitude, first.longitude) == (47.60, -122.33)
+    assert first.id == "x/SGL-1"
+    assert first.installed == "1988-05-01"
+    assert second.exposure == (Exposure.CARRIER,)
+
+
+def test_a_city_in_spanish_and_one_in_polish(tmp_path: Path) -> None:
+    spanish = (
+        "CODIGO;CRUCE;LATITUD;LONGITUD;TIPO;FABRICANTE;COMUNICACION\n"
+        "C1;Gran Vía / Alcalá;40,4193;-3,6970;semáforo;SICE;fibra óptica\n"
+        "C2;Serrano / Goya;40,4250;-3,6870;semáforo peatonal;Telvent;inalámbrico\n"
+    )
+    polish = (
+        "numer;skrzyżowanie;szerokość;długość;rodzaj;rok budowy\n"
+        "7;Marszałkowska;52,2297;21,0122;sygnalizacja świetlna;2010\n"
+        "8;Puławska;52,2000;21,0200;sygnalizacja świetlna;2011\n"
+    )
+    first, second = imported(written(tmp_path, spanish)).assets
+    assert (first.kind, second.kind) == (Kind.SIGNAL, Kind.PEDESTRIAN_SIGNAL)
+    assert (first.exposure, second.exposure) == ((Exposure.SHARED_FIBRE,), (Exposure.RF_PUBLIC,))
+    assert first.vendor == "SICE"
+    first, _ = imported(written(tmp_path, polish)).assets
+    assert (first.latitude, first.longitude) == (52.2297, 21.0122)
+    assert (first.id, first.kind, first.installed) == ("x/7", Kind.SIGNAL, "2010")

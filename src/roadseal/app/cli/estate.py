@@ -43,6 +43,9 @@ def import_(
     name: Annotated[str | None, typer.Option("--as", help="Name of the estate.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML that says what columns mean.")] = None,
     guess: Annotated[bool, typer.Option("--guess", help="Propose a mapping and use it.")] = False,
+    epsg: Annotated[
+        int | None, typer.Option(help="System of projected coordinates, such as 25832.")
+    ] = None,
     save_mapping: Annotated[Path | None, typer.Option(help="Write the mapping here.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Keep nothing.")] = False,
     db: Database = "assess.db",
@@ -64,6 +67,8 @@ def import_(
     else:
         proposal = _propose(table, asked=guess)
         chosen = proposal.mapping
+    if epsg:
+        chosen = _in_system(chosen, epsg)
     with LateProgress(SystemClock()) as progress:
         rows = progress.counter("reading rows")
         imported = import_table(table, chosen, estate, progress=rows)
@@ -188,6 +193,20 @@ def _propose(table: Source, *, asked: bool) -> Guess:
             advice="Give --mapping FILE.toml, or --guess for a proposal that is shown and used.",
         )
     return guess_mapping(table)
+
+
+def _in_system(mapping: Mapping, epsg: int) -> Mapping:
+    from dataclasses import replace
+
+    from roadseal.assess.inventory.estate.place import is_known_system
+
+    if not is_known_system(epsg):
+        raise RoadsealError(
+            "estate-epsg",
+            f"EPSG:{epsg} is no system that is known here.",
+            advice="Ask the file's publisher; 4326 is degrees.",
+        )
+    return replace(mapping, epsg=epsg)
 
 
 def _keep(

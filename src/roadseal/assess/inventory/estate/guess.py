@@ -16,10 +16,16 @@ from roadseal.assess.inventory.estate.lexicon import (
     is_absent,
     meaning_of,
     normal,
+    projected_systems,
     unknown_words,
     words,
 )
-from roadseal.assess.inventory.estate.mapping import Mapping, Rejection
+from roadseal.assess.inventory.estate.mapping import (
+    DEGREES,
+    TRANSLATED,
+    Mapping,
+    Rejection,
+)
 from roadseal.assess.inventory.estate.place import parse_degrees, parse_place
 from roadseal.assess.inventory.estate.table import Table
 
@@ -96,6 +102,7 @@ class _Proposal:
         self.reasons: dict[str, str] = {}
         self.values: dict[str, dict[str, str]] = {}
         self.swap = False
+        self.epsg = DEGREES
 
     def guess(self) -> Guess:
         self._place()
@@ -126,6 +133,7 @@ class _Proposal:
             self._default_kind(),
             order_of(dates),
             reject,
+            self.epsg,
             self.swap,
         )
         return Guess(mapping, self.reasons)
@@ -189,6 +197,42 @@ class _Proposal:
             self._choose("place", best, "its values are places")
             return
         self._pair_by_value()
+        if "latitude" not in self.chosen:
+            self._projected()
+
+    def _projected(self) -> None:
+        """Easting and northing of a system that the numbers, or a column's name, betray."""
+        east, north = (self._likest(words(axis)["words"]) for axis in ("easting", "northing"))
+        if east is None or north is None:
+            return
+        xs, ys = ([parse_degrees(cell) for cell in each.filled[:500]] for each in (east, north))
+        points = [(x, y) for x, y in zip(xs, ys, strict=False) if x is not None and y is not None]
+        if not points or all(abs(x) <= 180 and abs(y) <= 180 for x, y in points):
+            return
+        fitting = [
+            system
+            for system in projected_systems()
+            if sum(system.holds(x, y) for x, y in points) > 0.9 * len(points)
+        ]
+        names = "".join(normal(name) for name in self.columns).replace(" ", "")
+        hinted = [each for each in fitting if any(hint in names for hint in each.hints)]
+        found = hinted if len(hinted) == 1 else fitting
+        if len(found) != 1:
+            candidates = ", ".join(f"EPSG:{each.epsg} {each.name}" for each in found) or "unknown"
+            self.reasons["place"] = f"projected, and nobody says how ({candidates}): give --epsg"
+        else:
+            self.epsg = found[0].epsg
+        self._choose("longitude", east, "easting")
+        self._choose("latitude", north, f"northing in {found[0].name if len(found) == 1 else '?'}")
+
+    def _likest(self, known: tuple[str, ...]) -> _Column | None:
+        """The column of numbers whose name is, or holds, one of some words."""
+        for word in known:
+            for column in self.columns.values():
+                tokens = normal(column.name)
+                if (tokens == word or word in tokens.split()) and column.share(_is_number) > 0.9:
+                    return column
+        return None
 
     def _pair_by_value(self) -> None:
         """Two columns of decimal degrees side by side, whatever they are called."""
@@ -213,6 +257,9 @@ class _Proposal:
             known = column.share(
                 lambda cell: any(meaning_of(part, field) for part in _parts(cell, field))
             )
+            likest = max(TRANSLATED, key=lambda each: column_likeness(column.name, each))
+            if column_likeness(column.name, likest) > column_likeness(column.name, field):
+                return False  # a comm type is a medium before it is a type
             return 0 < len(column.distinct) <= limit and known > (0.25 if field == "kind" else 0.2)
 
         while column := self._pick(field, fits, at_least=at_least):
@@ -328,6 +375,10 @@ def _is_fine_degrees(cell: str) -> bool:
     return (
         number is not None and abs(number) <= 180 and len(decimals) == 2 and len(decimals[1]) >= 3
     )
+
+
+def _is_number(cell: str) -> bool:
+    return parse_degrees(cell) is not None
 
 
 def _is_address(cell: str) -> bool:

@@ -14,9 +14,9 @@ from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, Update
 from roadseal.assess.inventory.estate.dates import parse_date
 from roadseal.assess.inventory.estate.guess import PARTS
 from roadseal.assess.inventory.estate.lexicon import normal, unknown_words
-from roadseal.assess.inventory.estate.mapping import Mapping
+from roadseal.assess.inventory.estate.mapping import DEGREES, Mapping
 from roadseal.assess.inventory.estate.note import Action, Note, note
-from roadseal.assess.inventory.estate.place import Place, parse_degrees, parse_place
+from roadseal.assess.inventory.estate.place import Place, in_degrees, parse_degrees, parse_place
 from roadseal.assess.inventory.estate.table import Row, Table
 from roadseal.errors import RoadsealError
 
@@ -94,6 +94,8 @@ class _Cleaner:
         self._seen_ids: Counter[str] = Counter()
         self._translations: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._unknown = unknown_words()
+        # Accents and punctuation make a text longer than its normal form, never twice as long.
+        self._longest_unknown = 2 * max(map(len, self._unknown))
         self._texts: dict[str, str | None] = {}
         if "id" not in self._at:
             self._note(0, "id", Action.REPAIRED, "no-reference", "no column", "every row")
@@ -144,7 +146,7 @@ class _Cleaner:
 
     def _fit(self, number: int, cells: list[str]) -> list[str] | None:
         """The row as wide as the columns, or ``None`` if a rule rejects it."""
-        filled = sum(1 for cell in cells if cell and not cell.isspace())
+        filled = sum(map(bool, map(str.strip, cells)))
         if not filled:
             self._rejected(number, "empty-row", "")
             return None
@@ -207,9 +209,11 @@ class _Cleaner:
         """One line of text without control characters; ``None`` if it says nothing."""
         if cell in self._texts:
             return self._texts[cell]
-        printable = "".join(char if char.isprintable() else " " for char in cell)
+        printable = cell
+        if not cell.isprintable():
+            printable = "".join(char if char.isprintable() else " " for char in cell)
         text: str | None = " ".join(printable.split())[:MAX_TEXT_CHARS]
-        if normal(text or "") in self._unknown:
+        if len(text or "") <= self._longest_unknown and normal(text or "") in self._unknown:
             text = None
         if len(self._texts) < 100_000:
             self._texts[cell] = text
@@ -278,6 +282,11 @@ class _Cleaner:
             return None
         if self._mapping.swap:
             place = place.swapped
+        if self._mapping.epsg != DEGREES and not place.on_globe:
+            place = in_degrees(place, self._mapping.epsg)
+            if place is None:
+                self._note(number, "place", Action.REPAIRED, "out-of-range", text, "unknown")
+                return None
         if place == (0.0, 0.0):
             self._note(number, "place", Action.REPAIRED, "null-island", text, "unknown")
             return None

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from roadseal.assess.inventory.estate.note import Action, Note, note
-from roadseal.assess.inventory.estate.place import in_degrees, shape_place
+from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, shape_place
 from roadseal.assess.inventory.estate.table import Table, table_of_records, unreadable
 
 PLACE_COLUMN: Final = "geometry"
@@ -36,7 +36,7 @@ def read_json(path: Path) -> Table:
         )
     records = [_record(feature, srid) for feature in features if isinstance(feature, dict)]
     notes: tuple[Note, ...] = ()
-    if records and in_degrees(shape_place({"x": 0, "y": 0}), srid) is None:
+    if records and not is_known_system(srid):
         notes = (note(0, "file", Action.DOUBTED, "projection", f"EPSG:{srid}"),)
     placed = any(PLACE_COLUMN in record for record in records)
     return table_of_records("geojson", records, notes=notes, place=PLACE_COLUMN if placed else None)

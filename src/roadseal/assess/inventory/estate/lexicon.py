@@ -6,6 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -76,6 +77,38 @@ def is_absent(value: str) -> bool:
     absent = words("absent")["words"]
     parts = [f" {normal(part)} " for part in value.split("/")]
     return all(any(f" {word} " in part for word in absent) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A projected system, by the ranges of its numbers.
+
+    Args:
+        epsg: its code.
+        name: for people.
+        x: least and greatest easting.
+        y: least and greatest northing.
+        hints: words of column names that speak for it, normal and joined.
+    """
+
+    epsg: int
+    name: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    hints: tuple[str, ...]
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point may be one of it."""
+        return self.x[0] <= x <= self.x[1] and self.y[0] <= y <= self.y[1]
+
+
+@cache
+def projected_systems() -> tuple[System, ...]:
+    """The systems that cities publish in."""
+    return tuple(
+        System(row["epsg"], row["name"], tuple(row["x"]), tuple(row["y"]), tuple(row["hints"]))
+        for row in _lexicon()["projected"]
+    )
 
 
 @cache

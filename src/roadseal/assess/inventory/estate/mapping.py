@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.assess.inventory.estate.asset import Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.dates import Order
+from roadseal.assess.inventory.estate.place import is_known_system
 from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError
 
@@ -24,6 +25,7 @@ SEVERAL: Final = ("name", "exposure", "services")
 """Fields that several columns give together."""
 CONSTANT: Final = ("corridor", "owner", "vendor", "model", "update_path", "exposure")
 """Fields that may be said once for the whole file."""
+DEGREES: Final = 4326
 TRANSLATED: Final = ("kind", "update_path", "exposure", "services")
 """Fields whose values are translated by ``[values.FIELD]``."""
 
@@ -47,6 +49,7 @@ class Mapping:
         kind: what a row is whose own kind is not said.
         date_order: which of day and month comes first.
         reject: which rows are not in service.
+        epsg: the system of the coordinates where the file does not say it, as an EPSG code.
         swap: whether the columns of latitude and longitude are exchanged throughout.
     """
 
@@ -56,6 +59,7 @@ class Mapping:
     kind: Kind = Kind.UNKNOWN
     date_order: Order = Order.UNKNOWN
     reject: tuple[Rejection, ...] = ()
+    epsg: int = 4326
     swap: bool = False
 
     def to_toml(self) -> str:
@@ -64,6 +68,8 @@ class Mapping:
         document.add("version", tomlkit.item(1))
         document.add("kind", tomlkit.item(str(self.kind)))
         document.add("date_order", tomlkit.item(str(self.date_order)))
+        if self.epsg != DEGREES:
+            document.add("epsg", tomlkit.item(self.epsg))
         if self.swap:
             document.add("swap_latitude_longitude", tomlkit.item(value=True))
         document.add("columns", tomlkit.item(
@@ -93,6 +99,13 @@ def read_mapping(source: TomlSource) -> Mapping:
         for name, each in row.columns.model_dump(exclude_none=True).items()
     }
     values = row.values.model_dump(exclude_none=True)
+    if not is_known_system(row.epsg):
+        raise source.error(
+            "mapping-malformed",
+            ("epsg",),
+            f"EPSG:{row.epsg} is no system that is known here.",
+            "Look it up at epsg.org; 4326 is degrees.",
+        )
     _check_values(source, values, row.constants.model_dump(exclude_none=True))
     return Mapping(
         columns,
@@ -101,6 +114,7 @@ def read_mapping(source: TomlSource) -> Mapping:
         row.kind,
         row.date_order,
         tuple(Rejection(each.column, tuple(each.values)) for each in row.reject),
+        row.epsg,
         row.swap_latitude_longitude,
     )
 
@@ -174,6 +188,7 @@ class _File(_Strict):
     version: Literal[1]
     kind: Kind = Kind.UNKNOWN
     date_order: Order = Order.UNKNOWN
+    epsg: int = Field(default=DEGREES, gt=0, lt=1_000_000)
     swap_latitude_longitude: bool = False
     columns: _Columns
     values: _Values = _Values()

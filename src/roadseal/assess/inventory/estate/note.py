@@ -45,7 +45,7 @@ RULES: Final = {
     "repeated-column": "A column name that occurs twice gets a number.",
     "outside-selection": "Elements that are no road equipment are left out and counted.",
     "other-sheets": "The sheet with the most filled cells is read; the others are named.",
-    "projection": "Coordinates in a projected system other than Web Mercator are not converted.",
+    "projection": "Coordinates in a system that is not said or not known are not converted.",
     "serial-by-order": "Rows of a dump without their serial key are numbered in order.",
     # rows
     "empty-row": "A row without any value is rejected.",

@@ -1,7 +1,7 @@
 """Places in the spellings of the field: WKT, WKB, GeoJSON, pairs, degrees and minutes.
 
-Source: OGC 06-103r4 (WKT and WKB), RFC 7946 (GeoJSON), PostGIS manual "EWKB"; Web Mercator after
-EPSG Guidance Note 7-2, "Popular Visualisation Pseudo Mercator".
+Source: OGC 06-103r4 (WKT and WKB), RFC 7946 (GeoJSON), PostGIS manual "EWKB"; projected
+systems by PROJ, from the grids that it brings.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import json
 import math
 import re
 import struct
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple, cast
 
 
 class Place(NamedTuple):
@@ -32,7 +34,9 @@ class Place(NamedTuple):
 
 GEOGRAPHIC: Final = frozenset({0, 4326, 4269, 4258, 4979, 4283, 4617})
 """EPSG codes in degrees that differ from WGS 84 by a metre or two; 0 says nothing."""
+WEB_MERCATOR_EPSG: Final = 3857
 WEB_MERCATOR: Final = frozenset({3857, 900913, 102100, 102113, 3785})
+"""Codes that have been given to one system."""
 
 _NUMBER: Final = r"[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?"
 _WKT: Final = re.compile(
@@ -48,7 +52,6 @@ _DMS: Final = re.compile(
     re.IGNORECASE,
 )
 _HEX_WKB: Final = re.compile(r"(?:\\x)?(0[01][0-9A-Fa-f]{40,})")
-_EARTH_RADIUS_M: Final = 6_378_137.0
 
 
 def parse_place(text: str) -> Place | None:
@@ -96,19 +99,40 @@ def shape_place(geometry: Any) -> Place | None:
     return _middle(corners)
 
 
-def from_web_mercator(x_m: float, y_m: float) -> Place:
-    """Degrees of a point in EPSG:3857."""
-    latitude = math.degrees(2 * math.atan(math.exp(min(y_m / _EARTH_RADIUS_M, 700))) - math.pi / 2)
-    return Place(latitude, math.degrees(x_m / _EARTH_RADIUS_M))
-
-
 def in_degrees(place: Place | None, srid: int) -> Place | None:
-    """`place` as degrees if `srid` is a system that is known here, else ``None``."""
+    """`place`, its numbers north and east in the system `srid`, as degrees.
+
+    Args:
+        place: of any system.
+        srid: EPSG code, or 0 where nothing is said.
+
+    Returns:
+        Nothing where the system is not known, or the place is outside of it.
+    """
     if place is None or srid in GEOGRAPHIC:
         return place
-    if srid in WEB_MERCATOR:
-        return from_web_mercator(place.longitude, place.latitude)
-    return None
+    transform = _transform(WEB_MERCATOR_EPSG if srid in WEB_MERCATOR else srid)
+    if transform is None:
+        return None
+    longitude, latitude = transform(place.longitude, place.latitude)
+    return Place(latitude, longitude) if math.isfinite(longitude + latitude) else None
+
+
+def is_known_system(srid: int) -> bool:
+    """Whether places of this system can be turned into degrees."""
+    return srid in GEOGRAPHIC or srid in WEB_MERCATOR or _transform(srid) is not None
+
+
+@cache
+def _transform(srid: int) -> Callable[[float, float], tuple[float, float]] | None:
+    from pyproj import Transformer  # half the estates of the world need none
+    from pyproj.exceptions import CRSError
+
+    try:
+        transformer = Transformer.from_crs(srid, 4326, always_xy=True)
+    except CRSError:
+        return None
+    return cast("Callable[[float, float], tuple[float, float]]", transformer.transform)
 
 
 def _wkt(match: re.Match[str]) -> Place | None:
