@@ -29,6 +29,7 @@ _VERBS = {
     "register": "What is exposed to a quantum computer, why, and what moves first.",
     "x509": "Certificates on the wire: chains, signatures, reasons.",
     "scan": "Which cryptography is in files, images and captures, and what was not read.",
+    "scms": "V2X authorities: enrolment, tickets, pseudonyms, revocation lists.",
     "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
 }
 

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from roadseal import _core
+from roadseal.operate.pki.v2x.coer import CoerError
 
 CURVES: Final = (ec.SECP256R1(), ec.BrainpoolP256R1())
 """By their index in `BasePublicEncryptionKey`."""
@@ -37,6 +38,18 @@ def public_point(curve: int, scalar: bytes) -> bytes:
     """
     public = private_key(curve, scalar).public_key()
     return public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+
+
+def certificate_digest(certificate: bytes) -> bytes:
+    """The whole hash of a certificate that came in a message.
+
+    Raises:
+        CoerError: the engine does not take it for a certificate.
+    """
+    try:
+        return _core.certificate_digest(certificate)[0]
+    except ValueError:
+        raise CoerError("it brings something that is no certificate") from None
 
 
 def verification_key(certificate: bytes) -> tuple[str, bytes] | None:

@@ -11,6 +11,7 @@ from roadseal import _core
 from roadseal.clock import Time64
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.dot2 import DATA
+from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.v2x.certificate import Credential
 from roadseal.v2x.message import Header, Identification, sign
 from roadseal.v2x.policy import Policy
@@ -117,7 +118,7 @@ def read_signed(octets: bytes) -> Signed | None:
         case "digest":
             name: bytes | None = signer
         case "certificate" if certificate:
-            name = _core.certificate_digest(certificate)[0][-8:]
+            name = certificate_digest(certificate)[-8:]
         case "self":
             name = None
         case _:

@@ -61,6 +61,22 @@ class Caterpillar:
         """Fresh ones."""
         return cls(generate_scalar(0), generate_scalar(0), random(16), random(16))
 
+    @classmethod
+    def of(cls, octets: bytes) -> Caterpillar:
+        """From the 96 octets of `octets`.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if len(octets) != 96:
+            raise ValueError("a caterpillar has 96 octets")
+        return cls(octets[:32], octets[32:64], octets[64:80], octets[80:])
+
+    @property
+    def octets(self) -> bytes:
+        """All four secrets, for whoever keeps them."""
+        return self.signing + self.encryption + self.signing_expansion + self.encryption_expansion
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -76,10 +92,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came of an answer: certificates with keys, or why it is not believed."""
+    """What came of an answer: certificates with keys, or why it is not believed.
+
+    `secrets` are those of the credentials, in order, for whoever keeps them.
+    """
 
     verdict: str
     credentials: tuple[Credential, ...] = ()
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def enrollment_request(
@@ -148,10 +168,8 @@ def read_enrollment(
     if kind != "ecaEeCertResponse" or value["requestHash"] != sent.request_hash:
         return Received("other_request")
     chain, certificate = value["ecaCertChain"], value["certificate"]
-    credential = _credential(
-        certificate, chain[0] if chain else b"", secret, algorithm, value.get("privateKeyInfo")
-    )
-    return Received("ok", (credential,)) if credential else Received("wrong_key")
+    issuer = chain[0] if chain else b""
+    return _joined(certificate, issuer, secret, algorithm, value.get("privateKeyInfo"))
 
 
 def pseudonym_request(
@@ -236,6 +254,7 @@ def read_pseudonyms(
 ) -> Received:
     """Open a batch: decrypt each answer, check who signed it, work out and check each key."""
     credentials: list[Credential] = []
+    secrets: list[bytes] = []
     try:
         for j, form, octets in responses(batch):
             scalar = cocoon_private(
@@ -260,9 +279,10 @@ def read_pseudonyms(
             if one.verdict != "ok":
                 return one
             credentials += one.credentials
+            secrets += one.secrets
     except CoerError:
         return Received("unreadable")
-    return Received("ok", tuple(credentials))
+    return Received("ok", tuple(credentials), tuple(secrets))
 
 
 def read_application(
@@ -311,16 +331,14 @@ def _read_response(
         return Received(reason)
     if kind != "acaEeCertResponse":
         return Received("other_request")
-    credential = _credential(
-        value["certificate"], aca_certificate, secret, algorithm, value.get("privateKeyInfo")
-    )
-    return Received("ok", (credential,)) if credential else Received("wrong_key")
+    contribution = value.get("privateKeyInfo")
+    return _joined(value["certificate"], aca_certificate, secret, algorithm, contribution)
 
 
-def _credential(
+def _joined(
     certificate: bytes, issuer: bytes, secret: bytes, algorithm: str, contribution: bytes | None
-) -> Credential | None:
-    """The certificate with its private key, or `None` if they do not belong together."""
+) -> Received:
+    """The certificate with its private key, if they belong together."""
     try:
         if contribution is not None and "reconstructionValue" in _core.describe_certificate(
             certificate
@@ -334,12 +352,14 @@ def _credential(
         signer = SigningKey.from_secret(algorithm, secret)
         key = holder_key(certificate, issuer)
     except (ValueError, CoerError):
-        return None
+        return Received("wrong_key")
     if key is None or key[0] != algorithm:
-        return None
+        return Received("wrong_key")
     probe = bytes(32 if _core.hash_of(algorithm) == "sha-256" else 48)
     holds = _core.VerifyingKey(*key).count_valid([probe], [signer.sign(probe)]) == 1
-    return Credential(certificate, signer) if holds else None
+    if not holds:
+        return Received("wrong_key")
+    return Received("ok", (Credential(certificate, signer),), (secret,))
 
 
 def _to_ra(

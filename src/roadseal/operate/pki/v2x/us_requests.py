@@ -16,7 +16,7 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.operate.pki.scms import ecqv_hash_input, ecqv_reconstruct_public
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.dot2 import CERTIFICATE, DATA, TO_BE_SIGNED_CERTIFICATE
-from roadseal.operate.pki.v2x.points import read_point, verification_key
+from roadseal.operate.pki.v2x.points import certificate_digest, read_point, verification_key
 from roadseal.operate.pki.v2x.us_types import SCMS_PDU, SIGNED_REQUEST
 from roadseal.v2x.certificate import CertificateContents, Credential
 from roadseal.v2x.signer import Signer
@@ -107,6 +107,8 @@ def read_request(octets: bytes) -> SignedRequest:
     form, signer = value["signer"]
     if form not in ("self", "certificate") or (form == "certificate" and len(signer) != 1):
         raise CoerError("the signer is neither the key itself nor one certificate")
+    if form == "certificate":
+        certificate_digest(signer[0])
     to_be_signed = value["tbsRequest"]
     interface, what, request = read_pdu(to_be_signed)
     return SignedRequest(

@@ -1,0 +1,369 @@
+"""Stations on the command line: enrolled, and given certificates, with their keys in files."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roadseal.app.cli.v2x_input import iso, read_bytes
+from roadseal.clock import Time64
+from roadseal.errors import RoadsealError
+
+if TYPE_CHECKING:
+    from roadseal.operate.pki.v2x.eu_system import EuSystem
+    from roadseal.operate.pki.v2x.us_system import UsSystem
+    from roadseal.v2x import Credential, Permission
+
+
+class Kind(StrEnum):
+    """What a station may do."""
+
+    VEHICLE = "vehicle"
+    EMERGENCY = "emergency"
+    RSU = "rsu"
+
+
+def enrol_device(
+    authorities: EuSystem | UsSystem,
+    name: str,
+    kind: Kind,
+    algorithm: str,
+    folder: Path,
+    now: Time64,
+) -> dict[str, Any]:
+    """Register a station, enrol it, and write `enrolment.oer`, its key and `station.json`.
+
+    Raises:
+        RoadsealError: it was refused, or the folder cannot be written.
+    """
+    from roadseal import _core
+    from roadseal.operate.pki.v2x.eu_system import EuSystem
+    from roadseal.v2x import SigningKey
+
+    if not name.isascii() or not name.isprintable() or "/" in name or name.startswith("."):
+        raise RoadsealError(
+            "scms-name",
+            f"{name!r} cannot name a station.",
+            advice="Use letters, digits and hyphens.",
+        )
+    if (folder / "station.json").exists():
+        raise RoadsealError(
+            "file-exists",
+            f"{name!r} has a folder already: {str(folder)!r}.",
+            advice="Choose another name or another --out.",
+        )
+    try:
+        secret = SigningKey.generate_secret(algorithm)
+    except ValueError:
+        raise RoadsealError(
+            "scms-algorithm",
+            f"A station cannot have a key of {algorithm!r}.",
+            advice="Use ecdsa-p256, or ml-dsa-44 or another that `roadseal v2x sizes` lists.",
+        ) from None
+    if isinstance(authorities, EuSystem):
+        credential = _enrol_eu(authorities, name, kind, secret, algorithm, now)
+    else:
+        credential = _enrol_us(authorities, name, kind, secret, algorithm, now)
+    _write(folder / "enrolment.oer", credential.certificate)
+    _write_secret(folder / "enrolment.vkey", secret)
+    station = {"name": name, "kind": kind, "algorithm": algorithm}
+    _write(folder / "station.json", json.dumps(station).encode())
+    tree = _core.describe_certificate(credential.certificate)
+    return {
+        **station,
+        "enrolment": str(folder / "enrolment.oer"),
+        "hashedid8": tree["hashedId8"],
+        "valid_until": iso(tree["validUntil"]),
+    }
+
+
+def issue_batch(
+    authorities: EuSystem | UsSystem,
+    folder: Path,
+    now: Time64,
+    *,
+    count: int,
+    periods: int,
+    implicit: bool,
+    algorithm: str,
+) -> dict[str, Any]:
+    """Get certificates for an enrolled station and write each with its key.
+
+    Raises:
+        RoadsealError: the station is not enrolled here, or it was refused.
+    """
+    from roadseal.operate.pki.v2x.eu_system import EuSystem
+    from roadseal.operate.pki.v2x.making import credential_of
+
+    try:
+        station = json.loads(read_bytes(folder / "station.json"))
+        kind = Kind(station["kind"])
+    except (ValueError, KeyError, TypeError):
+        raise RoadsealError(
+            "scms-station",
+            f"{str(folder)!r} holds no station.",
+            advice="Enrol it with `roadseal scms enrol`.",
+        ) from None
+    enrolment = credential_of(
+        read_bytes(folder / "enrolment.oer"), read_bytes(folder / "enrolment.vkey")
+    )
+    if isinstance(authorities, EuSystem):
+        made = _tickets(authorities, kind, enrolment, count, algorithm, now)
+    elif kind is Kind.RSU:
+        made = _application(authorities, enrolment, implicit, now)
+    else:
+        made = _pseudonyms(authorities, folder, kind, enrolment, periods, implicit, now)
+    for name, (certificate, secret) in made.items():
+        _write(folder / f"{name}.oer", certificate)
+        _write_secret(folder / f"{name}.vkey", secret)
+    return {"station": station["name"], "certificates": [f"{name}.oer" for name in made]}
+
+
+def _enrol_eu(
+    eu: EuSystem, name: str, kind: Kind, secret: bytes, algorithm: str, now: Time64
+) -> Credential:
+    from roadseal.operate.pki.v2x.enrolment import ENROLMENT_SSP
+    from roadseal.operate.pki.v2x.ledger import Station
+    from roadseal.operate.pki.v2x.station import enrolment_request, read_response
+    from roadseal.v2x import CertificateContents, Duration, Permission, SigningKey, service
+
+    key = SigningKey.from_secret(algorithm, secret)
+    canonical = SigningKey.generate("ecdsa-p256")  # stands for the key of the factory
+    its_id = name.encode()
+    eu.ea.ledger.enter(
+        Station(its_id, canonical.algorithm, canonical.public_key, _permissions(kind, us=False))
+    )
+    contents = CertificateContents(
+        start=now,
+        duration=Duration(6, 3),
+        name=name,
+        app_permissions=(Permission(service.CERTIFICATE_REQUEST, ENROLMENT_SSP),),
+    )
+    ea = eu.keys["eu-ea"].certificate
+    try:
+        request = enrolment_request(its_id, contents, key, canonical, ea, now, os.urandom)
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    outcome = eu.ea.handle(request.octets, now)
+    if outcome.answer is None:
+        raise _refused(outcome.verdict)
+    response = read_response(request, outcome.answer, eu.authorities(), now)
+    if response.credential is None:
+        raise _refused(response.verdict)
+    return response.credential
+
+
+def _enrol_us(
+    us: UsSystem, name: str, kind: Kind, secret: bytes, algorithm: str, now: Time64
+) -> Credential:
+    from roadseal.operate.pki.v2x.ledger import Station
+    from roadseal.operate.pki.v2x.us_device import enrollment_request, read_enrollment
+    from roadseal.v2x import CertificateContents, Duration, SigningKey
+
+    key, permissions = SigningKey.from_secret(algorithm, secret), _permissions(kind, us=True)
+    us.eca.ledger.enter(Station(name.encode(), algorithm, key.public_key, permissions))
+    contents = CertificateContents(
+        start=now, duration=Duration(6, 3), name=name, app_permissions=permissions
+    )
+    try:
+        sent = enrollment_request(name, contents, key, "explicit", now)
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    outcome = us.eca.handle(sent.octets, now)
+    if outcome.answer is None:
+        raise _refused(outcome.verdict)
+    received = read_enrollment(sent, outcome.answer, secret, algorithm, us.authorities(), now)
+    if not received.credentials:
+        raise _refused(received.verdict)
+    return received.credentials[0]
+
+
+def _tickets(
+    eu: EuSystem, kind: Kind, enrolment: Credential, count: int, algorithm: str, now: Time64
+) -> dict[str, tuple[bytes, bytes]]:
+    from roadseal.operate.pki.v2x.station import authorization_request, read_response
+    from roadseal.v2x import CertificateContents, Duration, SigningKey
+
+    made = {}
+    for _ in range(count):
+        secret = SigningKey.generate_secret(algorithm)
+        contents = CertificateContents(
+            start=now,
+            duration=Duration.hours(168),
+            app_permissions=_permissions(kind, us=False),
+            assurance=0x60,
+        )
+        try:
+            request = authorization_request(
+                contents,
+                SigningKey.from_secret(algorithm, secret),
+                enrolment,
+                eu.keys["eu-ea"].certificate,
+                eu.keys["eu-aa"].certificate,
+                now,
+                os.urandom,
+            )
+        except ValueError as error:
+            raise _refused(str(error)) from None
+        outcome = eu.ticket(request.octets, now)
+        if outcome.answer is None:
+            raise _refused(outcome.verdict)
+        response = read_response(request, outcome.answer, eu.authorities(), now)
+        if response.credential is None:
+            raise _refused(response.verdict)
+        made[response.credential.hashed_id8.hex()] = response.credential.certificate, secret
+    return made
+
+
+def _application(
+    us: UsSystem, enrolment: Credential, implicit: bool, now: Time64
+) -> dict[str, tuple[bytes, bytes]]:
+    from roadseal.operate.pki.v2x.points import generate_scalar, public_point
+    from roadseal.operate.pki.v2x.us_device import (
+        application_request,
+        download_request,
+        read_application,
+    )
+    from roadseal.v2x import CertificateContents, Duration, SigningKey
+
+    secret, scalar = SigningKey.generate_secret("ecdsa-p256"), generate_scalar(0)
+    contents = CertificateContents(
+        start=now, duration=Duration.hours(168), app_permissions=_permissions(Kind.RSU, us=True)
+    )
+    ra, aca = us.keys["us-ra"].certificate, us.keys["us-aca"].certificate
+    sent = application_request(
+        contents,
+        SigningKey.from_secret("ecdsa-p256", secret),
+        public_point(0, scalar),
+        enrolment,
+        ra,
+        "implicit" if implicit else "explicit",
+        now,
+        os.urandom,
+    )
+    _taken(us.ra.handle(sent.octets, now).verdict)
+    asked = download_request(sent.filename(), enrolment, ra, now, os.urandom)
+    outcome = us.ra.download(asked, now)
+    if outcome.answer is None:
+        raise _refused(outcome.verdict)
+    received = read_application(
+        outcome.answer, secret, "ecdsa-p256", scalar, aca, us.authorities(), now
+    )
+    _taken(received.verdict)
+    (credential,), (secret,) = received.credentials, received.secrets
+    return {credential.hashed_id8.hex(): (credential.certificate, secret)}
+
+
+def _pseudonyms(
+    us: UsSystem,
+    folder: Path,
+    kind: Kind,
+    enrolment: Credential,
+    periods: int,
+    implicit: bool,
+    now: Time64,
+) -> dict[str, tuple[bytes, bytes]]:
+    from roadseal.operate.pki.v2x.us_authorities import period_of
+    from roadseal.operate.pki.v2x.us_device import (
+        Caterpillar,
+        download_request,
+        pseudonym_request,
+        read_pseudonyms,
+    )
+    from roadseal.operate.pki.v2x.us_registration import batch_filename
+
+    ra, aca = us.keys["us-ra"].certificate, us.keys["us-aca"].certificate
+    file = folder / "caterpillar.key"
+    first = not file.exists()
+    try:
+        kept = None if first else Caterpillar.of(read_bytes(file))
+    except ValueError:
+        raise RoadsealError(
+            "scms-station", f"{str(file)!r} is damaged.", advice="Enrol the station anew."
+        ) from None
+    caterpillar = kept or Caterpillar.generate(os.urandom)
+    if first:
+        _write_secret(file, caterpillar.octets)
+        sent = pseudonym_request(
+            caterpillar,
+            _permissions(kind, us=True),
+            enrolment,
+            ra,
+            "implicit" if implicit else "explicit",
+            now,
+            os.urandom,
+        )
+        _taken(us.ra.handle(sent.octets, now).verdict)
+        _write(folder / "request.hash", sent.request_hash.hex().encode())
+    try:
+        request_hash = bytes.fromhex(read_bytes(folder / "request.hash").decode("ascii"))
+    except ValueError:
+        raise RoadsealError(
+            "scms-station", "request.hash is damaged.", advice="Enrol the station anew."
+        ) from None
+    made: dict[str, tuple[bytes, bytes]] = {}
+    for i in range(period_of(now), period_of(now) + periods):
+        us.ra.produce(i, now)
+        filename = batch_filename(request_hash, i)
+        outcome = us.ra.download(download_request(filename, enrolment, ra, now, os.urandom), now)
+        if outcome.answer is None:
+            raise _refused(outcome.verdict)
+        received = read_pseudonyms(caterpillar, i, outcome.answer, aca, us.authorities(), now)
+        _taken(received.verdict)
+        pairs = zip(received.credentials, received.secrets, strict=True)
+        for j, (credential, secret) in enumerate(pairs):
+            made[f"{i}-{j}"] = credential.certificate, secret
+    return made
+
+
+def _permissions(kind: Kind, *, us: bool) -> tuple[Permission, ...]:
+    from roadseal.v2x import Permission, service
+    from roadseal.v2x.testing import EMERGENCY_VEHICLE, ROADSIDE_UNIT, VEHICLE
+
+    if not us:
+        by_kind = {
+            Kind.VEHICLE: VEHICLE,
+            Kind.EMERGENCY: EMERGENCY_VEHICLE,
+            Kind.RSU: ROADSIDE_UNIT,
+        }
+        return by_kind[kind]
+    if kind is Kind.RSU:
+        return tuple(Permission(psid) for psid in (0x80, 0x82, 0x83, 0x87, 0x204095, 0x204097))
+    return Permission(service.BSM), Permission(0x204096)
+
+
+def _taken(verdict: str) -> None:
+    if verdict not in ("ok", "replayed"):
+        raise _refused(verdict)
+
+
+def _refused(verdict: str) -> RoadsealError:
+    return RoadsealError(
+        "scms-refused",
+        f"The authority refused: {verdict}.",
+        advice="The reasons are listed in the documentation, page SCMS.",
+    )
+
+
+def _write(path: Path, octets: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(octets)
+    except OSError as error:
+        raise RoadsealError(
+            "unwritable-file",
+            f"{str(path)!r} cannot be written: {error.strerror}.",
+            advice="Give a folder where you may write with --out.",
+        ) from None
+
+
+def _write_secret(path: Path, secret: bytes) -> None:
+    """Readable by its owner from the first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)

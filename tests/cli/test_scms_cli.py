@@ -1,0 +1,214 @@
+"""`roadseal scms` from an empty folder to a revoked device, and its services over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from roadseal.app.cli.scms import app
+from roadseal.app.cli.v2x import app as v2x
+from roadseal.clock import SystemClock
+from roadseal.errors import RoadsealError
+from roadseal.events import EventLog
+from roadseal.net import HttpClient, serve_plain_http
+from roadseal.operate.pki.v2x.eu_system import create_eu, open_eu
+from roadseal.operate.pki.v2x.http_service import HttpService
+from roadseal.operate.pki.v2x.keyring import Keyring
+from roadseal.operate.pki.v2x.ledger import Station
+from roadseal.operate.pki.v2x.lists import read_list
+from roadseal.operate.pki.v2x.station import (
+    authorization_request,
+    enrolment_request,
+    read_response,
+)
+from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.operate.pki.v2x.us_crl import read_crl
+from roadseal.operate.pki.v2x.us_system import create_us, open_us
+from roadseal.store import open_store
+from roadseal.v2x import CertificateContents, Duration, Reason, SigningKey
+from roadseal.v2x.testing import VEHICLE
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROADSEAL_SCMS_PASSPHRASE", "correct horse")
+    monkeypatch.delenv("ROADSEAL_DB", raising=False)
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    parts = [str(argument) for argument in arguments]
+    return CliRunner().invoke(app, parts, env={"COLUMNS": "120", "TERM": "dumb"})
+
+
+def row(*arguments: object, code: int = 0) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout)
+
+
+def refusal(*arguments: object) -> str:
+    error = run(*arguments).exception
+    assert isinstance(error, RoadsealError)
+    return error.code
+
+
+def test_a_us_device_from_enrolment_to_the_list_that_revokes_it(folder: Path) -> None:
+    assert len(row("init", "--system", "us")["authorities"]) == 6
+    row("enrol", "car-7", "--system", "us")
+    made = row("batch", "car-7", "--system", "us", "--periods", 2, "--implicit")["certificates"]
+    assert len(made) == 40
+    again = row("batch", "car-7", "--system", "us", "--implicit")["certificates"]
+    assert set(again) < set(made)
+    pseudonym = folder / "stations/car-7" / made[0]
+    assert pseudonym.with_suffix(".vkey").stat().st_mode & 0o077 == 0
+    # The period began before the authorities were made: now counts.
+    arguments = ["certificate", "verify", str(pseudonym), "--issuers", "authorities"]
+    verified = CliRunner().invoke(v2x, [*arguments, "--at", "now", "--json"])
+    assert json.loads(verified.stdout)["verdict"] == "ok"
+    assert row("revoke", pseudonym)["outcome"] == "linked"
+    row("crl", "--system", "us")
+    result = run(
+        "read", "lists/us-linked.oer", "lists/us-hash.oer", "--trust", "authorities", "--json"
+    )
+    linked, hashed = (json.loads(line) for line in result.stdout.splitlines())
+    assert (linked["kind"], linked["verdict"]) == ("full linked CRL", "ok")
+    assert linked["says"].startswith("1 device from period")
+    assert hashed["says"] == "0 certificates"
+    row("enrol", "rsu-1", "--system", "us", "--kind", "rsu")
+    (unit,) = row("batch", "rsu-1", "--system", "us")["certificates"]
+    assert row("revoke", folder / "stations/rsu-1" / unit)["outcome"] == "hashed"
+    assert row("revoke", "stations/rsu-1/enrolment.oer")["outcome"] == "enrolment"
+    assert refusal("batch", "rsu-1", "--system", "us") == "scms-refused"
+    assert row("revoke", "authorities/us-root.oer", code=1)["outcome"] == "unknown"
+    counts = {one["authority"]: one["revoked"] for one in row("status")}
+    assert (counts["us-aca"], counts["us-eca"]) == (2, 1)
+
+
+def test_european_stations_under_post_quantum_authorities(folder: Path) -> None:
+    row("init", "--algorithm", "ml-dsa-65")
+    row("enrol", "rsu-1", "--kind", "rsu")
+    made = row("batch", "rsu-1", "--count", 3)["certificates"]
+    assert len(made) == 3
+    files = [f"stations/rsu-1/{name}" for name in made]
+    verified = CliRunner().invoke(
+        v2x, ["certificate", "verify", *files, "--issuers", "authorities", "--json"]
+    )
+    rows = [json.loads(line) for line in verified.stdout.splitlines()]
+    assert {one["profile"] for one in rows} == {"ph-ml-dsa-65/rs1"}
+    assert {one["verdict"] for one in rows} == {"ok"}
+    assert row("revoke", "stations/rsu-1/enrolment.oer", "--system", "eu")["outcome"] == "enrolment"
+    assert refusal("batch", "rsu-1") == "scms-refused"
+    assert row("revoke", "authorities/eu-aa.oer", "--system", "eu")["outcome"] == "authority"
+    row("crl", "--system", "eu")
+    result = run("read", *sorted(Path("lists").glob("*.oer")), "--trust", "authorities")
+    assert result.exit_code == 0, result.output
+    assert "1 revoked" in result.output
+
+
+def test_mistakes_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refusal("enrol", "x") == "scms-absent"
+    assert refusal("init", "--algorithm", "rsa") == "scms-algorithm"
+    run("init")
+    assert refusal("init") == "scms-exists"
+    assert refusal("enrol", "../x") == "scms-name"
+    assert refusal("enrol", "x", "--algorithm", "ecdsa-p256+fn-dsa-512/pre1") == "scms-refused"
+    assert refusal("batch", "nobody") == "unreadable-file"
+    assert refusal("expand", "00", "00") == "scms-expand"
+    monkeypatch.setenv("ROADSEAL_SCMS_PASSPHRASE", "wrong")
+    assert refusal("enrol", "x") == "scms-passphrase"
+    monkeypatch.delenv("ROADSEAL_SCMS_PASSPHRASE")
+    assert refusal("status") == "scms-passphrase"
+    (folder / "junk.oer").write_bytes(b"junk")
+    result = run("read", "junk.oer", "--trust", "authorities", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["verdict"]) == (1, "malformed")
+
+
+def test_expand_shows_camps_cocoon_keys() -> None:
+    """CAMP SCP1, the signing vector of test_scms_vectors."""
+    point = (
+        "04ee9cc7fbd9edecea41f7c8bd258e8d2e988e75bd069addca1e5a38e534ac6818"
+        "5ae3c8d9fe0b1fc7438f29417c240f8bf81c358ec1a4d0c6e98d8edbcc714017"
+    )
+    result = run(
+        "expand",
+        point,
+        "121D14216715E11D2D3787434A673B1B",
+        "--i",
+        0x217D79E1,
+        "--count",
+        18,
+        "--json",
+    )
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["j"] == 0x11
+    assert last["cocoon"][2:] == "2b18f3d93c4df3d9d1490e3a9ba5a0de9cfa73eddb95408bc1f2bf60cb3cf313"
+
+
+def test_a_station_enrols_and_gets_a_ticket_over_http(tmp_path: Path) -> None:
+    clock, log = SystemClock(), EventLog()
+    store = open_store(tmp_path / "db", SCHEMA)
+    keyring = Keyring(store, lambda: b"x", os.urandom)
+    create_eu(keyring, clock.now())
+    create_us(keyring, clock.now())
+    eu = open_eu(store, keyring, random=os.urandom, emit=log)
+    us = open_us(store, keyring, random=os.urandom, emit=log)
+    canonical, key = SigningKey.generate("ecdsa-p256"), SigningKey.generate("ecdsa-p256")
+    eu.ea.ledger.enter(Station(b"rsu", canonical.algorithm, canonical.public_key, VEHICLE))
+
+    async def talk() -> None:
+        service = HttpService(clock, "http://dc", eu=eu, us=us)
+        server = await serve_plain_http(service, clock=clock, emit=log)
+        async with HttpClient("127.0.0.1", server.port, None, clock=clock) as client:
+            answer = await client.request("GET", "/certificates/eu-ea")
+            assert answer.body == eu.keys["eu-ea"].certificate
+            now = clock.now()
+            contents = CertificateContents(start=now, duration=Duration(6, 1))
+            ea, aa = eu.authorities_certificates
+            asked = enrolment_request(b"rsu", contents, key, canonical, ea, now, os.urandom)
+            answer = await client.request("POST", "/eu/ea", body=asked.octets)
+            assert (answer.status, answer.headers["roadseal-verdict"]) == (200, "ok")
+            enrolled = read_response(asked, answer.body, eu.authorities(), clock.now())
+            contents = CertificateContents(
+                start=now, duration=Duration.hours(100), app_permissions=VEHICLE[:1]
+            )
+            asked = authorization_request(
+                contents,
+                SigningKey.generate("ecdsa-p256"),
+                enrolled.credential,
+                ea,
+                aa,
+                now,
+                os.urandom,
+            )
+            answer = await client.request("POST", "/eu/aa", body=asked.octets)
+            ticket = read_response(asked, answer.body, eu.authorities(), clock.now())
+            assert ticket.verdict == "ok"
+            for path in ("/eu/ctl", "/eu/crl"):
+                answer = await client.request("GET", path)
+                again = await client.request("GET", path)
+                assert again.body == answer.body
+                assert read_list(answer.body, [eu.root], clock.now()).reason is Reason.OK
+            answer = await client.request("GET", "/us/crl/linked")
+            assert read_crl(answer.body, [us.root], clock.now()).reason is Reason.OK
+            for method, path, body, status in (
+                ("POST", "/eu/ea", b"junk", 400),
+                ("POST", "/us/ra", b"junk", 400),
+                ("POST", "/us/eca", b"", 400),
+                ("POST", "/us/ra/download", b"junk", 400),
+                ("POST", "/eu/ea", bytes(70_000), 413),
+                ("GET", "/eu/ea", b"", 405),
+                ("GET", "/", b"", 404),
+            ):
+                answer = await client.request(method, path, body=body)
+                assert answer.status == status, path
+        await server.close()
+
+    asyncio.run(talk())
