@@ -86,6 +86,7 @@ def test_mistakes_are_named(db: str, tmp_path: Path) -> None:
     assert refused("plan", "a", "--waves", "many", "--db", db) == "campaign-plan"
     assert refused("plan", "a", "--waves", "5%", "--db", db) == "campaign-plan"
     assert refused("plan", "a", "--soak", "nan", "--db", db) == "campaign-plan"
+    assert refused("plan", "a/0", "--db", db) == "campaign-name"
     assert refused("incident", "--db", db) == "fleet-selection"
     assert refused("enlist", str(tmp_path), "--db", db) == "fleet-inventory"
     binary = tmp_path / "binary.csv"

@@ -11,7 +11,7 @@ from fleet_scenes import CHANGE, NOW, PLAN
 
 from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
-from roadseal.fleet import Gate, Outcome, Plan, Report, Stratum, Tally, read_inventory
+from roadseal.fleet import Device, Gate, Outcome, Plan, Report, Stratum, Tally, read_inventory
 from roadseal.fleet.decide import Phase, Task, TaskState, advance, decide
 
 RUNNING = Stratum("acme/1", (59, 41, 400), phase=Phase.RUNNING, since=NOW)
@@ -136,6 +136,13 @@ def test_taking_back_is_never_given_up() -> None:
     undoing = Task("d", 1, 0, TaskState.UNDOING, False, 0, NOW, "")
     assert after(undoing, *[Outcome.RETRY] * 9, *[Outcome.FAILED] * 9).state == "undoing"
     assert after(undoing, Outcome.DONE).state == "undone"
+
+
+@pytest.mark.parametrize("values", [("a", "b/c", "d"), ("", "b", "c"), ("a\nb", "c", "d")])
+def test_names_that_could_be_mistaken_are_refused(values: tuple[str, str, str]) -> None:
+    with pytest.raises(RoadsealError) as caught:
+        Device(*values)
+    assert caught.value.code == "fleet-device"
 
 
 @pytest.mark.parametrize(

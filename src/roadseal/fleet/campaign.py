@@ -18,7 +18,7 @@ from roadseal.events import Emit, Event, Fact
 from roadseal.fleet.change import Change
 from roadseal.fleet.decide import Move, Phase, Stratum, Tally, TaskState, decide
 from roadseal.fleet.forecast import forecast, new_stratum, strata_of
-from roadseal.fleet.plan import Device, Plan
+from roadseal.fleet.plan import MAX_NAME, NAME_RULE, Device, Plan, is_name
 from roadseal.fleet.state import (
     campaign_row,
     claimable,
@@ -73,8 +73,14 @@ class Campaign:
         """Lay down who takes part, in which wave, and what it is expected to cost.
 
         Raises:
-            RoadsealError: ``campaign-exists``, ``campaign-empty``.
+            RoadsealError: ``campaign-exists``, ``campaign-empty``, ``campaign-name``.
         """
+        if not is_name(name):
+            raise RoadsealError(
+                "campaign-name",
+                f"{name[:MAX_NAME]!r} is no name for a campaign.",
+                advice=f"Choose one {NAME_RULE}.",
+            )
         if not devices:
             raise RoadsealError(
                 "campaign-empty",

@@ -15,7 +15,6 @@ from roadseal.fleet.tables import DEVICE
 from roadseal.store import Store
 
 _COLUMNS: Final = ("id", "vendor", "firmware", "module")
-_MAX_CHARS: Final = 64  # of RFC 5280, ub-common-name: an id becomes one
 
 
 def enlist(store: Store, devices: Iterable[Device]) -> int:
@@ -60,14 +59,12 @@ def read_inventory(text: str, name: str) -> list[Device]:
         for row in reader:
             values = [(row.get(column) or "").strip() for column in _COLUMNS]
             line = reader.line_num
-            if not all(values[:3]) or max(map(len, values)) > _MAX_CHARS:
-                what = f"needs id, vendor and firmware, each of 1 to {_MAX_CHARS} characters"
-                raise _unusable(name, line, what)
-            if any("/" in value or not value.isprintable() for value in values):
-                raise _unusable(name, line, "has a slash or what cannot be printed in it")
             if values[0] in devices:
                 raise _unusable(name, line, f"names {values[0]} again")
-            devices[values[0]] = Device(*values)
+            try:
+                devices[values[0]] = Device(*values)
+            except RoadsealError as error:
+                raise _unusable(name, line, f"is no device: {error.message}") from None
     except csv.Error as error:
         raise _unusable(name, reader.line_num, f"is no CSV: {error}") from None
     return list(devices.values())

@@ -14,6 +14,12 @@ FIRST_WAVE: Final = 59
 """1 − 0.95⁵⁹ ≥ 95 %: so many devices show a defect of one in twenty, with 95 % confidence."""
 
 
+MAX_NAME: Final = 64
+"""RFC 5280, ub-common-name: the id of a device becomes one."""
+
+NAME_RULE: Final = f"of 1 to {MAX_NAME} printable characters without a slash"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One device as the inventory knows it.
@@ -23,12 +29,24 @@ class Device:
         vendor: who made it.
         firmware: what it runs; with `vendor` it names the stratum.
         module: the key module (HSM) inside, for incidents.
+
+    Raises:
+        RoadsealError: ``fleet-device``.
     """
 
     id: str
     vendor: str
     firmware: str
     module: str = ""
+
+    def __post_init__(self) -> None:
+        values = (self.id, self.vendor, self.firmware, self.module)
+        if not all(values[:3]) or not all(map(is_name, filter(None, values))):
+            raise RoadsealError(
+                "fleet-device",
+                f"{self.id[:MAX_NAME]!r} needs an id, a vendor and a firmware {NAME_RULE}.",
+                advice="Correct the inventory.",
+            )
 
     @property
     def stratum(self) -> str:
@@ -127,6 +145,11 @@ class Plan:
         """Read what `to_json` made."""
         rest = {**values, "gate": Gate(**values["gate"]), "waves": tuple(values["waves"])}
         return cls(**rest)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can stand in an idempotency key, between slashes."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and "/" not in text
 
 
 def draw(device: str, purpose: str) -> float:
