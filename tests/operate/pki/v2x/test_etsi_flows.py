@@ -234,6 +234,18 @@ def test_a_ticket_is_refused_with_the_standards_code(
     assert read_response(request, outcome.answer, eu.authorities, NOW).verdict == verdict
 
 
+def test_a_station_has_only_so_many_tickets_at_once(eu: Europe) -> None:
+    enrolment = enrolled(eu)
+    eu.ea._parallel = 2
+    assert [tell(eu, ask_ticket(eu, enrolment)).verdict for _ in range(3)] == [
+        "ok",
+        "ok",
+        "deniedtoomanycerts",
+    ]
+    next_week = NOW + 168 * 3600 * SECOND
+    assert tell(eu, ask_ticket(eu, enrolment, start=next_week)).verdict == "ok"
+
+
 def test_an_unknown_ea_a_strange_aa_and_a_strange_credential(eu: Europe, tmp_path: Path) -> None:
     enrolment = enrolled(eu)
     other = make_authority("ea", "other", "ecdsa-p256", NOW, root=eu.root.credential)

@@ -279,7 +279,9 @@ class AuthorizationAuthority:
         signed = sign_as(payload, _SCR, now, self.credential)
         answer = encrypt_with_key(signed, opened.key, self._random)
         if remember:
-            answer = self.ledger.answer(request, answer, now, [record] if record else [])
+            kept = self.ledger.answer(request, answer, now, [record] if record else [])
+            if kept != answer:
+                return Outcome("replayed", kept)  # another worker was first
         subject = record.hashed_id8.hex() if record else "unknown"
         kind = "ticket.issued" if record else "ticket.refused"
         self._emit(Event(now, subject, kind, self._facts(code)))

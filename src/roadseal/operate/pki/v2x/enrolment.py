@@ -106,6 +106,7 @@ class EnrolmentAuthority:
         random: the operating system's randomness.
         emit: hears of every certificate and every refusal.
         longest: validity of enrolment credentials at most, in microseconds (EU policy: 3 years).
+        parallel: how many tickets of a station may hold at once (EU policy: 100).
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class EnrolmentAuthority:
         random: Random,
         emit: Emit,
         longest: int = 3 * YEAR_US,
+        parallel: int = 100,
     ) -> None:
         self.credential = credential
         self.ledger = ledger
@@ -126,6 +128,7 @@ class EnrolmentAuthority:
         self._random = random
         self._emit = emit
         self._longest = longest
+        self._parallel = parallel
 
     def handle(self, request: bytes, now: Time64) -> Outcome:
         """Answer an enrolment request or an AA's request to validate."""
@@ -271,7 +274,23 @@ class EnrolmentAuthority:
             raise RefusedError("deniedpermissions") from None
         if not asked or not covers(station.permissions, asked):
             raise RefusedError("deniedpermissions")
+        self._count_ticket(station, attributes, hashlib.sha256(shared_octets).digest())
         return attributes
+
+    def _count_ticket(self, station: Station, attributes: Mapping[str, Any], name: bytes) -> None:
+        """Refuse a ticket that would be one too many at the same time."""
+        try:
+            contents = contents_of(attributes)
+        except CoerError:
+            raise RefusedError("deniedpermissions") from None
+        start, end = contents.start, ends_at(contents)
+        kind = f"ticket-{station.its_id.hex()}"
+        spans = (
+            (int.from_bytes(one[:8]), int.from_bytes(one[8:])) for _, one in self.ledger.items(kind)
+        )
+        if sum(first < end and start < last for first, last in spans) >= self._parallel:
+            raise RefusedError("deniedtoomanycerts")
+        self.ledger.put(kind, [(name, start.to_bytes(8) + end.to_bytes(8))])
 
     def _ec_signature(self, form: str, octets: bytes) -> Signed:
         if form == "encryptedEcSignature":
@@ -302,7 +321,9 @@ class EnrolmentAuthority:
         if record:
             value["certificate"] = record.certificate
         answer = self._sealed(("enrolmentResponse", value), opened.key, now)
-        answer = self.ledger.answer(request, answer, now, [record] if record else [])
+        kept = self.ledger.answer(request, answer, now, [record] if record else [])
+        if kept != answer:
+            return Outcome("replayed", kept)  # another worker was first
         kind = "enrolment.issued" if record else "enrolment.refused"
         self._tell(now, kind, _name(subject), code)
         return Outcome(code, answer, record.certificate if record else None, reason)

@@ -168,6 +168,7 @@ class Ledger:
     def put(self, kind: str, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep octets under names, all or none; those of a name that is taken are replaced."""
         with self.store.writing() as db:
+            self._one_at_a_time(db)
             for name, octets in items:
                 key = {"authority": self.authority, "kind": kind, "name": name}
                 db.execute(sa.delete(ITEM).where(*_equal(ITEM, key)))

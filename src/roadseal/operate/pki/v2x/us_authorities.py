@@ -155,7 +155,9 @@ class EnrollmentAuthority:
             self.keys.credential,
         )
         record = Record(made.certificate, station.its_id, "enrolment", ends_at(contents))
-        answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        if kept_answer != answer:
+            return Outcome("replayed", kept_answer)  # another worker was first
         name = station.its_id.decode("ascii", "replace")
         self._emit(Event(now, name, "enrolment.issued", {"code": "ok"}))
         return Outcome("ok", answer, made.certificate)
@@ -276,7 +278,9 @@ class AuthorizingAuthority:
         )
         record = Record(made.certificate, b"", asked["type"], ends_at(contents))
         self.ledger.put(_VALUES, kept)
-        answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        if kept_answer != answer:
+            return Outcome("replayed", kept_answer)  # another worker was first
         return Outcome("ok", answer, made.certificate)
 
     def _linkage(self, info: dict[str, Any], wanted: dict[str, Any]) -> tuple[int, bytes, bytes]:
