@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from roadseal.app.cli import app
+from roadseal.app.cli.register_explain import explanation, show_explanation
 from roadseal.assess.inventory.estate import Asset, Exposure, Import, Kind, UpdatePath
 from roadseal.assess.inventory.estate.shelf import Estate, save_estate
 from roadseal.assess.inventory.finding import (
@@ -50,8 +52,9 @@ from roadseal.assess.register.attach import uses_of
 from roadseal.assess.register.columns import columns_of
 from roadseal.assess.register.difference import difference
 from roadseal.assess.register.document import Register, load_register
-from roadseal.assess.register.export import export
+from roadseal.assess.register.export import export, row_of
 from roadseal.assess.register.query import Query, ask
+from roadseal.assess.register.report import render_report
 from roadseal.assess.register.score import score
 from roadseal.assess.register.shelf import load_columns, save_uses
 from roadseal.errors import RoadsealError
@@ -387,6 +390,7 @@ def test_exports_are_harmless_and_stable(register: Register, tmp_path: Path) -> 
 def test_no_mutant_of_a_register_raises_but_its_error(register: Register, tmp_path: Path) -> None:
     seed = register_bytes(register.document)
     chance, path = random.Random(1), tmp_path / "r.json"
+    quiet = Console(file=io.StringIO())
     for _ in range(MUTANTS):
         mutant = bytearray(seed)
         for _ in range(chance.randint(1, 6)):
@@ -397,7 +401,27 @@ def test_no_mutant_of_a_register_raises_but_its_error(register: Register, tmp_pa
                 del mutant[at : at + chance.randint(1, 30)]
         path.write_bytes(bytes(mutant))
         with contextlib.suppress(RoadsealError):
-            load_register(path)
+            loaded = load_register(path)
+            render_report(loaded)  # whoever reads it may rely on its shape
+            for asset in loaded.ranked():
+                show_explanation(quiet, explanation(loaded, asset))
+                row_of(loaded, asset)
+
+
+def test_caraf_stands_beside_the_score() -> None:
+    # Phase 2 of CARAF: Z - (X + Y); what now is cancels out.
+    leaving = replace(RSU, end_of_life="2030")
+    register = Register(build_register(Inputs([leaving, replace(RSU, id="city/2")], DAY)))
+    said = [
+        next(
+            each["value"]
+            for each in explanation(register, asset)["inputs"]
+            if "CARAF" in each["input"]
+        )
+        for asset in register.assets
+    ]
+    assert said[0] == "+1.7 years"  # 2035 - 2031 - 2.27, the median of remote migration
+    assert said[1] == "not known without an end of life"
 
 
 def test_from_a_file_to_an_answer(tmp_path: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
+
+from roadseal.assess.register.build import decimal_year
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from roadseal.assess.register.document import Register
 
+_CARAF_THREAT_YEAR = 2035
 _LANES = {
     "confidentiality": "recorded today, read later",
     "forgery": "forged once a quantum computer is there",
@@ -86,8 +90,23 @@ def _inputs(
         ("how it is changed", case["update_path"], f"estate; years after {version}"),
         ("when it leaves", leaves or "unknown", "estate"),
         ("quantum computer by", chances, f"{crqc['name']}: {crqc['source']}"),
+        (
+            "CARAF, time to exposure",
+            _caraf(document["as_of"], asset["end_of_life"], case),
+            "Comcast CARAF, phase 2: Z - (X + Y), Z to 2035, X the asset's life, Y to migrate",
+        ),
     )
     return [{"input": name, "value": value, "source": source} for name, value, source in rows]
+
+
+def _caraf(as_of: str, end_of_life: str | None, case: Mapping[str, Any]) -> str:
+    """Years between 2035 and the end of life and migration together; negative is exposed."""
+    if end_of_life is None:
+        return "not known without an end of life"
+    now = decimal_year(date.fromisoformat(as_of))
+    life = max(int(end_of_life[:4]) + 1 - now, 0.0)
+    migration = max(part["migration_years"] for part in case["parts"])
+    return f"{_CARAF_THREAT_YEAR - now - (life + migration):+.1f} years"
 
 
 def show_explanation(console: Console, told: Mapping[str, Any]) -> None:

@@ -46,10 +46,12 @@ class CrqcProfile:
         return float(_cdf(np.array([year]), self.start, self.high if high else self.low)[0])
 
     def median_year(self, *, high: bool) -> float:
-        """The year of even odds, by the constant hazard after the last published point."""
-        years = self.start + np.arange(0, _HORIZON_YEARS, _STEP_YEARS)
-        reached = _cdf(years, self.start, self.high if high else self.low) >= 0.5
-        return float(years[int(np.argmax(reached))]) if reached.any() else float("inf")
+        """The year of even odds; far beyond the last published point where hazard is small."""
+        knots, hazard, slope = _hazard(self.start, self.high if high else self.low)
+        even = np.log(2.0)
+        if even <= hazard[-1]:
+            return float(np.interp(even, hazard, knots))
+        return float(knots[-1] + (even - hazard[-1]) / slope)
 
 
 class CrqcTable:
@@ -123,8 +125,13 @@ def crqc_profile(name: str) -> CrqcProfile:
 
 def _cdf(years: Floats, start: float, points: tuple[tuple[float, float], ...]) -> Floats:
     """Constant hazard between the points; after the last, as between the last two."""
-    knots = np.array([start, *(year for year, _ in points)])
-    hazard = np.array([0.0, *(-np.log1p(-share) for _, share in points)])  # cumulative
-    slope = (hazard[-1] - hazard[-2]) / (knots[-1] - knots[-2])
+    knots, hazard, slope = _hazard(start, points)
     cumulative = np.interp(years, knots, hazard) + slope * np.maximum(years - knots[-1], 0.0)
     return np.asarray(-np.expm1(-cumulative))
+
+
+def _hazard(start: float, points: tuple[tuple[float, float], ...]) -> tuple[Floats, Floats, float]:
+    """Years, cumulative hazard at them, and hazard a year after the last."""
+    knots = np.array([start, *(year for year, _ in points)])
+    hazard = np.array([0.0, *(-np.log1p(-share) for _, share in points)])
+    return knots, hazard, float((hazard[-1] - hazard[-2]) / (knots[-1] - knots[-2]))

@@ -11,20 +11,9 @@ from typing import Any, Final
 import orjson
 
 from roadseal.assess.register.build import FORMAT
+from roadseal.assess.register.shape import TIERS, check_shape
 from roadseal.errors import RoadsealError
 
-TIERS: Final = ("T1", "T2", "T3", "T4", "unassessed")
-_PARTS: Final = (
-    "assets",
-    "cases",
-    "coverage",
-    "crqc",
-    "flows",
-    "score",
-    "stability",
-    "timeline",
-    "uses",
-)
 MAX_BYTES: Final = 4 << 30
 
 Row = Mapping[str, Any]
@@ -117,7 +106,9 @@ def load_register(path: Path) -> Register:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError("too large")
         document = orjson.loads(path.read_bytes())
-        _check(document)
+        if document["format"] != FORMAT:
+            raise ValueError("another format")
+        check_shape(document)
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise RoadsealError(
             "register-unreadable",
@@ -125,17 +116,3 @@ def load_register(path: Path) -> Register:
             advice="Build one with roadseal register build.",
         ) from None
     return Register(document)
-
-
-def _check(document: Any) -> None:
-    """Raise where the document does not hold together: its users index it without asking."""
-    if document["format"] != FORMAT or any(part not in document for part in _PARTS):
-        raise ValueError
-    uses, cases = len(document["uses"]), len(document["cases"])
-    for case in document["cases"]:
-        _ = [float(value) for value in case["lanes"][case["headline"]]]
-        if case["tier"] not in TIERS or any(not 0 <= part["use"] < uses for part in case["parts"]):
-            raise ValueError
-    for asset in document["assets"]:
-        if not -1 <= asset["case"] < cases or not isinstance(asset["id"], str):
-            raise ValueError

@@ -94,8 +94,6 @@ class _Cleaner:
         self._seen_ids: Counter[str] = Counter()
         self._translations: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._unknown = unknown_words()
-        # Accents and punctuation make a text longer than its normal form, never twice as long.
-        self._longest_unknown = 2 * max(map(len, self._unknown))
         self._texts: dict[str, str | None] = {}
         if "id" not in self._at:
             self._note(0, "id", Action.REPAIRED, "no-reference", "no column", "every row")
@@ -213,8 +211,8 @@ class _Cleaner:
         if not cell.isprintable():
             printable = "".join(char if char.isprintable() else " " for char in cell)
         text: str | None = " ".join(printable.split())[:MAX_TEXT_CHARS]
-        if len(text or "") <= self._longest_unknown and normal(text or "") in self._unknown:
-            text = None
+        if not text or (not text[-1].isdigit() and normal(text) in self._unknown):
+            text = None  # no word that says nothing ends in a digit
         if len(self._texts) < 100_000:
             self._texts[cell] = text
         return text
@@ -308,11 +306,12 @@ class _Cleaner:
         if not (north and east):
             return None, ""
         texts = cells[north[0]].strip(), cells[east[0]].strip()
+        latitude, longitude = map(parse_degrees, texts)
+        if latitude is not None and longitude is not None:
+            return Place(latitude, longitude), ", ".join(texts)
         if all(normal(text) in self._unknown for text in texts):
             return None, ""
-        latitude, longitude = map(parse_degrees, texts)
-        place = None if latitude is None or longitude is None else Place(latitude, longitude)
-        return place, ", ".join(texts)
+        return None, ", ".join(texts)
 
     @staticmethod
     def _indices(table: Table, names: Sequence[str]) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roadseal.assess.register.document import TIERS, Register
+from roadseal.assess.register.document import Register
+from roadseal.assess.register.shape import TIERS
 
 WIDTH: Final = 1000
 _MARGIN: Final = 24
