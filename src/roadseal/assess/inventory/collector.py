@@ -143,6 +143,10 @@ _COLLECTORS: Final[tuple[str, ...]] = (
     "roadseal.assess.inventory.wire.captures:CAPTURES",
     "roadseal.assess.inventory.imports.collector:REPORTS",
     "roadseal.assess.inventory.certificates:COLLECTOR",
+    "roadseal.assess.inventory.config:COLLECTOR",
+    "roadseal.assess.inventory.firmware:ARCHIVES",
+    "roadseal.assess.inventory.firmware:IMAGES",
+    "roadseal.assess.inventory.firmware:PROGRAMS",
 )
 
 

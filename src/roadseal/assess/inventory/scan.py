@@ -18,7 +18,8 @@ from typing import Final, Protocol
 from roadseal.assess.inventory.collector import Context, Progress
 from roadseal.assess.inventory.finding import Cause, Coverage, Finding, Gap, Location
 from roadseal.assess.inventory.walk import Entry, walk
-from roadseal.assess.inventory.worker import At, BatchDone, Done, work
+from roadseal.assess.inventory.worker import At, BatchDone, Done, Ready, work
+from roadseal.errors import RoadsealError
 
 _BATCH_FILES: Final = 256
 _BATCH_BYTES: Final = 64 << 20
@@ -118,6 +119,7 @@ class _Seat:
     batch: list[Entry] = field(default_factory=list)
     left: set[int] = field(default_factory=set)
     at: int | None = None
+    ready: bool = False
     deadline_s: float = float("inf")
 
 
@@ -187,6 +189,8 @@ class _Pool:
 
     def _hear(self, seat: _Seat, message: object, batches: deque[list[Entry]]) -> None:
         match message:
+            case Ready():
+                seat.ready = True
             case At(index):
                 seat.at = index
                 self._allow(seat, self._context.limits.time_s)
@@ -211,6 +215,12 @@ class _Pool:
         seat.process.kill()
         seat.process.join()
         seat.pipe.close()
+        if not seat.ready:
+            raise RoadsealError(
+                "scan-worker",
+                "A process that reads files does not start.",
+                advice="Give it more memory, or fewer --jobs.",
+            )
         guilty = seat.at if seat.at in seat.left else None
         rest = [seat.batch[index] for index in sorted(seat.left) if index != guilty]
         if guilty is None and len(rest) > 1:  # it died before it said where it was
@@ -223,5 +233,5 @@ class _Pool:
             if rest:
                 batches.appendleft(rest)
         fresh = self._seat()
-        seat.process, seat.pipe = fresh.process, fresh.pipe
+        seat.process, seat.pipe, seat.ready = fresh.process, fresh.pipe, False
         self._assign(seat, batches)

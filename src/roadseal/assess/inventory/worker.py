@@ -22,6 +22,11 @@ Outputs = tuple[Finding | Gap, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has started."""
+
+
+@dataclass(frozen=True, slots=True)
 class At:
     """Reading of the entry with this index in the batch begins now."""
 
@@ -47,6 +52,7 @@ def work(pipe: Connection, context: Context) -> None:
     reader = Reader(context)
     base = _address_space() + context.limits.memory_bytes
     with contextlib.suppress(EOFError, OSError):  # the scan is over, or was broken off
+        pipe.send(Ready())
         while True:
             batch: Sequence[Entry] = pipe.recv()
             _cap(base)

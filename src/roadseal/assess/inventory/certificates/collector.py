@@ -32,6 +32,7 @@ _SMALL_DER_STARTS: Final = (
     b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b",
 )
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
+_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c"}
 _MAX_DER_BYTES: Final = 256 << 20
 _BUNDLE: Final = 1_000_000
 
@@ -64,10 +65,8 @@ class CertificateCollector:
         suffix = source.name.rsplit(".", 1)[-1].lower()
         if head.startswith((JKS_MAGIC, JCEKS_MAGIC)):
             yield from keystore(source.uri, source.data[:])
-        elif head.startswith(b"\x30") and len(head) > 2:
-            yield from _der_file(
-                source, context, by_name=suffix in {"der", "cer", "crt", "p12", "pfx"}
-            )
+        elif head.startswith(b"\x30"):
+            yield from _der_file(source, context, by_name=suffix in _DER_NAMES)
         elif suffix in {"oer", "coer", "ctl", "tlm"} or (
             head.startswith(ieee1609.STARTS) and ieee1609.is_certificate(source.data[:_BUNDLE])
         ):
@@ -78,6 +77,8 @@ class CertificateCollector:
                 yield from ieee1609.certificates(source.uri, source.data[:])
         elif suffix in {"gpg", "pgp"} and _PEM not in source.hits:
             yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)
+        elif suffix in _DER_NAMES and _PEM not in source.hits:
+            yield Gap(Location(source.uri), Cause.UNREADABLE, "Neither DER nor PEM.")
         elif suffix == "kbx" and source.data[8:12] == b"KBXf":
             yield from _keybox(source, context)
 

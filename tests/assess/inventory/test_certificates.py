@@ -1,0 +1,308 @@
+"""Certificates and keys that others made, by every tool at hand, and what malformed ones still say."""
+
+import os
+import random
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from assess_scanning import CONTEXT, READER, algorithms, material, mutants, read
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+
+from roadseal import _core
+from roadseal.assess.inventory.certificates.ieee1609 import carve
+from roadseal.assess.inventory.classifier import Bearing, classify
+from roadseal.assess.inventory.finding import Cause, Finding, Gap, Role
+
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
+
+
+def run(*command: str, cwd: Path, stdin: bytes = b"") -> bytes:
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=True).stdout
+
+
+def system_certificates() -> list[bytes]:
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    if not bundle.exists():
+        pytest.skip("no certificates on this system")
+    return [
+        one.public_bytes(encoding=_DER)
+        for one in x509.load_pem_x509_certificates(bundle.read_bytes())
+    ]
+
+
+from cryptography.hazmat.primitives.serialization import Encoding  # noqa: E402
+
+_DER = Encoding.DER
+
+
+def test_the_outline_says_what_cryptography_says() -> None:
+    for encoded in system_certificates():
+        outline, peer = _core.certificate_outline(encoded), x509.load_der_x509_certificate(encoded)
+        assert outline is not None
+        assert outline.length == len(encoded)
+        assert int(outline.serial or "", 16) == peer.serial_number
+        assert outline.not_after == peer.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert outline.signature_oid == peer.signature_algorithm_oid.dotted_string
+        assert outline.self_issued == (peer.subject == peer.issuer)
+        key = peer.public_key()
+        if isinstance(key, rsa.RSAPublicKey):
+            assert outline.key_bits == key.key_size
+        else:
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+        assert outline.is_ca is True
+        (finding, *_), _ = read("a.der", encoded)
+        assert classify(finding.algorithms[0].name).bearing is Bearing.SHOR
+        assert finding.algorithms[0].role is Role.TRUST_ANCHOR
+
+
+@pytest.mark.parametrize("maker", ["bc", "ossl35"])
+def test_every_file_of_the_hackathon_is_named(maker: str) -> None:
+    """File names carry the object identifier of the algorithm, which we did not write."""
+    archive = material("pki", "hackathon-r5", maker, "artifacts_certs_r5.zip")
+    seen = 0
+    with zipfile.ZipFile(archive) as files:
+        for name in files.namelist():
+            if not name.endswith((".der", ".pem")) or "ciphertext" in name:
+                continue
+            found, gaps = read(name, files.read(name))
+            assert found, (name, gaps)
+            assert not gaps, name
+            for one in algorithms(found):
+                assert classify(one).bearing is not Bearing.UNKNOWN, (name, one)
+            seen += 1
+    assert seen > 25
+
+
+def test_rfc9881() -> None:
+    folder = material("pki", "rfc9881")
+    for level in (44, 65, 87):
+        (certificate,), _ = read("c.crt", (folder / f"ML-DSA-{level}.crt").read_bytes())
+        peer = x509.load_pem_x509_certificate((folder / f"ML-DSA-{level}.crt").read_bytes())
+        assert isinstance(peer.public_key(), (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey,
+                                              mldsa.MLDSA87PublicKey))  # fmt: skip
+        assert {use.name for use in certificate.algorithms} == {f"ml-dsa-{level}"}
+        for form in ("seed", "expanded", "both"):
+            (key,), _ = read("k", (folder / f"ML-DSA-{level}-{form}.priv").read_bytes())
+            assert [use.name for use in key.algorithms] == [f"ml-dsa-{level}"]
+
+
+def test_every_etsi_certificate_is_read_and_found_again_in_a_bundle() -> None:
+    folder = material("v2x", "etsi-ts-its")
+    files = sorted(folder.rglob("*.oer"))
+    assert len(files) == 105
+    for file in files:
+        (found,), gaps = read(file.name, file.read_bytes())
+        assert not gaps
+        assert all(classify(use.name).bearing is Bearing.SHOR for use in found.algorithms)
+    rng = random.Random(3)
+    bundle, places = b"", []
+    for file in files:
+        bundle += rng.randbytes(rng.randrange(0, 9)).replace(b"\x80", b"\x81").replace(b"\0", b"\1")
+        places.append((len(bundle), file.read_bytes()))
+        bundle += file.read_bytes()
+    assert list(carve(bundle)) == places
+
+
+def test_the_european_trust_list_manager() -> None:
+    (found,), _ = read("tlm.oer", material("v2x", "eu-l2-tlm.oer").read_bytes())
+    assert found.algorithms[0].name == "ecdsa-brainpoolp384r1"
+    assert found.algorithms[0].role is Role.TRUST_ANCHOR
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("genrsa 2048", "rsa-2048"),
+        ("genrsa -traditional 1024", "rsa-1024"),
+        ("ecparam -name prime256v1 -genkey -noout", "ec-p256"),
+        ("ecparam -name brainpoolP384r1 -genkey -noout", "ec-brainpoolp384r1"),
+        ("ecparam -name prime256v1 -genkey -noout -param_enc explicit", "ec-p256"),
+        ("genpkey -algorithm ED25519", "ed25519"),
+        ("genpkey -algorithm X25519", "x25519"),
+        ("genpkey -algorithm ED448", "ed448"),
+    ],
+)
+def test_private_keys_of_openssl(tmp_path: Path, command: str, expected: str) -> None:
+    pem = run("openssl", *command.split(), cwd=tmp_path)
+    (tmp_path / "k").write_bytes(pem)
+    for form in ("PEM", "DER"):
+        data = run("openssl", "pkey", "-in", "k", "-outform", form, cwd=tmp_path)
+        (found,), gaps = read("key", data)
+        assert not gaps
+        assert [use.name for use in found.algorithms] == [expected]
+        assert found.facts["encrypted"] is False
+    (found, *_), _ = read("key", pem)
+    assert expected in algorithms([found])
+    public = run("openssl", "pkey", "-in", "k", "-pubout", "-outform", "DER", cwd=tmp_path)
+    (found,), _ = read("key", public)
+    assert [use.name for use in found.algorithms] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("-v2 aes-256-cbc -v2prf hmacWithSHA512", ["pbkdf2-sha-512", "aes-256-cbc"]),
+        ("-v2 des3 -v2prf hmacWithSHA1", ["pbkdf2-sha-1", "3des-cbc"]),
+        ("-scrypt", ["scrypt", "aes-256-cbc"]),
+        ("-v1 PBE-SHA1-3DES", ["3des-cbc"]),
+    ],
+)
+def test_encrypted_keys(tmp_path: Path, options: str, expected: list[str]) -> None:
+    (tmp_path / "k").write_bytes(run("openssl", "genpkey", "-algorithm", "ED25519", cwd=tmp_path))
+    data = run("openssl", "pkcs8", "-topk8", "-in", "k", "-passout", "pass:x", *options.split(),
+               cwd=tmp_path)  # fmt: skip
+    (found,), _ = read("key", data)
+    assert [use.name for use in found.algorithms] == expected
+    assert found.facts["encrypted"] is True
+
+
+def test_requests_lists_and_bundles_of_openssl(tmp_path: Path) -> None:
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-out", "c",
+        "-subj", "/CN=a,b", "-sigopt", "rsa_padding_mode:pss", "-sha384", cwd=tmp_path)  # fmt: skip
+    (certificate,), _ = read("c", (tmp_path / "c").read_bytes())
+    assert algorithms([certificate]) == ["rsa-2048", "rsa-pss-sha-384"]
+    assert certificate.title == r"CN=a\,b"
+    request = run("openssl", "req", "-new", "-key", "k", "-subj", "/CN=x", "-outform", "DER",
+                  cwd=tmp_path)  # fmt: skip
+    (found,), _ = read("r.csr", request)
+    assert algorithms([found]) == ["rsa-2048", "rsa-pkcs1-sha-256"]
+    bundle = run("openssl", "crl2pkcs7", "-nocrl", "-certfile", "c", cwd=tmp_path)
+    (found,), _ = read("b.p7b", bundle)
+    assert algorithms([found]) == ["rsa-2048", "rsa-pss-sha-384"]
+    (tmp_path / "index").write_text("")
+    (tmp_path / "conf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ndefault_md=sha256\n")
+    crl = run("openssl", "ca", "-gencrl", "-config", "conf", "-keyfile", "k", "-cert", "c",
+              "-crldays", "9", cwd=tmp_path)  # fmt: skip
+    (found,), _ = read("l.crl", crl)
+    assert algorithms([found]) == ["rsa-pkcs1-sha-256"]
+    run("openssl", "pkcs12", "-export", "-in", "c", "-inkey", "k", "-out", "p", "-passout",
+        "pass:x", "-certpbe", "NONE", cwd=tmp_path)  # fmt: skip
+    found_, _ = read("p.p12", (tmp_path / "p").read_bytes())
+    assert {"aes-256-cbc", "pkcs12-kdf-sha-256", "rsa-2048"} <= set(algorithms(found_))
+
+
+def test_keystore_of_keytool(tmp_path: Path) -> None:
+    run("keytool", "-genkeypair", "-keyalg", "EC", "-groupname", "secp384r1", "-alias", "a",
+        "-keystore", "s.jks", "-storetype", "JKS", "-storepass", "changeit", "-keypass", "changeit",
+        "-dname", "CN=device", cwd=tmp_path)  # fmt: skip
+    found, gaps = read("s.jks", (tmp_path / "s.jks").read_bytes())
+    assert not gaps
+    assert {"jks-digest", "jks-keyprotector", "ecdsa-p384", "ecdsa-sha-384"} == set(
+        algorithms(found)
+    )
+    data = (tmp_path / "s.jks").read_bytes()
+    assert any(gap.cause is Cause.UNREADABLE for gap in read("s.jks", data[:-200])[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("rsa2048", {"rsa-2048"}), ("ed25519/cert,sign+cv25519/encr", {"ed25519", "x25519"})],
+)
+def test_keys_of_gpg(tmp_path: Path, kind: str, expected: set[str]) -> None:
+    home = tmp_path / "h"
+    home.mkdir(mode=0o700)
+    gpg = (
+        "gpg",
+        "--homedir",
+        str(home),
+        "--batch",
+        "--passphrase",
+        "",
+        "--pinentry-mode",
+        "loopback",
+    )
+    first, _, second = kind.partition("+")
+    run(
+        *gpg,
+        "--quick-generate-key",
+        "a@example.org",
+        first.split("/")[0],
+        "cert,sign",
+        cwd=tmp_path,
+    )
+    if second:
+        listing = run(*gpg, "--with-colons", "--list-keys", cwd=tmp_path).decode()
+        print_ = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr"))
+        run(*gpg, "--quick-add-key", print_, "cv25519", "encr", cwd=tmp_path)
+    for form in ((), ("--armor",)):
+        public = run(*gpg, *form, "--export", cwd=tmp_path)
+        assert set(algorithms(read("k.gpg", public)[0])) == expected
+        secret = run(*gpg, *form, "--export-secret-keys", cwd=tmp_path)
+        found, _ = read("k.gpg", secret)
+        assert expected <= set(algorithms(found))
+        assert all("key_id" in one.facts for one in found)
+    ring = home / "pubring.kbx"
+    assert expected == set(algorithms(read("pubring.kbx", ring.read_bytes())[0]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("rsa", "rsa-2048"), ("ecdsa", "ecdsa-p256"), ("ed25519", "ed25519")],
+)
+def test_keys_of_openssh(tmp_path: Path, kind: str, expected: str) -> None:
+    bits = ("-b", "2048") if kind == "rsa" else ()
+    run("ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-f", "id", cwd=tmp_path)
+    (private,), _ = read("id", (tmp_path / "id").read_bytes())
+    assert algorithms([private]) == [expected]
+    line = (tmp_path / "id.pub").read_text()
+    lines = f'# {line}from="10.0.0.0/8",no-pty {line}host.example {line}\n'
+    found, _ = read("authorized_keys", lines.encode())
+    assert [one.location.line for one in found] == [2, 3]
+    assert algorithms(found) == [expected] * 2
+    listed = run("ssh-keygen", "-l", "-f", "id.pub", cwd=tmp_path).decode().split()[1]
+    assert {one.facts["fingerprint"] for one in found} == {listed}
+    run("ssh-keygen", "-q", "-p", "-f", "id", "-N", "secret", "-Z", "aes256-gcm@openssh.com",
+        cwd=tmp_path)  # fmt: skip
+    (locked,), _ = read("id", (tmp_path / "id").read_bytes())
+    assert algorithms([locked]) == [expected, "aes-256-gcm", "bcrypt"]
+
+
+def test_a_malformed_certificate_is_read_as_far_as_it_goes() -> None:
+    encoded = bytearray(system_certificates()[0])
+    serial = encoded.index(b"\x02", 8 + 5)
+    assert serial
+    for damage in (encoded[:-300], encoded + b"trailing", encoded[: len(encoded) // 2]):
+        found, _ = read("a.der", bytes(damage))
+        assert found, len(damage)
+        assert found[0].facts["issuer"]
+    found, _ = read("a.der", bytes(encoded[:-300]))
+    assert "defects" in found[0].facts
+    assert found[0].confidence < 1
+
+
+def test_words_of_prose_are_no_keys() -> None:
+    text = b"Use -----BEGIN CERTIFICATE----- as the first line; ssh-rsa AAAA is the type."
+    assert read("README", text) == ([], [])
+
+
+def test_unknown_blocks_are_gaps() -> None:
+    _, gaps = read("x.pem", b"-----BEGIN NEW THING-----\nAAAA\n-----END NEW THING-----\n")
+    assert [gap.cause for gap in gaps] == [Cause.NOT_SUPPORTED]
+
+
+@pytest.mark.fuzz
+def test_mutants_get_findings_or_gaps_and_nothing_else(tmp_path: Path) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    del key
+    seeds = system_certificates()[:20]
+    seeds.append(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes()[:3000])
+    for command in ("genrsa 1024", "ecparam -name prime256v1 -genkey"):
+        seeds.append(run("openssl", *command.split(), cwd=tmp_path))
+    run("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", "id", cwd=tmp_path)
+    seeds += [(tmp_path / name).read_bytes() for name in ("id", "id.pub")]
+    collector = READER._collectors[0]
+    names = ("a.der", "a.p12", "a.gpg", "a.oer", "a.jks", "a.kbx", "a")
+    assert any(one.name == "certificate" for one in READER._collectors)
+    del collector
+    for number, data in enumerate(mutants(seeds, MUTANTS)):
+        outputs = READER.read(names[number % len(names)], data, READER.matcher.scan(data))
+        for output in outputs:
+            assert isinstance(output, (Finding, Gap))
+            assert not (isinstance(output, Gap) and output.cause is Cause.CRASHED), data.hex()
+    assert CONTEXT
