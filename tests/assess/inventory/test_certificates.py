@@ -1,18 +1,21 @@
-"""Certificates and keys that others made, by every tool at hand, and what malformed ones still say."""
+"""Certificates and keys that others made, by every tool at hand; what malformed ones still say."""
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
-from assess_scanning import CONTEXT, READER, algorithms, material, mutants, read
+from assess_scanning import READER, algorithms, material, mutants, read
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal import _core
+from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.certificates.ieee1609 import carve
 from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Role
@@ -31,14 +34,9 @@ def system_certificates() -> list[bytes]:
     if not bundle.exists():
         pytest.skip("no certificates on this system")
     return [
-        one.public_bytes(encoding=_DER)
+        one.public_bytes(Encoding.DER)
         for one in x509.load_pem_x509_certificates(bundle.read_bytes())
     ]
-
-
-from cryptography.hazmat.primitives.serialization import Encoding  # noqa: E402
-
-_DER = Encoding.DER
 
 
 def test_the_outline_says_what_cryptography_says() -> None:
@@ -73,9 +71,9 @@ def test_every_file_of_the_hackathon_is_named(maker: str) -> None:
             found, gaps = read(name, files.read(name))
             assert found, (name, gaps)
             assert not gaps, name
-            for one in algorithms(found):
-                assert classify(one).bearing is not Bearing.UNKNOWN, (name, one)
-            seen += 1
+            labels = re.findall(r"(\d+(?:\.\d+){4,})", name)
+            assert {identifiers.from_oid(oid) for oid in labels} <= set(algorithms(found)), name
+            seen += bool(labels)
     assert seen > 25
 
 
@@ -133,14 +131,15 @@ def test_private_keys_of_openssl(tmp_path: Path, command: str, expected: str) ->
     (tmp_path / "k").write_bytes(pem)
     for form in ("PEM", "DER"):
         data = run("openssl", "pkey", "-in", "k", "-outform", form, cwd=tmp_path)
-        (found,), gaps = read("key", data)
+        every, gaps = read("key", data)
+        (found,) = [one for one in every if one.collector.startswith("certificate/")]
         assert not gaps
         assert [use.name for use in found.algorithms] == [expected]
         assert found.facts["encrypted"] is False
     (found, *_), _ = read("key", pem)
     assert expected in algorithms([found])
     public = run("openssl", "pkey", "-in", "k", "-pubout", "-outform", "DER", cwd=tmp_path)
-    (found,), _ = read("key", public)
+    found = read("key", public)[0][0]
     assert [use.name for use in found.algorithms] == [expected]
 
 
@@ -265,8 +264,6 @@ def test_keys_of_openssh(tmp_path: Path, kind: str, expected: str) -> None:
 
 def test_a_malformed_certificate_is_read_as_far_as_it_goes() -> None:
     encoded = bytearray(system_certificates()[0])
-    serial = encoded.index(b"\x02", 8 + 5)
-    assert serial
     for damage in (encoded[:-300], encoded + b"trailing", encoded[: len(encoded) // 2]):
         found, _ = read("a.der", bytes(damage))
         assert found, len(damage)
@@ -288,21 +285,15 @@ def test_unknown_blocks_are_gaps() -> None:
 
 @pytest.mark.fuzz
 def test_mutants_get_findings_or_gaps_and_nothing_else(tmp_path: Path) -> None:
-    key = ed25519.Ed25519PrivateKey.generate()
-    del key
     seeds = system_certificates()[:20]
     seeds.append(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes()[:3000])
     for command in ("genrsa 1024", "ecparam -name prime256v1 -genkey"):
         seeds.append(run("openssl", *command.split(), cwd=tmp_path))
     run("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", "id", cwd=tmp_path)
     seeds += [(tmp_path / name).read_bytes() for name in ("id", "id.pub")]
-    collector = READER._collectors[0]
     names = ("a.der", "a.p12", "a.gpg", "a.oer", "a.jks", "a.kbx", "a")
-    assert any(one.name == "certificate" for one in READER._collectors)
-    del collector
     for number, data in enumerate(mutants(seeds, MUTANTS)):
         outputs = READER.read(names[number % len(names)], data, READER.matcher.scan(data))
         for output in outputs:
             assert isinstance(output, (Finding, Gap))
             assert not (isinstance(output, Gap) and output.cause is Cause.CRASHED), data.hex()
-    assert CONTEXT

@@ -27,9 +27,9 @@ from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
 
 _PEM: Final = b"-----BEGIN "
 _DER_STARTS: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30\x84")
-_SMALL_DER_STARTS: Final = (
-    b"\x30\x2a\x30\x05\x06\x03\x2b",
-    b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b",
+# a short SEQUENCE that begins with another or with a version, such as a key of Ed25519
+_SMALL_DER_STARTS: Final = tuple(
+    bytes((0x30, length, first)) for length in range(0x10, 0x80) for first in (0x02, 0x30)
 )
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
 _DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c"}

@@ -95,7 +95,8 @@ def _prefix(data: bytes) -> bytes | None:
 
 def _finding(location: Location, encoded: bytes, tree: Mapping[str, Any]) -> Finding:
     authority = bool(tree.get("certIssuePermissions"))
-    role = Role.TRUST_ANCHOR if authority else Role.MESSAGE_SIGNATURE
+    own = "self" in tree.get("issuer", {})
+    role = Role.TRUST_ANCHOR if authority or own else Role.MESSAGE_SIGNATURE
     uses: list[AlgorithmUse] = []
     if key := tree.get("verificationKey"):
         uses.append(AlgorithmUse(str(key["algorithm"]), role))
@@ -105,7 +106,6 @@ def _finding(location: Location, encoded: bytes, tree: Mapping[str, Any]) -> Fin
         uses.append(AlgorithmUse(str(key["algorithm"]), Role.ENCRYPTION))
     signature = tree.get("signature")
     if isinstance(signature, Mapping) and signature.get("algorithm"):
-        own = "self" in tree.get("issuer", {})
         use = AlgorithmUse(str(signature["algorithm"]), Role.TRUST_ANCHOR, preferred=not own)
         uses.append(use)
     name = tree.get("id", {}).get("name") or tree.get("hashedId8", "")

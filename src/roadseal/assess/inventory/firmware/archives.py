@@ -146,7 +146,7 @@ def _compressed(source: Source, context: Context) -> Iterator[Output]:
     elif head.startswith(_BZIP2):
         stream = bz2.BZ2File(raw)
     else:
-        stream = lzma.LZMAFile(raw)
+        stream = lzma.LZMAFile(raw)  # noqa: SIM115 - it owns nothing but memory
     budget = _Budget(context)
     inner = _safe(source.name.rsplit(".", 1)[0])
     # the inside is a member like any other: if it is a tar, it is opened in its turn
