@@ -291,6 +291,18 @@ def test_findings_find_their_asset_or_are_shown_loose() -> None:
     assert [each["where"] for each in document["coverage"]["loose_findings"]] == ["elsewhere/x"]
 
 
+@pytest.mark.parametrize("crqc", [each.name for each in crqc_profiles()])
+def test_every_profile_makes_a_register_that_can_be_read(crqc: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_bytes(register_bytes(build_register(Inputs([RSU], DAY, crqc=crqc))))
+    loaded = load_register(path)
+    assert loaded.document["crqc"]["name"] == crqc
+    show_explanation(Console(file=io.StringIO()), explanation(loaded, loaded.find("rsu-1")))
+    for high in (False, True):
+        profile = crqc_profile(crqc)
+        assert profile.probability(profile.median_year(high=high), high=high) == pytest.approx(0.5)
+
+
 def test_an_empty_inventory_passes_nothing() -> None:
     document = build_register(Inputs([], DAY))
     assert document["coverage"]["complete"] is False

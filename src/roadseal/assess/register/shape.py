@@ -10,14 +10,8 @@ from typing import Any, Final
 TIERS: Final = ("T1", "T2", "T3", "T4", "unassessed")
 """Worst first; the last is no judgement."""
 
-_TEXT, _MAYBE, _NUMBER, _PLACE, _LIST, _COUNT = (
-    "text",
-    "text?",
-    "number",
-    "number?",
-    "texts",
-    "count",
-)
+_TEXT, _MAYBE, _LIST = "text", "text or null", "list of texts"
+_NUMBER, _PLACE, _COUNT = "number", "number or null", "whole number"
 
 _ASSET: Final = dict.fromkeys(("id", "kind", "name"), _TEXT)
 _ASSET.update(
@@ -137,7 +131,6 @@ def _count(value: Any, least: int = 0, end: int = 1 << 40) -> None:
 
 
 def _number(value: Any) -> float:
-    # Python's json writes an infinity that no JSON has: a margin without even odds is one.
     _require(isinstance(value, int | float) and not isinstance(value, bool))
     _require(math.isfinite(value))
     return float(value)
