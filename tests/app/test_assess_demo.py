@@ -36,12 +36,12 @@ def test_the_corridor_is_seen_as_it_is(corridor: Path) -> None:
         if use["role"] == "key-exchange" and use["basis"] == "observed"
     )
     assert exchanged == {"x25519mlkem768": 12, "x25519": 3}  # every fifth has not moved
-    signed = [
+    signed = {
         asset["id"]
         for asset in register.assets
         for _, use in register.parts(asset)
         if use["role"] == "message-signature" and use["basis"] == "observed"
-    ]
+    }
     assert len(signed) == 15
     lane = {
         name: max(

@@ -218,6 +218,16 @@ def test_an_anchor_weighs_more_the_more_hangs_on_it() -> None:
     assert risk(fixed, replace(root, anchor=None), 2, 1000) == values[0]
 
 
+def test_to_find_more_of_the_same_makes_nothing_worse() -> None:
+    first, second = (
+        Use(Role.LIVE_AUTHENTICATION, "ecdsa-p256", "management", Basis.OBSERVED, source)
+        for source in ("a", "b")
+    )
+    assert scored(RSU, first, second).lanes.tolist() == scored(RSU, first).lanes.tolist()
+    worse = replace(first, flow="firmware")
+    assert scored(RSU, first, worse).lanes[0, 1, 1] == scored(RSU, worse).lanes[0, 1, 1]
+
+
 def test_what_cannot_be_changed_stays_until_it_leaves() -> None:
     root = use(Role.TRUST_ANCHOR, "ecdsa-p256", "pki")
     soon, late = (

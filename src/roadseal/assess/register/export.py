@@ -20,6 +20,7 @@ COLUMNS: Final = (
     "installed", "end_of_life", "latitude", "longitude", "unknown",
 )  # fmt: skip
 
+_WITHOUT: Final = ("nothing is known of its cryptography", "nothing in it falls")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -49,7 +50,8 @@ def export(register: Register, path: Path) -> None:
 def row_of(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
     """One asset in `COLUMNS`."""
     case, (low, middle, high) = register.case(asset), register.headline(asset)
-    first = next(register.parts(asset), None)  # what is broken today stands last
+    worst = case["headline"] if case else None
+    first = next((use for part, use in register.parts(asset) if part["lane"] == worst), None)
     return {
         "id": asset["id"],
         "name": asset["name"],
@@ -61,7 +63,7 @@ def row_of(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
         "p90": high if case else None,
         "broken_today": case["broken_today"] if case else None,
         "evidence": case["basis"] if case else "",
-        "top_reason": _reason(first[1]) if first else "nothing is known of its cryptography",
+        "top_reason": _reason(first) if first else _WITHOUT[case is not None],
         "exposure": " ".join(asset["exposure"]) or "unknown",
         **{
             key: asset[key] if asset[key] is not None else "unknown"

@@ -218,9 +218,12 @@ def _cases(columns: Columns, class_of: Ints) -> tuple[Ints, list[tuple[int, int]
 
 
 def _lanes(members: Sequence[Ints], risk: NDArray[np.float32], lane_of_class: Ints) -> Floats:
-    """Quantiles of 1 - ∏(1 - risk) over the uses in a lane, by case and lane."""
+    """Quantiles of the worst use in each draw, by case and lane.
+
+    All uses in a lane fall to the same machine on the same day: to multiply them as if they were
+    independent would punish whoever looks closely and finds more.
+    """
     result = np.zeros((len(members), len(QUANTUM_LANES), len(QUANTILES)))
-    kept = np.log1p(-np.minimum(risk, np.float32(1 - 1e-6)))
     for start in range(0, len(members), _CHUNK):
         chunk = members[start : start + _CHUNK]
         flat = np.concatenate(chunk)
@@ -231,8 +234,7 @@ def _lanes(members: Sequence[Ints], risk: NDArray[np.float32], lane_of_class: In
                 continue
             rows = owner[here]
             begins = np.flatnonzero(np.diff(rows, prepend=-1))
-            sums = np.add.reduceat(kept[flat[here]], begins, axis=0)
-            drawn = -np.expm1(sums)
+            drawn = np.maximum.reduceat(risk[flat[here]], begins, axis=0)
             result[start + rows[begins], lane] = np.quantile(drawn, QUANTILES, axis=1).T
     return result
 
