@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.operate.pki.v2x import us_device
+from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
@@ -107,8 +111,9 @@ class Field:
         return verifier
 
 
-def field(folder: Path, algorithm: str = "ecdsa-p256", per_period: int = 3) -> Field:
-    store, log = open_store(folder / "us.db", SCHEMA), EventLog()
+def field(folder: Path | str, algorithm: str = "ecdsa-p256", per_period: int = 3) -> Field:
+    url = folder / "us.db" if isinstance(folder, Path) else folder
+    store, log = open_store(url, SCHEMA), EventLog()
     keyring = Keyring(store, lambda: PASSPHRASE, os.urandom)
     create_us(keyring, NOW, algorithm=algorithm)
     system = open_us(store, keyring, random=os.urandom, emit=log, per_period=per_period)
@@ -393,3 +398,63 @@ def test_secrets_open_with_the_passphrase_alone(us: Field, tmp_path: Path) -> No
     secret = us.system.keys["us-root"].signing
     assert secret not in (tmp_path / "us.db").read_bytes()
     assert repr(secret) not in repr(us.system.keys["us-root"])
+
+
+def test_every_store_carries_a_device_to_its_revocation(store_url: str) -> None:
+    us, i = field(store_url, per_period=2), period_of(NOW)
+    enrolment = us.enrol("car-1", CAR)
+    _, _, credentials = us.pseudonyms(enrolment, i)
+    assert us.system.ma.revoke(credentials[0].certificate, NOW) == "linked"
+    verifier, at = us.verifier(), Time64(NOW + SECOND)
+    read_crl(us.system.ma.linked_crl(NOW), [us.system.root], NOW).contents.enter(verifier, [i])
+    assert verifier.verify(message(credentials[1], at), at=at).overall == "revoked"
+
+
+def test_an_answer_that_is_not_the_acas_is_not_taken(us: Field, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = field(tmp_path / "other")
+    us.pseudonyms(us.enrol("car-1", CAR), period_of(NOW))
+    honest = us.system.ra._to_aca
+    answers: list[bytes] = []
+
+    def replaying(request, now):
+        answers.append(honest(request, now).answer)
+        return Outcome("ok", answers[0])
+
+    for crooked in (replaying, other.system.aca.handle, lambda *_: Outcome("ok", b"junk")):
+        us.system.ra._to_aca = crooked
+        with pytest.raises((RefusedError, RuntimeError)):
+            us.system.ra.produce(period_of(NOW) + 1, NOW)
+    us.system.ra._to_aca = honest
+    assert us.system.ra.produce(period_of(NOW) + 1, NOW) == 3
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_us_flows import CAR, NOW, field, period_of
+us = field(Path({folder!r}), per_period=2)
+enrolment = us.enrol("car-1", CAR)
+i = period_of(NOW)
+us.pseudonyms(enrolment, i)
+while True:
+    i += 1
+    us.system.ra.produce(i, NOW)
+    (name, octets) = us.system.ra.ledger.items("batch")[-1]
+    print(name.decode(), octets.hex(), flush=True)
+"""
+
+
+def test_a_batch_that_was_made_survives_sigkill_and_the_next_is_made(tmp_path: Path) -> None:
+    code = WRITER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        lines = [writer.stdout.readline().split() for _ in range(3)]
+        writer.send_signal(signal.SIGKILL)
+    store = open_store(tmp_path / "us.db", SCHEMA)
+    keyring = Keyring(store, lambda: PASSPHRASE, os.urandom)
+    system = open_us(store, keyring, random=os.urandom, emit=EventLog(), per_period=2)
+    for name, octets in lines:
+        assert system.ra.ledger.get("batch", name.encode()).hex() == octets
+    assert system.ra.produce(period_of(NOW) + 1_000, NOW) == 2

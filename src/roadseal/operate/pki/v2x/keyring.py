@@ -31,6 +31,7 @@ class Keyring:
 
     def __init__(self, store: Store, passphrase: Callable[[], bytes], random: Random) -> None:
         self._ledger = Ledger(store, "keyring")
+        self._random = random
         salt = self._ledger.get("salt", b"")
         if salt is None:
             salt = random(SALT_BYTES)
@@ -75,6 +76,14 @@ class Keyring:
             secrets["signing"],
             secrets["decrypting"],
         )
+
+    def shared_key(self, name: str) -> bytes:
+        """An AES key that two authorities share, 16 bytes; made at the first call."""
+        sealed = self._ledger.get("shared", name.encode())
+        if sealed is None:
+            sealed = self.vault.seal(self._random(16))
+            self._ledger.put("shared", [(name.encode(), sealed)])
+        return self.vault.unseal(sealed)
 
     def names(self, prefix: str = "") -> list[str]:
         """The authorities that are kept."""

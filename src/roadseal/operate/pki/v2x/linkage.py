@@ -1,7 +1,8 @@
 """A linkage authority: seeds that tie a device's certificates together, for revocation alone.
 
 Two of them stand beside each other, so that neither can link certificates by itself. Each chain of
-seeds is kept sealed; a pre-linkage value leaves encrypted to the ACA, since the RA passes it on.
+seeds is kept sealed; a pre-linkage value leaves encrypted with a key that the LA shares with the
+ACA, since the RA passes it on.
 
 Source: CAMP SCP2; IEEE 1609.2.1-2022 clause 9.4. Messages between LAs and the MA are calls here:
 the authorities of one operator run in one process.
@@ -13,8 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from roadseal.operate.pki.scms import SEED_BYTES, Layout, linkage_seed, prelinkage_value
-from roadseal.operate.pki.v2x.dot2 import DATA
-from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_certificate
+from roadseal.operate.pki.v2x.ecies import Random, encrypt_with_key
 from roadseal.operate.pki.v2x.ledger import Ledger
 
 _CHAIN: Final = "linkage-chain"
@@ -32,6 +32,7 @@ class LinkageAuthority:
         random: the operating system's randomness.
         seal: encrypts a secret for the ledger.
         unseal: decrypts it.
+        shared_key: AES key that the ACA has, too, 16 bytes.
         layout: of seeds and values.
     """
 
@@ -43,6 +44,7 @@ class LinkageAuthority:
         random: Random,
         seal: Seal,
         unseal: Seal,
+        shared_key: bytes,
         layout: Layout = "camp",
     ) -> None:
         self.la_id = la_id
@@ -51,18 +53,18 @@ class LinkageAuthority:
         self._random = random
         self._seal = seal
         self._unseal = unseal
+        self._shared_key = shared_key
 
     def prelinkage_values(
-        self, chain: bytes, first_i: int, i: int, count: int, aca_certificate: bytes
+        self, chain: bytes, first_i: int, i: int, count: int
     ) -> list[dict[str, Any]]:
-        """Pre-linkage values of (i, 0) to (i, count − 1), each encrypted to the ACA.
+        """Pre-linkage values of (i, 0) to (i, count − 1), each encrypted for the ACA.
 
         Args:
             chain: names the device's chain towards this LA; made at the first call.
             first_i: the period at which the chain begins.
             i: the period.
             count: how many.
-            aca_certificate: to whom.
         """
         sealed = self.ledger.get(_CHAIN, chain)
         if sealed is None:
@@ -73,7 +75,7 @@ class LinkageAuthority:
         # What will lead from a value back to its chain, when the MA asks.
         place = i.to_bytes(2) + chain
         self.ledger.put(_GIVEN, [(i.to_bytes(2) + value, place) for value in values])
-        return [self._encrypted(value, aca_certificate) for value in values]
+        return [self._encrypted(value) for value in values]
 
     def reveal(self, value: bytes, i: int, i_rev: int) -> bytes | None:
         """The seed of period `i_rev` of the chain that a pre-linkage value of period `i` is from.
@@ -95,7 +97,6 @@ class LinkageAuthority:
     def _seed_at(self, sealed: bytes, i: int) -> bytes:
         return self.advance(self._unseal(sealed[2:]), i - int.from_bytes(sealed[:2]))
 
-    def _encrypted(self, value: bytes, aca_certificate: bytes) -> dict[str, Any]:
-        sealed = encrypt_to_certificate(value, aca_certificate, self._random)
-        _, data = DATA.decode(sealed.octets)["content"]
-        return {"version": 2, "laId": self.la_id, "encPlv": data}
+    def _encrypted(self, value: bytes) -> dict[str, Any]:
+        sealed = encrypt_with_key(value, self._shared_key, self._random)
+        return {"version": 2, "laId": self.la_id, "encPlv": sealed}

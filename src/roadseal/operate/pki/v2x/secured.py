@@ -181,6 +181,15 @@ def judge_chain(
     return reason
 
 
+def judge_role(signed: Signed, verifier: Verifier, psid: int, ssp: bytes, now: Time64) -> Reason:
+    """Like `judge_chain`, for an SSP that must be equal."""
+    if signed.psid != psid:
+        return Reason.PSID_NOT_PERMITTED
+    verdict = verifier.verify(signed.octets, at=now)
+    reason = _fresh(verdict, signed)
+    return Reason.SSP_MISMATCH if reason is Reason.OK and verdict.ssp != ssp else reason
+
+
 def _fresh(verdict: Verdict, signed: Signed) -> Reason:
     if not verdict.ok:
         return Reason(verdict.overall)

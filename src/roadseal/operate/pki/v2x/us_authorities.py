@@ -22,12 +22,12 @@ from roadseal.operate.pki.v2x.attributes import (
     read_verification_key,
 )
 from roadseal.operate.pki.v2x.coer import CoerError
-from roadseal.operate.pki.v2x.dot2 import DATA
-from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_key, open_with_certificate
+from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_key, open_with_key
 from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
-from roadseal.operate.pki.v2x.secured import sign_as
+from roadseal.operate.pki.v2x.points import read_point
+from roadseal.operate.pki.v2x.secured import sign_as, unsecured
 from roadseal.operate.pki.v2x.us_certify import Kind, certify
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
@@ -36,11 +36,12 @@ from roadseal.operate.pki.v2x.us_requests import (
     read_request,
     request_hash,
 )
-from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
+from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT, scms_ssp
 from roadseal.v2x.certificate import (
     CertificateContents,
     Duration,
     GroupPermissions,
+    Permission,
     PermissionRange,
 )
 
@@ -136,6 +137,7 @@ class EnrollmentAuthority:
                     min_chain_length=0,
                 ),
             ),
+            app_permissions=(Permission(SECURITY_MANAGEMENT, scms_ssp("ee"), bitmap=False),),
             craca_id=self.craca_id,
             crl_series=ENROLMENT_SERIES,
         )
@@ -169,7 +171,8 @@ class AuthorizingAuthority:
     Args:
         keys: its certificate and secrets.
         ledger: its rows.
-        registration: the certificate of the RA that may ask.
+        registration: certificate, algorithm and key of the RA that may ask.
+        shared_keys: by the name of each LA, the AES key that it shares with us.
         craca_id: of the CRACA that revokes what it issues, 3 bytes.
         random: the operating system's randomness.
         emit: hears of batches and refusals.
@@ -181,6 +184,7 @@ class AuthorizingAuthority:
         ledger: Ledger,
         *,
         registration: tuple[bytes, str, bytes],
+        shared_keys: Mapping[bytes, bytes],
         craca_id: bytes,
         random: Random,
         emit: Emit,
@@ -189,6 +193,7 @@ class AuthorizingAuthority:
         self.ledger = ledger
         self.craca_id = craca_id
         self._registration = registration
+        self._shared_keys = dict(shared_keys)
         self._random = random
         self._emit = emit
 
@@ -225,9 +230,7 @@ class AuthorizingAuthority:
             raise RefusedError("untimely")
         if asked["flags"] & USE_CUBK:
             raise RefusedError("unsupported_butterfly")
-        holder = read_verification_key(wanted["verifyKeyIndicator"][1])
-        if wanted["verifyKeyIndicator"][0] != "verificationKey" or holder is None:
-            raise RefusedError("bad_key")
+        holder = _holder(asked["type"], *wanted["verifyKeyIndicator"])
         response_key = None
         if "certEncKey" in asked:
             response_key = read_encryption_key(asked["certEncKey"])
@@ -252,18 +255,13 @@ class AuthorizingAuthority:
         }
         if made.contribution:
             value_out["privateKeyInfo"] = made.contribution
-        inner = sign_as(
-            pdu("aca-ee", "acaEeCertResponse", value_out),
-            SECURITY_MANAGEMENT,
-            now,
-            self.keys.credential,
-        )
-        form = "plain"
+        form, inner = "plain", unsecured(pdu("aca-ee", "acaEeCertResponse", value_out))
         if response_key:
-            form, inner = (
-                "private",
-                encrypt_to_key(inner, response_key[1], self._random, response_key[0]),
-            )
+            # Encrypted to the device and then signed: the RA sees who made it, and not what.
+            curve, point = response_key
+            hidden = encrypt_to_key(inner, point, self._random, curve)
+            form = "private"
+            inner = sign_as(hidden, SECURITY_MANAGEMENT, now, self.keys.credential)
         response = {
             "version": 2,
             "generationTime": now // MICROSECONDS_PER_SECOND,
@@ -287,8 +285,10 @@ class AuthorizingAuthority:
         """The period, the linkage value, and what it came from."""
         values, names = [], b""
         for part in (info["encPlv1"], info["encPlv2"]):
-            data = DATA.encode({"protocolVersion": 3, "content": ("encryptedData", part["encPlv"])})
-            opened = open_with_certificate(data, self.keys.credential.digest, self.keys.decrypting)
+            shared = self._shared_keys.get(part["laId"])
+            if shared is None:
+                raise RefusedError("bad_linkage")
+            opened = open_with_key(part["encPlv"], shared)
             if isinstance(opened, str) or len(opened.plaintext) != 9:
                 raise RefusedError("bad_linkage")
             values.append(opened.plaintext)
@@ -299,6 +299,18 @@ class AuthorizingAuthority:
         if kind != "linkageData":
             raise RefusedError("bad_linkage")
         return identity["iCert"], linkage_value(*values), names
+
+
+def _holder(kind: Kind, form: str, value: Any) -> tuple[str, bytes]:
+    """The key to certify: implicit certificates are asked for with a reconstruction value."""
+    if kind == "implicit" and form == "reconstructionValue":
+        point = read_point(value)
+        key = read_verification_key(("ecdsaNistP256", value)) if point else None
+    else:
+        key = read_verification_key(value) if form == "verificationKey" else None
+    if key is None or (form == "reconstructionValue") is not (kind == "implicit"):
+        raise RefusedError("bad_key")
+    return key
 
 
 def _made(

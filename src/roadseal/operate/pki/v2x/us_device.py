@@ -22,10 +22,16 @@ from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.dot2 import CERTIFICATE, TO_BE_SIGNED_CERTIFICATE
 from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_certificate, open_with_scalar
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
-from roadseal.operate.pki.v2x.secured import judge_chain, read_signed
+from roadseal.operate.pki.v2x.secured import (
+    Signed,
+    judge_role,
+    read_signed,
+    read_unsecured,
+    sign_as,
+)
 from roadseal.operate.pki.v2x.us_authorities import PERIOD_DURATION, period_of, period_start
 from roadseal.operate.pki.v2x.us_certify import Kind
-from roadseal.operate.pki.v2x.us_registration import batch_filename, responses
+from roadseal.operate.pki.v2x.us_registration import batch_filename, read_batch
 from roadseal.operate.pki.v2x.us_requests import (
     holder_key,
     pdu,
@@ -34,7 +40,7 @@ from roadseal.operate.pki.v2x.us_requests import (
     sign_request,
     to_be_signed_value,
 )
-from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
+from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT, scms_ssp
 from roadseal.v2x.certificate import (
     CertificateContents,
     Credential,
@@ -42,6 +48,7 @@ from roadseal.v2x.certificate import (
     Permission,
     PermissionRange,
 )
+from roadseal.v2x.message import Identification
 from roadseal.v2x.reason import Reason
 from roadseal.v2x.signer import Signer, SigningKey
 from roadseal.v2x.verifier import Verifier
@@ -162,7 +169,7 @@ def read_enrollment(
         return Received("unreadable")
     for certificate in value.get("ecaCertChain", ()):
         authorities.learn(certificate)
-    reason = judge_chain(signed, authorities, SECURITY_MANAGEMENT, None, now)
+    reason = judge_role(signed, authorities, SECURITY_MANAGEMENT, scms_ssp("eca"), now)
     if reason is not Reason.OK:
         return Received(reason)
     if kind != "ecaEeCertResponse" or value["requestHash"] != sent.request_hash:
@@ -241,7 +248,9 @@ def download_request(
 ) -> bytes:
     """Ask the RA for a batch."""
     value: dict[str, Any] = {"generationTime": now // MICROSECONDS_PER_SECOND, "filename": filename}
-    return _to_ra("eeRaDownloadRequest", value, enrolment, ra_certificate, random).octets
+    payload = pdu("ee-ra", "eeRaDownloadRequest", value)
+    signed = sign_as(payload, SECURITY_MANAGEMENT, now, enrolment, Identification.CERTIFICATE)
+    return encrypt_to_certificate(signed, ra_certificate, random).octets
 
 
 def read_pseudonyms(
@@ -256,25 +265,20 @@ def read_pseudonyms(
     credentials: list[Credential] = []
     secrets: list[bytes] = []
     try:
-        for j, form, octets in responses(batch):
+        for j, octets in read_batch(batch).items():
             scalar = cocoon_private(
                 int.from_bytes(caterpillar.encryption),
                 caterpillar.encryption_expansion,
                 i,
                 j,
                 "encryption",
-            )
-            plaintext: bytes | None = octets
-            if form == "private":
-                opened = open_with_scalar(octets, scalar.to_bytes(32))
-                plaintext = None if isinstance(opened, str) else opened.plaintext
-            if plaintext is None:
-                return Received("unreadable")
+            ).to_bytes(32)
             cocoon = cocoon_private(
                 int.from_bytes(caterpillar.signing), caterpillar.signing_expansion, i, j, "signing"
             )
+            secret = cocoon.to_bytes(32)
             one = _read_response(
-                plaintext, aca_certificate, cocoon.to_bytes(32), "ecdsa-p256", authorities, now
+                octets, scalar, aca_certificate, secret, "ecdsa-p256", authorities, now
             )
             if one.verdict != "ok":
                 return one
@@ -296,43 +300,54 @@ def read_application(
 ) -> Received:
     """Open the answer to `application_request`."""
     try:
-        ((_, form, octets),) = responses(batch)
+        (octets,) = read_batch(batch).values()
     except (CoerError, ValueError):
         return Received("unreadable")
-    if form == "private":
-        opened = open_with_scalar(octets, response_scalar) if response_scalar else "not_for_us"
-        if isinstance(opened, str):
-            return Received("unreadable")
-        octets = opened.plaintext
-    return _read_response(octets, aca_certificate, secret, algorithm, authorities, now)
+    return _read_response(
+        octets, response_scalar, aca_certificate, secret, algorithm, authorities, now
+    )
 
 
 def _read_response(
     octets: bytes,
+    scalar: bytes | None,
     aca_certificate: bytes,
     secret: bytes,
     algorithm: str,
     authorities: Verifier,
     now: Time64,
 ) -> Received:
+    """An `AcaEeCertResponse`: plain, or encrypted to us and then signed by the ACA."""
     try:
         signed = read_signed(octets)
-        if signed is None or signed.payload is None:
+        if signed is not None:
+            reason = _judge_aca(signed, aca_certificate, authorities, now)
+            if reason is not Reason.OK:
+                return Received(reason)
+            opened = open_with_scalar(signed.payload or b"", scalar) if scalar else "not_for_us"
+            if isinstance(opened, str):
+                return Received("unreadable")
+            octets = opened.plaintext
+        payload = read_unsecured(octets)
+        if payload is None:
             return Received("unreadable")
-        _, kind, value = read_pdu(signed.payload)
+        _, kind, value = read_pdu(payload)
     except CoerError:
         return Received("unreadable")
-    if signed.signer != _core.certificate_digest(aca_certificate)[0][-8:]:
-        return Received("unknown_signer")
-    # The answer may have waited at the RA: its signature counts, not its age.
-    at = signed.generation_time if signed.generation_time is not None else now
-    reason = judge_chain(signed, authorities, SECURITY_MANAGEMENT, None, at)
-    if reason is not Reason.OK:
-        return Received(reason)
     if kind != "acaEeCertResponse":
         return Received("other_request")
     contribution = value.get("privateKeyInfo")
     return _joined(value["certificate"], aca_certificate, secret, algorithm, contribution)
+
+
+def _judge_aca(
+    signed: Signed, aca_certificate: bytes, authorities: Verifier, now: Time64
+) -> Reason:
+    if signed.signer != _core.certificate_digest(aca_certificate)[0][-8:]:
+        return Reason.UNKNOWN_SIGNER
+    # The answer may have waited at the RA: its signature counts, not its age.
+    at = signed.generation_time if signed.generation_time is not None else now
+    return judge_role(signed, authorities, SECURITY_MANAGEMENT, scms_ssp("aca"), at)
 
 
 def _joined(

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roadseal import _core
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.events import Emit, Event
 from roadseal.operate.pki.scms import cocoons, compressed
@@ -33,7 +32,8 @@ from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
-from roadseal.operate.pki.v2x.secured import read_signed, sign_as
+from roadseal.operate.pki.v2x.points import certificate_digest, verification_key
+from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed, sign_as
 from roadseal.operate.pki.v2x.us_authorities import (
     BUTTERFLY_EXPLICIT,
     PERIOD_DURATION,
@@ -51,6 +51,7 @@ from roadseal.operate.pki.v2x.us_requests import (
     sign_request,
 )
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
+from roadseal.v2x.reason import Reason
 
 _DEVICE: Final = "device"
 _BATCH: Final = "batch"
@@ -80,7 +81,7 @@ class RegistrationAuthority:
         eca: the ECA's certificate, whose enrolment certificates are taken.
         permitted: what a device of this enrolment certificate may ask for; from the ECA's register.
         linkage: LA1 and LA2.
-        aca_certificate: of the ACA, to which pre-linkage values are encrypted.
+        aca_certificate: of the ACA, which signs its answers.
         to_aca: brings requests there.
         random: the operating system's randomness; also mixes the requests.
         emit: hears of requests, batches and refusals.
@@ -151,7 +152,7 @@ class RegistrationAuthority:
             outcome = self._to_aca(one, now)
             if outcome.answer is None:
                 raise RuntimeError(f"the ACA refused a request: {outcome.verdict}")
-            answers.setdefault(name, {})[j] = outcome.answer
+            answers.setdefault(name, {})[j] = self._from_aca(one, outcome.answer, now)
             origins.append((request_hash(one), name))
         self.ledger.put(_ORIGIN, origins)
         batches = [(_filename(name, i), _archive(parts)) for name, parts in answers.items()]
@@ -170,13 +171,19 @@ class RegistrationAuthority:
         if isinstance(opened, str):
             return self._refuse(opened, now)
         try:
-            signed = read_request(opened.plaintext)
-            if signed.kind != "eeRaDownloadRequest":
+            signed = read_signed(opened.plaintext)
+            if signed is None or signed.payload is None:
                 raise RefusedError("wrong_request")
-            record = self._judge_signer(signed, now)
-            if not is_timely(signed.request["generationTime"], now):
+            _, kind, value = read_pdu(signed.payload)
+            if kind != "eeRaDownloadRequest":
+                raise RefusedError("wrong_request")
+            record, key = self._enrolled_key(signed.certificate, now)
+            reason = judge_key(signed, Key(*key, record.certificate), SECURITY_MANAGEMENT, now)
+            if reason is not Reason.OK:
+                raise RefusedError("bad_signature")
+            if not is_timely(value["generationTime"], now):
                 raise RefusedError("untimely")
-            name = signed.request["filename"].encode()
+            name = value["filename"].encode()
             try:
                 device = self.ledger.get(_DEVICE, bytes.fromhex(name[:16].decode("ascii")))
             except ValueError:
@@ -254,34 +261,66 @@ class RegistrationAuthority:
         return Outcome("ok", self.ledger.answer(signed.to_be_signed, answer, now))
 
     def _judge_signer(self, signed: SignedRequest, now: Time64) -> Record:
-        if signed.certificate is None:
+        record, key = self._enrolled_key(signed.certificate, now)
+        if not signed.holds(*key):
+            raise RefusedError("bad_signature")
+        return record
+
+    def _enrolled_key(
+        self, certificate: bytes | None, now: Time64
+    ) -> tuple[Record, tuple[str, bytes]]:
+        """An enrolment certificate of ours that holds, and its key."""
+        if certificate is None:
             raise RefusedError("unknown_signer")
-        try:
-            name = _core.certificate_digest(signed.certificate)[0][-8:]
-        except ValueError:
-            raise RefusedError("malformed") from None
-        record = self._enrolled.record(name)
-        if record is None or record.certificate != signed.certificate:
+        record = self._enrolled.record(certificate_digest(certificate)[-8:])
+        if record is None or record.certificate != certificate:
             raise RefusedError("unknown_signer")
         if record.revoked is not None:
             raise RefusedError("revoked")
         if record.ends <= now:
             raise RefusedError("expired")
-        key = holder_key(signed.certificate, self._eca)
-        if key is None or not signed.holds(*key):
-            raise RefusedError("bad_signature")
-        return record
+        key = holder_key(certificate, self._eca)
+        if key is None:
+            raise RefusedError("bad_key")
+        return record, key
 
     def _application(
         self, asked: Mapping[str, Any], encryption: Mapping[str, Any] | None, now: Time64
     ) -> bytes:
-        value = self._aca_request(asked["tbsCert"], asked["type"], now)
+        tbs = dict(asked["tbsCert"])
+        if asked["type"] == "implicit":
+            tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
+        value = self._aca_request(tbs, asked["type"], now)
         if encryption is not None:
             value["certEncKey"] = encryption
-        outcome = self._to_aca(self._signed(value), now)
+        request = self._signed(value)
+        outcome = self._to_aca(request, now)
         if outcome.answer is None:
             raise RefusedError(outcome.verdict)
-        return outcome.answer
+        return self._from_aca(request, outcome.answer, now)
+
+    def _from_aca(self, request: bytes, answer: bytes, now: Time64) -> bytes:
+        """What the ACA's answer holds for the device.
+
+        Raises:
+            RefusedError: it is not the ACA's answer to this request.
+        """
+        key = verification_key(self._aca_certificate)
+        try:
+            signed = read_signed(answer)
+            if signed is None or signed.payload is None or key is None:
+                raise RefusedError("bad_answer")
+            at = signed.generation_time if signed.generation_time is not None else now
+            reason = judge_key(signed, Key(*key, self._aca_certificate), SECURITY_MANAGEMENT, at)
+            _, kind, value = read_pdu(signed.payload)
+        except CoerError:
+            raise RefusedError("bad_answer") from None
+        if reason is not Reason.OK or kind != "acaRaCertResponse":
+            raise RefusedError("bad_answer")
+        if value["requestHash"] != request_hash(request):
+            raise RefusedError("bad_answer")
+        octets: bytes = value["acaResponse"][1]
+        return octets
 
     def _requests(self, device: Device, i: int, now: Time64) -> list[bytes]:
         wanted, parameters = device.request["tbsCert"], device.request["additionalParams"][1]
@@ -293,7 +332,7 @@ class RegistrationAuthority:
         signing = cocoons(key[1], parameters["signingExpansion"][1], indices, "signing")
         hidden = cocoons(encryption[1], parameters["encryptionExpansion"][1], indices, "encryption")
         values = [
-            la.prelinkage_values(chain, device.first_i, i, self.per_period, self._aca_certificate)
+            la.prelinkage_values(chain, device.first_i, i, self.per_period)
             for la, chain in zip(self._linkage, device.chains, strict=True)
         ]
         requests = []
@@ -306,6 +345,8 @@ class RegistrationAuthority:
             }
             point = verification_key_value("ecdsa-p256", compressed(signing[j]))
             tbs["verifyKeyIndicator"] = ("verificationKey", point)
+            if device.request["type"] == "implicit":
+                tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
             value = self._aca_request(tbs, device.request["type"], now)
             if device.request["type"] == "explicit":
                 value["flags"] = BUTTERFLY_EXPLICIT
@@ -377,19 +418,9 @@ def _archive(parts: Mapping[int, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def responses(octets: bytes) -> Sequence[tuple[int, str, bytes]]:
-    """Index, form and response of each certificate in a batch, the ACA's envelope taken off.
-
-    Raises:
-        CoerError: it is no batch of ACA responses.
-    """
-    found = []
-    for j, one in read_batch(octets).items():
-        signed = read_signed(one)
-        if signed is None or signed.payload is None:
-            raise CoerError("the batch holds something else")
-        _, kind, value = read_pdu(signed.payload)
-        if kind != "acaRaCertResponse":
-            raise CoerError("the batch holds something else")
-        found.append((j, *value["acaResponse"]))
-    return found
+def _reconstruction(indicator: tuple[str, Any]) -> tuple[str, Any]:
+    """The ACA is asked for implicit certificates with a reconstruction value."""
+    name, point = indicator[1]
+    if name != "ecdsaNistP256":
+        raise RefusedError("bad_key")
+    return "reconstructionValue", point

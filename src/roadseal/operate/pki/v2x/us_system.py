@@ -33,7 +33,7 @@ from roadseal.operate.pki.v2x.us_authorities import (
 from roadseal.operate.pki.v2x.us_crl import crl_ssp
 from roadseal.operate.pki.v2x.us_misbehaviour import MisbehaviourAuthority
 from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
-from roadseal.operate.pki.v2x.us_types import CRL_PSID, SECURITY_MANAGEMENT
+from roadseal.operate.pki.v2x.us_types import CRL_PSID, SECURITY_MANAGEMENT, scms_ssp
 from roadseal.store.database import Store
 from roadseal.v2x import service
 from roadseal.v2x.certificate import (
@@ -111,11 +111,9 @@ def create_us(
     root = _authority(keyring, "us-root", algorithm, now, years, None, ())
     ica = _authority(keyring, "us-ica", algorithm, now, years, root.credential, ())
     above = ica.credential
-    management = (Permission(SECURITY_MANAGEMENT),)
-    _authority(keyring, "us-eca", algorithm, now, years, above, management)
-    _authority(keyring, "us-aca", algorithm, now, years, above, management)
-    # The ACA takes the RA's requests by its key, which is on P-256 as their signature is classical.
-    _authority(keyring, "us-ra", algorithm, now, years, above, management)
+    for role in ("eca", "aca", "ra"):
+        management = (Permission(SECURITY_MANAGEMENT, scms_ssp(role), bitmap=False),)
+        _authority(keyring, f"us-{role}", algorithm, now, years, above, management)
     lists = (Permission(CRL_PSID, crl_ssp(_SERIES), bitmap=False),)
     _authority(keyring, "us-craca", algorithm, now, years, root.credential, lists)
 
@@ -133,6 +131,7 @@ def open_us(
     vault = keyring.vault
     craca: Credential = keys["us-craca"].credential
     craca_id = craca.hashed_id8[-3:]
+    shared_keys = {la_id: keyring.shared_key(f"us-la-{la_id.hex()}") for la_id in _LA_IDS}
     la1, la2 = (
         LinkageAuthority(
             la_id,
@@ -140,6 +139,7 @@ def open_us(
             random=random,
             seal=vault.seal,
             unseal=vault.unseal,
+            shared_key=shared_keys[la_id],
         )
         for la_id in _LA_IDS
     )
@@ -156,6 +156,7 @@ def open_us(
         keys["us-aca"],
         Ledger(store, "us-aca"),
         registration=(keys["us-ra"].certificate, ra_signer.algorithm, ra_signer.public_key),
+        shared_keys=shared_keys,
         craca_id=craca_id,
         random=random,
         emit=emit,
@@ -215,22 +216,26 @@ def _authority(
 
 
 def _issuing(name: str) -> tuple[GroupPermissions, ...]:
-    management = PermissionRange(SECURITY_MANAGEMENT)
+    management = (PermissionRange(SECURITY_MANAGEMENT, any_ssp=True),)
     match name:
         case "us-root":
             lists = (PermissionRange(CRL_PSID, any_ssp=True),)
             return (
                 GroupPermissions(DEVICES, min_chain_length=3, enrol=True),
-                GroupPermissions((management,), min_chain_length=2, enrol=True),
+                # For ECA, ACA and RA, and below the ECA for devices' enrolment.
+                GroupPermissions(management, 2, chain_length_range=1, enrol=True),
                 GroupPermissions(lists),
             )
         case "us-ica":
             return (
                 GroupPermissions(DEVICES, min_chain_length=2, enrol=True),
-                GroupPermissions((management,)),
+                GroupPermissions(management, chain_length_range=1, enrol=True),
             )
         case "us-aca":
             return (GroupPermissions(DEVICES),)
         case "us-eca":
-            return (GroupPermissions(DEVICES, app=False, enrol=True),)
+            return (
+                GroupPermissions(DEVICES, app=False, enrol=True),
+                GroupPermissions(management, enrol=True),
+            )
     return ()

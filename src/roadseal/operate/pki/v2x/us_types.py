@@ -2,7 +2,7 @@
 
 Only what the original butterfly needs: unified butterfly keys are recognised and refused (ADR 11).
 
-Source: IEEE 1609.2.1-2022 clause 7, as Bouncy Castle's templates and CCSA's derivative show it;
+Source: IEEE 1609.2.1-2022 clause 7, as Bouncy Castle's templates and asnjs's types show it;
 IEEE 1609.2-2022 clause 7.3 for the lists.
 """
 
@@ -22,7 +22,6 @@ from roadseal.operate.pki.v2x.coer import (
     Text,
 )
 from roadseal.operate.pki.v2x.dot2 import (
-    ENCRYPTED_DATA,
     HASH_ALGORITHM,
     HASHED_ID8,
     HASHED_ID10,
@@ -99,14 +98,14 @@ RA_EE_ACK = Record(
     {},
 )
 DOWNLOAD_REQUEST = Record({"generationTime": UINT32, "filename": Text()}, {})
-ENCRYPTED_PLV = Record({"version": _VERSION, "laId": Octets(2), "encPlv": ENCRYPTED_DATA})
+ENCRYPTED_PLV = Record({"version": _VERSION, "laId": Octets(2), "encPlv": KEPT_DATA})
 RA_ACA_REQUEST = Record(
     {
         "version": _VERSION,
         "generationTime": UINT32,
         "type": _TYPE,
         "flags": UINT8,  # bit 0 (128): butterflyExplicit, bit 1: useCubk
-        "linkageInfo?": Record({"encPlv1": ENCRYPTED_PLV, "encPlv2": ENCRYPTED_PLV}),
+        "linkageInfo?": Record({"encPlv1": ENCRYPTED_PLV, "encPlv2": ENCRYPTED_PLV}, {}),
         "certEncKey?": PUBLIC_ENCRYPTION_KEY,
         "tbsCert": TO_BE_SIGNED_CERTIFICATE,
     },
@@ -239,6 +238,18 @@ CRL_CONTENTS = Record(
         ),
     }
 )
+_ROLES: Final = (
+    *("elector", "root", "pg", "ica", "eca", "aca", "crl"),
+    *("dcm", "la", "lop", "ma", "ra", "ee"),
+)
+_BASE_SSP = Record({"version": UINT8}, {})
+
+
+def scms_ssp(role: str) -> bytes:
+    """`ScmsSsp`: what a certificate says its holder is, for the PSID of security management."""
+    return bytes([0x80 | _ROLES.index(role)]) + _BASE_SSP.encode({"version": 2})
+
+
 CRL_SSP = Record(
     {
         "version": Only(1),
