@@ -112,6 +112,7 @@ def fit(
     """
     from roadseal.operate.qkd.fit import fit as fit_points
     from roadseal.operate.qkd.fit import read_points
+    from roadseal.operate.qkd.link import PROVENANCE
 
     try:
         text = points.read_text("utf-8-sig")
@@ -141,6 +142,7 @@ def fit(
             "efficiency": link.efficiency,
             "dark_hz": link.dark_hz,
             "misalignment": link.misalignment,
+            "provenance": PROVENANCE,
         }
         typer.echo(json.dumps({**parameters, "points": rows}, indent=1))
         return
@@ -159,7 +161,7 @@ def fit(
     console.print(table)
     console.print(
         f"efficiency {link.efficiency:.3f} · dark counts {link.dark_hz:,.0f} Hz · "
-        f"misalignment {link.misalignment:.2%}",
+        f"misalignment {link.misalignment:.2%} · modelled optics",
         highlight=False,
     )
 
@@ -174,10 +176,12 @@ def bench(as_json: AsJson = False) -> None:
     """
     from roadseal.clock import SystemClock
     from roadseal.operate.qkd.benchmark import benchmark
+    from roadseal.operate.qkd.link import PROVENANCE
 
     figures = list(benchmark(SystemClock()))
     if as_json:
-        typer.echo(json.dumps([asdict(figure) for figure in figures], indent=1))
+        rows = [{**asdict(figure), "provenance": PROVENANCE} for figure in figures]
+        typer.echo(json.dumps(rows, indent=1))
     else:
         Console().print(bench_table(figures))
     raise typer.Exit(0 if all(figure.holds for figure in figures) else 1)
@@ -185,7 +189,8 @@ def bench(as_json: AsJson = False) -> None:
 
 def bench_table(figures: Sequence[Figure]) -> Table:
     """The figures for people."""
-    table = Table("what", "Mbit/s", "at least", "", "how")
+    caption = "The bits are drawn, no photon sent them; the post-processing is real."
+    table = Table("what", "Mbit/s", "at least", "", "how", caption=caption)
     for figure in figures:
         target = f"{figure.target:g}" if figure.target else "–"
         met = "met" if figure.holds else "[bold red]missed[/]"
