@@ -493,3 +493,33 @@ def test_uses_come_back_from_the_store_and_score_the_same(store_url: str) -> Non
     direct = score(columns_of(assets, used), *arguments)
     assert stored.lanes.tolist() == direct.lanes.tolist()
     assert stored.case.tolist() == direct.case.tolist()
+
+
+def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    path, size = tmp_path / "r.json", 8 << 20
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from roadseal.assess.register.writing import write_whole\n"
+        "print('ready', flush=True)\n"
+        f"for n in range(10**6): write_whole(Path(sys.argv[1]), [bytes([n % 251]) * {size}])"
+    )
+    for pause_s in (0.02, 0.05, 0.11):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE
+        )
+        assert writer.stdout
+        writer.stdout.readline()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            writer.wait(pause_s)
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        if path.exists():
+            content = path.read_bytes()
+            assert content == content[:1] * size
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(register: Register, tmp_path: Path) -> None:
+    with pytest.raises(RoadsealError) as caught:
+        export(register, tmp_path / "no" / "r.csv")
+    assert caught.value.code == "file-unwritable"

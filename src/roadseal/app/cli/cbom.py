@@ -39,17 +39,10 @@ def export(
     """
     from roadseal.assess.cbom import write_cbom
     from roadseal.assess.inventory.scan_file import load_scan
+    from roadseal.assess.register.writing import write_whole
 
     findings, coverage = load_scan(scan)
-    part = out.with_name(out.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.writelines(write_cbom(findings, coverage, spec=spec, name=name))
-        part.replace(out)
-    except OSError as error:
-        raise RoadsealError(
-            "cbom-file", f"{out} cannot be written: {error.strerror}.", advice="Check the folder."
-        ) from None
+    write_whole(out, write_cbom(findings, coverage, spec=spec, name=name))
     if not coverage.complete:
         raise typer.Exit(_INCOMPLETE)
 
@@ -110,17 +103,13 @@ def import_(
     from roadseal.assess.inventory.collector import Context
     from roadseal.assess.inventory.scan import scan
     from roadseal.assess.inventory.scan_file import write_scan
+    from roadseal.assess.register.writing import write_whole
     from roadseal.clock import SystemClock
 
     for file in files:
         _read(file)
     result = scan(files, Context(), SystemClock(), workers=1)
-    try:
-        out.write_bytes(write_scan(result))
-    except OSError as error:
-        raise RoadsealError(
-            "cbom-file", f"{out} cannot be written: {error.strerror}.", advice="Check the folder."
-        ) from None
+    write_whole(out, [write_scan(result)])
     console = Console()
     console.print(f"{len(result.findings)} findings, {len(result.coverage.gaps)} gaps")
     for gap in result.coverage.gaps[:_SHOWN]:

@@ -62,6 +62,7 @@ def build(
     from roadseal.assess.inventory.template import load_templates, shipped_templates
     from roadseal.assess.register import Inputs, build_register, register_bytes
     from roadseal.assess.register.document import Register
+    from roadseal.assess.register.writing import write_whole
 
     assets, origins = _estates(db, estates)
     scans = [load_scan(path) for path in findings or ()]
@@ -78,14 +79,7 @@ def build(
             crqc,
         )
     )
-    try:
-        out.write_bytes(register_bytes(document))
-    except OSError as error:
-        raise RoadsealError(
-            "register-file",
-            f"{out} cannot be written: {error.strerror}.",
-            advice="Check the folder.",
-        ) from None
+    write_whole(out, [register_bytes(document)])
     register = Register(document)
     if as_json:
         typer.echo(json.dumps({"tiers": register.counts(), "coverage": document["coverage"]}))

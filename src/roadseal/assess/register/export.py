@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from roadseal.assess.register.document import Register
+from roadseal.assess.register.writing import write_whole
 from roadseal.errors import RoadsealError
 
 COLUMNS: Final = (
@@ -28,7 +29,7 @@ def export(register: Register, path: Path) -> None:
     """Write a register in the format that the file's name says.
 
     Raises:
-        RoadsealError: ``register-format``, ``register-file``.
+        RoadsealError: ``register-format``, ``file-unwritable``.
     """
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
@@ -37,14 +38,7 @@ def export(register: Register, path: Path) -> None:
             f"A register cannot be written as {path.suffix or 'a file without an ending'}.",
             advice=f"Name a file that ends in {', '.join(_WRITERS)}.",
         )
-    try:
-        path.write_bytes(writer(register))
-    except OSError as error:
-        raise RoadsealError(
-            "register-file",
-            f"{path} cannot be written: {error.strerror}.",
-            advice="Check the folder.",
-        ) from None
+    write_whole(path, [writer(register)])
 
 
 def row_of(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,10 +16,10 @@ from roadseal.assess.register.document import Register
 from roadseal.assess.register.report.deadlines import draw_deadlines
 from roadseal.assess.register.report.estate_map import draw_map
 from roadseal.assess.register.report.tier_style import TIER_STYLES
-from roadseal.errors import RoadsealError
+from roadseal.assess.register.writing import write_whole
 
 TOP: Final = 40
-"""Rows in the table of exposures: assets of one kind with the same score share one."""
+"""Rows in the table of exposures: assets of one kind with the same uses and score share one."""
 NAMED: Final = 60
 """Assets that such a row names; the files that `register show --out` writes hold all."""
 
@@ -35,16 +36,9 @@ def write_report(register: Register, path: Path) -> None:
     """Write the page.
 
     Raises:
-        RoadsealError: ``register-file``.
+        RoadsealError: ``file-unwritable``.
     """
-    try:
-        path.write_text(render_report(register), "utf-8")
-    except OSError as error:
-        raise RoadsealError(
-            "register-file",
-            f"{path} cannot be written: {error.strerror}.",
-            advice="Check the folder.",
-        ) from None
+    write_whole(path, [render_report(register).encode()])
 
 
 def render_report(register: Register) -> str:
@@ -115,10 +109,26 @@ def _coverage(register: Register) -> list[dict[str, Any]]:
 
 def _exposures(register: Register) -> list[dict[str, Any]]:
     """The worst first; assets of one kind with the same score are one row."""
-    groups: dict[tuple[int, str], list[Any]] = {}
+    groups: dict[Hashable, list[Any]] = {}
+    looks: dict[int, Hashable] = {}
     for asset in register.ranked():
-        groups.setdefault((asset["case"], asset["kind"]), []).append(asset)
+        if (case := asset["case"]) not in looks:
+            looks[case] = _look(register, asset)
+        groups.setdefault((asset["kind"], looks[case]), []).append(asset)
     return [_exposure(register, assets) for assets in list(groups.values())[:TOP]]
+
+
+def _look(register: Register, asset: Any) -> Hashable:
+    """What a reader can tell a case by: where a use was found is no difference in kind."""
+    case = register.case(asset)
+    if case is None:
+        return None
+    uses = {
+        (use["algorithm"], use["role"], use["flow"], use["basis"], part["lane"])
+        for part, use in register.parts(asset)
+    }
+    scores = [tuple(case["lanes"][lane]) for lane in sorted(case["lanes"])]
+    return case["tier"], case["exposure"], case["update_path"], tuple(scores), frozenset(uses)
 
 
 def _exposure(register: Register, assets: list[Any]) -> dict[str, Any]:
