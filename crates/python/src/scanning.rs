@@ -76,6 +76,8 @@ pub struct CertificateOutline {
     is_ca: Option<bool>,
     key_usage: Option<u16>,
     purposes: Vec<String>,
+    second_key_oid: Option<String>,
+    second_signature_oid: Option<String>,
     self_issued: bool,
     /// What is wrong with it.
     defects: Vec<&'static str>,
@@ -110,6 +112,8 @@ fn convert(outline: scan::Outline) -> CertificateOutline {
         is_ca: outline.is_ca,
         key_usage: outline.key_usage,
         purposes: outline.purposes,
+        second_key_oid: outline.second_key_oid,
+        second_signature_oid: outline.second_signature_oid,
         self_issued: outline.self_issued,
         defects: outline.defects,
     }

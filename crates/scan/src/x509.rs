@@ -41,6 +41,10 @@ pub struct Outline {
     pub key_usage: Option<u16>,
     /// extendedKeyUsage, dotted.
     pub purposes: Vec<String>,
+    /// Of subjectAltPublicKeyInfo (X.509 2019 §9.8), dotted: the second key of a hybrid certificate.
+    pub second_key_oid: Option<String>,
+    /// Of altSignatureAlgorithm, dotted: the second signature of a hybrid certificate.
+    pub second_signature_oid: Option<String>,
     /// subject and issuer are the same octets.
     pub self_issued: bool,
     /// What is wrong with it, in words.
@@ -191,6 +195,17 @@ impl Outline {
                             Elements::new(list.content).filter_map(|purpose| dotted(purpose.content));
                         self.purposes = purposes.take(100).collect();
                     }
+                }
+                [0x55, 0x1d, 0x48] => {
+                    self.second_key_oid = inner
+                        .next_if(SEQUENCE)
+                        .and_then(|spki| Elements::new(spki.content).next_if(SEQUENCE))
+                        .and_then(|sequence| algorithm(&sequence))
+                        .map(|(oid, _)| oid);
+                }
+                [0x55, 0x1d, 0x49] => {
+                    let found = inner.next_if(SEQUENCE).and_then(|sequence| algorithm(&sequence));
+                    self.second_signature_oid = found.map(|(oid, _)| oid);
                 }
                 _ => {}
             }

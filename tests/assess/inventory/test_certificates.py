@@ -71,6 +71,9 @@ def test_every_file_of_the_hackathon_is_named(maker: str) -> None:
             found, gaps = read(name, files.read(name))
             assert found, (name, gaps)
             assert not gaps, name
+            # not read: the delta of a chameleon certificate, and composites of before draft 19
+            if "/chameleon_" in name or "/composite_" in name:
+                continue
             labels = re.findall(r"(\d+(?:\.\d+){4,})", name)
             assert {identifiers.from_oid(oid) for oid in labels} <= set(algorithms(found)), name
             seen += bool(labels)

@@ -59,10 +59,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Something inside a source that is scanned as a source of its own."""
+    """Something inside a source that is scanned as a source of its own.
+
+    Args:
+        name: as the container calls it.
+        data: its octets.
+        contained: the source is nothing but a container: what lies in it is not looked for twice.
+    """
 
     name: str
     data: bytes
+    contained: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +146,12 @@ class Collector(Protocol):
 
 
 _COLLECTORS: Final[tuple[str, ...]] = (
+    "roadseal.assess.inventory.firmware:ARCHIVES",
     # module : attribute; findings come in this order
     "roadseal.assess.inventory.wire.captures:CAPTURES",
     "roadseal.assess.inventory.imports.collector:REPORTS",
     "roadseal.assess.inventory.certificates:COLLECTOR",
     "roadseal.assess.inventory.config:COLLECTOR",
-    "roadseal.assess.inventory.firmware:ARCHIVES",
     "roadseal.assess.inventory.firmware:IMAGES",
     "roadseal.assess.inventory.firmware:PROGRAMS",
 )

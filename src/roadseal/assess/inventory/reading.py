@@ -73,11 +73,15 @@ class Reader:
         unpacked = 0
         while pending:
             source, wanting = pending.popleft()
+            contained = False
             for collector in wanting:
+                if contained:
+                    break
                 for output in self._collect(collector, source):
                     if not isinstance(output, Member):
                         yield output
                         continue
+                    contained = contained or output.contained
                     uri = f"{source.uri}!/{output.name}"
                     unpacked += len(output.data)
                     if source.depth >= self._context.limits.depth:

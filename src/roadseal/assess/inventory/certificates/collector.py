@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,9 @@ _DER_STARTS: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30
 # a short SEQUENCE that begins with another or with a version, such as a key of Ed25519
 _SMALL_DER_STARTS: Final = tuple(
     bytes((0x30, length, first)) for length in range(0x10, 0x80) for first in (0x02, 0x30)
+)
+_BODY: Final = re.compile(  # base64 or a header follows the label
+    rb"(?:\s|\\[rn])*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
 )
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
 _DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c"}
@@ -125,19 +129,13 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
 def _pem(source: Source, context: Context) -> Iterator[Output]:
     for block in pem.blocks(source.data, list(source.hits[_PEM])):
         location = Location(source.uri, offset=block.offset, line=block.line)
+        after = block.offset + len(_PEM) + len(block.label) + 5
+        if not _BODY.match(source.data[after : after + 400]):
+            continue  # programs and manuals carry the bare words
         if block.octets is None:
-            # programs carry the bare words; a block that begins like one is a loss
-            if source.data[block.offset :][:4096].count(b"\n") > 1 and not _is_text_constant(
-                source, block
-            ):
-                yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
-            continue
-        yield from _block(block, location, context)
-
-
-def _is_text_constant(source: Source, block: pem.Block) -> bool:
-    after = block.offset + len(_PEM) + len(block.label) + 5
-    return source.data[after : after + 1] not in {b"\n", b"\r"}
+            yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
+        else:
+            yield from _block(block, location, context)
 
 
 def _block(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:

@@ -40,6 +40,13 @@ def certificate(location: Location, encoded: bytes, collector: str) -> Finding |
     if signature:
         # an anchor's signature over itself protects nothing, and is not what it is trusted for
         uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not outline.self_issued))
+    # a hybrid certificate: who knows no second signature goes by the first alone
+    if outline.second_key_oid:
+        second = identifiers.from_oid(outline.second_key_oid)
+        uses.append(AlgorithmUse(second, role, preferred=False))
+    if outline.second_signature_oid:
+        second = identifiers.from_oid(outline.second_signature_oid)
+        uses.append(AlgorithmUse(second, Role.TRUST_ANCHOR, preferred=False))
     facts: dict[str, Fact] = {
         "subject": outline.subject,
         "issuer": outline.issuer,

@@ -133,11 +133,19 @@ def recognise(name: str, statements: Sequence[Directive]) -> Format | None:
             continue
         by_name = any(fnmatch(name, glob) for glob in each.files)
         typical = len(names & each.typical)
-        if typical + 2 * by_name < 2 or not names & each.readers.keys():
+        if typical + 2 * by_name < 2 or not _says(each, statements):
             continue
         score = typical + len(names & each.readers.keys()) + 10 * by_name
         best = max(best, (score, -order, each), key=lambda row: row[:2])
     return best[2]
+
+
+def _says(each: Format, statements: Sequence[Directive]) -> bool:
+    """Whether any statement says something in this format."""
+    readers = each.readers
+    return any(
+        (read := readers.get(one.name.lower())) and read(one) is not None for one in statements
+    )
 
 
 def _findings(

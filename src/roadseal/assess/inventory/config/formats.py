@@ -8,6 +8,7 @@ openvpn(8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -48,6 +49,16 @@ def _list(read: Callable[[str], Uses]) -> Reader:
     return lambda one: (one.value, read(one.value)) if one.words else None
 
 
+def _one(read: Callable[[str], Uses]) -> Reader:
+    """A list without spaces, of names of the field's form: other words are prose."""
+
+    def reader(one: Directive) -> tuple[str, Uses] | None:
+        named_so = len(one.words) == 1 and re.search(r"[-@*]|^none$", one.value)
+        return (one.value, read(one.value)) if named_so else None
+
+    return reader
+
+
 def _versions(one: Directive) -> tuple[str, Uses] | None:
     """Versions name no algorithm; those that fell are broken today (RFC 8996)."""
     on = spelling.tls_versions(one.words)
@@ -76,11 +87,11 @@ _ANONYMOUS = AlgorithmUse("anonymous", Role.LIVE_AUTHENTICATION)
 _WEP = AlgorithmUse("wep", Role.ENCRYPTION)
 _NTS = AlgorithmUse("tls-1.3-default", Role.KEY_EXCHANGE, preferred=False)
 _PSK = AlgorithmUse("psk", Role.LIVE_AUTHENTICATION)
-_SSH_KEX = _list(spelling.ssh(identifiers.ssh_kex, Role.KEY_EXCHANGE))
-_SSH_KEYS = _list(spelling.ssh(identifiers.ssh_key, Role.LIVE_AUTHENTICATION))
+_SSH_KEX = _one(spelling.ssh(identifiers.ssh_kex, Role.KEY_EXCHANGE))
+_SSH_KEYS = _one(spelling.ssh(identifiers.ssh_key, Role.LIVE_AUTHENTICATION))
 _SSH = {
-    "ciphers": _list(spelling.ssh(identifiers.ssh_cipher, Role.ENCRYPTION)),
-    "macs": _list(spelling.ssh(identifiers.ssh_mac, Role.INTEGRITY)),
+    "ciphers": _one(spelling.ssh(identifiers.ssh_cipher, Role.ENCRYPTION)),
+    "macs": _one(spelling.ssh(identifiers.ssh_mac, Role.INTEGRITY)),
     "kexalgorithms": _SSH_KEX,
     "hostkeyalgorithms": _SSH_KEYS,
     "pubkeyacceptedalgorithms": _SSH_KEYS,

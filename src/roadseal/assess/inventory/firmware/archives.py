@@ -202,7 +202,8 @@ def _squashfs(source: Source, offset: int, context: Context) -> Iterator[Output]
         for path in sorted(out.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 read += 1
-                yield Member(_safe(str(path.relative_to(out))), path.read_bytes())
+                name = _safe(str(path.relative_to(out)))
+                yield Member(name, path.read_bytes(), contained=False)
         if read < len(sizes) or not sizes:
             detail = f"{read} of {len(sizes)} files of the squashfs image could be read."
             yield Gap(where, Cause.UNREADABLE, detail)

@@ -1,0 +1,164 @@
+"""Configurations as their manuals write them, and as Debian's packages bring them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from assess_scanning import READER, algorithms, mutants, read
+
+from roadseal.assess.inventory.finding import Basis, Cause, Finding, Gap
+
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
+CASES = {
+    "nginx.conf": (
+        """
+        # ssl_ciphers RC4-SHA;
+        server { listen 443 ssl; server_name rsu.example;
+            ssl_protocols TLSv1.2 TLSv1.3;   # no older ones
+            ssl_ciphers "ECDHE-RSA-AES128-GCM-SHA256:!RC4-SHA:!aNULL";
+            ssl_ecdh_curve X25519MLKEM768:prime256v1; }
+        """,
+        {"ecdh", "rsa", "aes-128-gcm", "x25519mlkem768", "p256"},
+    ),
+    "ssl.conf": (
+        "SSLEngine on\nSSLProtocol all -SSLv3\nSSLCipherSuite TLSv1.3 TLS_AES_256_GCM_SHA384\n"
+        "#SSLCipherSuite RC4-MD5\nSSLOpenSSLConfCmd Curves X25519:secp521r1\n",
+        {"aes-256-gcm", "x25519", "p521"},
+    ),
+    "haproxy.cfg": (
+        "global\n  ssl-default-bind-ciphers DHE-RSA-AES256-SHA\nfrontend f\n"
+        "  bind :443 ssl crt /x.pem curves P-384 ssl-min-ver TLSv1.2\n",
+        {"dh", "rsa", "aes-256-cbc", "hmac-sha-1", "p384"},
+    ),
+    "sshd_config": (
+        "#Ciphers 3des-cbc\nPermitRootLogin no\nKexAlgorithms sntrup761x25519-sha512@openssh.com,"
+        "curve25519-sha256\nCiphers aes256-gcm@openssh.com\nMACs -hmac-md5\n",
+        {"sntrup761x25519-sha512", "x25519", "aes-256-gcm"},
+    ),
+    "ipsec.conf": (
+        "conn a\n  keyexchange=ikev2\n  ike=aes256gcm16-prfsha384-ecp384!\n"
+        "  esp=3des-md5-modp1024\n"
+        "  authby=secret\n",
+        {"aes-256-gcm", "hmac-sha-384", "p384", "3des-cbc", "hmac-md5", "dh-1024", "psk"},
+    ),
+    "swanctl.conf": (
+        "connections {\n rsu {\n  local_addrs = 10.0.0.1\n"
+        "  proposals = aes256-sha256-x25519-ke1_mlkem768\n"
+        "  local { auth = psk }\n  children { net { esp_proposals = aes128gcm16 } }\n }\n}\n",
+        {"aes-256-cbc", "hmac-sha-256", "hybrid(x25519+ml-kem-768)", "psk", "aes-128-gcm"},
+    ),
+    "wg0.conf": (
+        "[Interface]\nPrivateKey = x\nListenPort = 51820\n"
+        "[Peer]\nPublicKey = y\nAllowedIPs = ::/0\n",
+        {"x25519", "chacha20-poly1305", "blake2s-256"},
+    ),
+    "snmpd.conf": (
+        "#rocommunity public\nsysLocation here\n"
+        "createUser op SHA-256 secretsecret AES secretsecret\n"
+        "rouser op priv\n",
+        {"hmac-sha-256", "aes-128-cfb"},
+    ),
+    "snmp2/snmpd.conf": (
+        "agentAddress udp:161\nrocommunity public\n",
+        {"community-string", "plaintext"},
+    ),
+    "mosquitto.conf": (
+        "listener 8883\ntls_version tlsv1.2\nciphers ECDHE-ECDSA-AES128-GCM-SHA256\npsk_file /p\n",
+        {"ecdh", "ecdsa", "aes-128-gcm", "psk"},
+    ),
+    "openssl.cnf": (
+        "openssl_conf = o\n[system_default_sect]\nMinProtocol = TLSv1.2\n"
+        "Groups = X25519MLKEM768:X25519\n"
+        "SignatureAlgorithms = RSA+SHA1:mldsa65\n[req]\ndefault_bits = 1024\ndefault_md = sha1\n",
+        {"x25519mlkem768", "x25519", "rsa-pkcs1-sha-1", "ml-dsa-65", "rsa-1024", "sha-1"},
+    ),
+    "chrony.conf": (
+        "driftfile /x\nrtcsync\nserver a iburst nts\npool b iburst\n! server c\n% server d\n",
+        {"tls-1.3-default", "plaintext"},
+    ),
+    "hostapd.conf": (
+        "interface=wlan0\nssid=rsu\nwpa=2\nwpa_key_mgmt=SAE WPA-PSK\n"
+        "rsn_pairwise=CCMP\nwpa_pairwise=TKIP\n",
+        {"sae", "psk", "aes-128-ccm", "tkip"},
+    ),
+    "wpa_supplicant.conf": (
+        'ctrl_interface=/run\nnetwork={\n  ssid="x"\n  key_mgmt=WPA-PSK\n'
+        '  pairwise=CCMP\n  psk="y"\n}\n',
+        {"psk", "aes-128-ccm"},
+    ),
+    "client.ovpn": (
+        "client\ndev tun\nremote x 1194\n"
+        ";cipher BF-CBC\ndata-ciphers AES-256-GCM:CHACHA20-POLY1305\n"
+        "auth SHA512\ntls-cipher TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256\n",
+        {"aes-256-gcm", "chacha20-poly1305", "hmac-sha-512", "ecdh", "rsa", "aes-128-gcm"},
+    ),
+    "opcua.xml": (
+        "<Uri>http://opcfoundation.org/UA/SecurityPolicy#Basic128Rsa15</Uri>",
+        {"rsa-pkcs1", "rsa-pkcs1-sha-1", "aes-128-cbc"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_configured_and_nothing_else(name: str) -> None:
+    text, expected = CASES[name]
+    found, gaps = read(name, text.encode())
+    assert not gaps
+    assert set(algorithms(found)) == expected
+    assert all(one.basis is Basis.CONFIGURED for one in found)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if "/" not in name and name != "opcua.xml"]
+)
+def test_content_tells_the_format_where_the_name_does_not(name: str) -> None:
+    text, expected = CASES[name]
+    found, _ = read("unnamed", text.encode())
+    assert set(algorithms(found)) == expected
+
+
+@pytest.mark.parametrize("text", ["Ciphers are nice, and MACs too.\nKexAlgorithms matter.\n",
+                                  "the server speaks tls_version\nof proposals\n"])  # fmt: skip
+def test_prose_is_no_configuration(text: str) -> None:
+    assert read("notes.txt", text.encode()) == ([], [])
+
+
+PACKAGES = {
+    "nginx-common": ("etc/nginx/nginx.conf", "config/nginx"),
+    "apache2": ("etc/apache2/mods-available/ssl.conf", "config/apache"),
+    "haproxy": ("etc/haproxy/haproxy.cfg", "config/haproxy"),
+    "snmpd": ("etc/snmp/snmpd.conf", "config/snmpd"),
+    "openssl": ("etc/ssl/openssl.cnf", "config/openssl"),
+    "chrony": ("usr/share/chrony/chrony.conf", "config/chrony"),
+    "openssh-client": ("etc/ssh/ssh_config", None),  # everything in it is a comment
+    "mosquitto": ("etc/mosquitto/mosquitto.conf", None),
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_configurations_of_debian(package: str, tmp_path: Path) -> None:
+    if not shutil.which("apt-get"):
+        pytest.skip("no Debian")
+    got = subprocess.run(
+        ["apt-get", "download", package], cwd=tmp_path, capture_output=True, check=False
+    )
+    archives = list(tmp_path.glob("*.deb"))
+    if got.returncode or not archives:
+        pytest.skip(f"{package} cannot be downloaded here")
+    subprocess.run(["dpkg-deb", "-x", str(archives[0]), str(tmp_path / "x")], check=True)
+    path, collector = PACKAGES[package]
+    found, gaps = read(path, (tmp_path / "x" / path).read_bytes())
+    assert not gaps
+    assert {one.collector for one in found} == ({collector} if collector else set())
+
+
+@pytest.mark.fuzz
+def test_mutants_of_configurations() -> None:
+    seeds = [text.encode() for text, _ in CASES.values()]
+    names = list(CASES)
+    for number, data in enumerate(mutants(seeds, MUTANTS)):
+        for output in READER.read(names[number % len(names)], data, READER.matcher.scan(data)):
+            assert isinstance(output, (Finding, Gap))
+            assert not (isinstance(output, Gap) and output.cause is Cause.CRASHED), (output, data)
