@@ -34,6 +34,7 @@ __all__ = [
     "public_key_outline",
     "read_answer",
     "read_capture",
+    "read_tls_recording",
     "signer_certificates",
     "signing_digest",
     "toeplitz",
@@ -439,3 +440,4 @@ class FlowReader:
     def error(self) -> str | None: ...
 
 def read_answer(protocol: str, data: bytes) -> dict[str, Any] | None: ...
+def read_tls_recording(up: bytes, down: bytes) -> dict[str, Any]: ...

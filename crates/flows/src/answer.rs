@@ -1,4 +1,4 @@
-//! What a server answers to one question, outside any capture.
+//! What a server answers to one question, and what a recorded connection says, outside any capture.
 
 use serde::Serialize;
 
@@ -30,6 +30,18 @@ pub fn tls(bytes: &[u8]) -> Answer<Handshake> {
         || handshake.is_tls_1_3()
         || records.side_is_done(Side::Server);
     Answer { said: handshake, complete, malformed: records.malformed }
+}
+
+/// Both directions of a TLS connection that was recorded from its beginning.
+#[must_use]
+pub fn tls_recording(up: &[u8], down: &[u8]) -> Answer<Handshake> {
+    let mut records = tls::Records::default();
+    for (side, bytes) in [(Side::Client, up), (Side::Server, down)] {
+        let used = records.read(side, bytes);
+        records.cut(side, bytes.get(used..).unwrap_or_default());
+    }
+    let (complete, malformed) = (records.is_done(), records.malformed);
+    Answer { said: records.handshake, complete, malformed }
 }
 
 /// An SSH server's identification and KEXINIT.

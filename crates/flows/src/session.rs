@@ -155,5 +155,8 @@ impl Session {
 }
 
 fn seen(handshake: &Handshake) -> (bool, bool) {
-    (handshake.client.as_ref().is_some_and(|client| !client.cut), handshake.server.is_some())
+    (
+        handshake.client.as_ref().is_some_and(|client| !client.cut),
+        handshake.server.as_ref().is_some_and(|server| !server.cut),
+    )
 }

@@ -81,6 +81,12 @@ pub fn read_answer(py: Python<'_>, protocol: &str, data: &[u8]) -> PyResult<Opti
     Ok(answer.map(Bound::unbind))
 }
 
+/// What both directions of a recorded TLS connection say.
+#[pyfunction]
+pub fn read_tls_recording(py: Python<'_>, up: &[u8], down: &[u8]) -> PyResult<Py<PyAny>> {
+    Ok(pythonize(py, &flows::answer::tls_recording(up, down))?.unbind())
+}
+
 /// Bytes or a mapped file of Python's, copied a chunk at a time.
 struct Octets {
     buffer: PyBuffer<u8>,

@@ -30,7 +30,7 @@ mod _core {
         CascadeCorrector, CascadeResponder, authentication_tag, toeplitz, toeplitz_kernel,
     };
     #[pymodule_export]
-    use crate::flows::{FlowReader, read_answer};
+    use crate::flows::{FlowReader, read_answer, read_tls_recording};
     #[pymodule_export]
     use crate::keys::{SigningKey, VerifyingKey, signing_digest};
     #[pymodule_export]
