@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +215,17 @@ def test_a_station_enrols_and_gets_a_ticket_over_http(tmp_path: Path) -> None:
         await server.close()
 
     asyncio.run(talk())
+
+
+def test_serve_answers_until_it_is_interrupted(folder: Path) -> None:
+    run("init", "--system", "eu")
+    command = [str(Path(sys.executable).parent / "roadseal"), "scms", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[-1]
+        url = f"{address}/certificates/eu-root"
+        fetched = subprocess.run(["curl", "-sS", url], capture_output=True, check=True).stdout
+        server.send_signal(signal.SIGINT)
+        assert server.stdout.read().strip() == "Stopped."
+    assert server.returncode == 0
+    assert fetched == (folder / "authorities/eu-root.oer").read_bytes()

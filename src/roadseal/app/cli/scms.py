@@ -371,7 +371,7 @@ def serve(
 
     Example: [bold]roadseal scms serve --port 8102[/]
     """
-    from roadseal.net import serve_plain_http
+    from roadseal.net import Request, Response, serve_plain_http
     from roadseal.operate.pki.v2x.http_service import HttpService
 
     opened, clock = _open(db), SystemClock()
@@ -386,9 +386,13 @@ def serve(
         )
 
     async def run() -> None:
-        address = access_point or f"http://{host}:{port}"
+        async def handle(request: Request) -> Response:
+            return await service(request)
+
+        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=opened.log)
+        # Lists name the address, and only now a free port is known.
+        address = access_point or f"http://{host}:{server.port}"
         service = HttpService(clock, address, eu=eu, us=us)
-        server = await serve_plain_http(service, clock=clock, host=host, port=port, emit=opened.log)
         Console().print(f"Serving on http://{host}:{server.port}", highlight=False)
         await asyncio.Event().wait()
 

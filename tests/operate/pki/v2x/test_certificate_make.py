@@ -104,7 +104,8 @@ def test_all_profiles_make_the_certificates_that_etsi_made(tmp_path: Path) -> No
         ("ph-ml-dsa-44/rs1", "ecdsa-p256", "ml-dsa-44"),
         ("ph-fn-dsa-512/pre1", "ecdsa-p256", "fn-dsa-512/pre1"),
         ("ml-dsa-65/rs1", "ml-dsa-65", "ml-dsa-65"),
-        ("hybrid-2026", "ecdsa-p256", "fn-dsa-512/pre1"),
+        ("classical-2016", "ecdsa-p256", "ecdsa-p256"),
+        ("hybrid-2026", "ecdsa-p256+fn-dsa-512/pre1", "fn-dsa-512/pre1"),
         ("pqc-2030", "fn-dsa-512/pre1", "fn-dsa-512/pre1"),
         (
             "dual-p256-fn-dsa-512/pre1",

@@ -34,7 +34,9 @@ from roadseal.operate.pki.v2x.us_device import (
     read_application,
     read_enrollment,
     read_pseudonyms,
+    successor_request,
 )
+from roadseal.operate.pki.v2x.us_registration import read_batch
 from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
 from roadseal.store import open_store
 from roadseal.v2x import (
@@ -323,6 +325,26 @@ def test_an_enrolment_is_for_the_key_that_the_factory_registered(us: Field) -> N
     assert (first.verdict, again.verdict, again.answer) == ("ok", "replayed", first.answer)
     late = enrollment_request("car-9", few, key, "explicit", Time64(NOW - 3600 * SECOND))
     assert us.system.eca.handle(late.octets, NOW).verdict == "untimely"
+
+
+def test_an_enrolment_is_succeeded_by_one_with_another_key(us: Field) -> None:
+    first = us.enrol("rsu-1", UNIT)
+    secret = SigningKey.generate_secret("ecdsa-p256")
+    key = SigningKey.from_secret("ecdsa-p256", secret)
+    contents = CertificateContents(start=NOW, duration=Duration(6, 3), app_permissions=UNIT)
+    inner = enrollment_request("somebody else", contents, key, "explicit", NOW)
+    ra = us.system.keys["us-ra"].certificate
+    sent = successor_request(inner, first, ra, os.urandom)
+    assert us.system.ra.handle(sent.octets, NOW).verdict == "ok"
+    asked = download_request(sent.filename(), first, ra, NOW, os.urandom)
+    (answer,) = read_batch(us.system.ra.download(asked, NOW).answer).values()
+    received = read_enrollment(inner, answer, secret, "ecdsa-p256", us.system.authorities(), NOW)
+    assert received.verdict == "ok"
+    holders = {one.holder for one in us.system.eca.ledger.records("enrolment")}
+    assert holders == {b"rsu-1"}  # the present certificate says whose it is, not the request
+    stranger = Credential(first.certificate, SigningKey.generate("ecdsa-p256"))
+    forged = successor_request(inner, stranger, ra, os.urandom)
+    assert us.system.ra.handle(forged.octets, NOW).verdict == "bad_signature"
 
 
 def test_unified_butterfly_is_recognised_and_not_built(us: Field, monkeypatch) -> None:

@@ -56,13 +56,13 @@ class AuthorityKeys:
     """An authority's certificate and secrets.
 
     Args:
-        role: which.
+        role: which: a `Role`, or of the US system ``ica``, ``eca``, ``aca``, ``ra``, ``craca``.
         certificate: its own.
         signing: the secret of its signing key.
         decrypting: the secret of its encryption key; roots and TLMs have none.
     """
 
-    role: Role
+    role: str
     certificate: bytes
     algorithm: str
     signing: bytes = field(repr=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.v2x.coer import CoerError, Octets, Record, Text
 from roadseal.operate.pki.v2x.ecies import Random
-from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys, Role
+from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger
 from roadseal.operate.pki.v2x.sealing import SALT_BYTES, Vault
 from roadseal.store.database import Store
@@ -70,7 +70,7 @@ class Keyring:
                 "scms-damaged", f"What is kept of {name!r} is damaged.", advice="Restore a backup."
             ) from None
         return AuthorityKeys(
-            cast(Role, row["role"]),
+            row["role"],
             row["certificate"],
             row["algorithm"],
             secrets["signing"],

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from roadseal.crypto import Profile, Purpose, load_profile, profile_names
+from roadseal.crypto import Profile, Purpose, load_profile, profile_names, stronger_than
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.v2x.etsi_profile import EtsiProfile
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point, verification_key
@@ -50,7 +50,8 @@ class AlgorithmChoice:
 
     Args:
         name: a message profile (`roadseal.v2x`), which is taken as it is; or a crypto profile
-            (`roadseal.crypto`), whose first choice replaces what it does not accept; or `None`.
+            (`roadseal.crypto`), whose first choice replaces what it does not accept and what is
+            weaker; or `None`.
 
     Raises:
         RoadsealError: there is no such profile.
@@ -80,8 +81,11 @@ class AlgorithmChoice:
         if self._profile:
             purpose = Purpose.CERTIFICATE if profile.is_authority else Purpose.MESSAGE
             choice = self._profile[purpose]
-            kept = choice.accepts(profile.algorithm)
-            return profile.algorithm if kept else choice.preferred
+            if not choice.accepts(profile.algorithm):
+                return choice.preferred
+            # Making is producing: what is accepted for old peers' sake is not made anew.
+            weak = stronger_than(choice.preferred, profile.algorithm)
+            return choice.preferred if weak else profile.algorithm
         return profile.algorithm
 
 

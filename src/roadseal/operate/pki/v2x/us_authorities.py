@@ -28,7 +28,7 @@ from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.points import read_point
 from roadseal.operate.pki.v2x.secured import sign_as, unsecured
-from roadseal.operate.pki.v2x.us_certify import Kind, certify
+from roadseal.operate.pki.v2x.us_certify import Certified, Kind, certify
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     is_timely,
@@ -93,11 +93,17 @@ class EnrollmentAuthority:
         self._random = random
         self._emit = emit
 
-    def handle(self, request: bytes, now: Time64) -> Outcome:
-        """Answer an `EeEcaCertRequestSpdu`; a refusal has no answer, as in the standard."""
+    def handle(self, request: bytes, now: Time64, successor_of: bytes | None = None) -> Outcome:
+        """Answer an `EeEcaCertRequestSpdu`; a refusal has no answer, as in the standard.
+
+        Args:
+            request: what arrived.
+            now: when.
+            successor_of: the device whose enrolment the RA has verified: it may change its key.
+        """
         try:
             signed = read_request(request)
-            return self._issue(request, signed, now)
+            return self._issue(request, signed, now, successor_of)
         except CoerError:
             code = "malformed"
         except RefusedError as refused:
@@ -105,7 +111,9 @@ class EnrollmentAuthority:
         self._emit(Event(now, "unknown", "enrolment.refused", {"code": code}))
         return Outcome(code)
 
-    def _issue(self, request: bytes, signed: SignedRequest, now: Time64) -> Outcome:
+    def _issue(
+        self, request: bytes, signed: SignedRequest, now: Time64, successor_of: bytes | None
+    ) -> Outcome:
         if signed.kind != "eeEcaCertRequest":
             raise RefusedError("wrong_request")
         asked, wanted = signed.request, signed.request["tbsCert"]
@@ -119,10 +127,11 @@ class EnrollmentAuthority:
         # By what was signed: a signature can be written in several ways.
         if earlier := self.ledger.answered(signed.to_be_signed):
             return Outcome("replayed", earlier)
-        station = self.ledger.station(asked.get("canonicalId", "").encode())
+        device = asked.get("canonicalId", "").encode() if successor_of is None else successor_of
+        station = self.ledger.station(device)
         if station is None or not station.active:
             raise RefusedError("unknown_device")
-        if (station.algorithm, station.public_key) != key:
+        if successor_of is None and (station.algorithm, station.public_key) != key:
             raise RefusedError("unknown_device")  # the factory told us which key it made
         if "appPermissions" in wanted or "certIssuePermissions" in wanted:
             raise RefusedError("not_permitted")
@@ -321,7 +330,7 @@ def _made(
     kind: Kind,
     random: Random,
     butterfly: bool = False,
-) -> Any:
+) -> Certified:
     try:
         return certify(contents, algorithm, key, issuer, kind, random, butterfly=butterfly)
     except (ValueError, OverflowError):

@@ -147,6 +147,22 @@ def enrollment_request(
     return Sent(octets, request_hash(octets))
 
 
+def successor_request(
+    inner: Sent, enrolment: Credential, ra_certificate: bytes, random: Random
+) -> Sent:
+    """Ask the RA for a successor of an enrolment certificate.
+
+    Args:
+        inner: from `enrollment_request`, for the new key.
+        enrolment: the present certificate.
+        ra_certificate: of the RA.
+        random: the operating system's randomness.
+    """
+    octets = inner.octets
+    kind = "eeRaSuccessorEnrollmentCertRequest"
+    return _to_ra(kind, octets, enrolment, ra_certificate, random)
+
+
 def read_enrollment(
     sent: Sent, answer: bytes, secret: bytes, algorithm: str, authorities: Verifier, now: Time64
 ) -> Received:
@@ -379,7 +395,7 @@ def _joined(
 
 def _to_ra(
     kind: str,
-    value: dict[str, object],
+    value: dict[str, Any] | bytes,
     enrolment: Credential,
     ra_certificate: bytes,
     random: Random,

@@ -57,9 +57,13 @@ _DEVICE: Final = "device"
 _BATCH: Final = "batch"
 _BLOCKED: Final = "blocked"
 _ORIGIN: Final = "origin"
+_SUCCESSOR: Final = "successor"
 
 ToAca = Callable[[bytes, Time64], Outcome]
 """Sends a request to the ACA and brings its outcome."""
+
+ToEca = Callable[[bytes, Time64, bytes], Outcome]
+"""Sends a request of a device that is enrolled, and its id, to the ECA and brings the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,6 @@ class Device:
     request: dict[str, Any]
     first_i: int
     chains: tuple[bytes, bytes]
-    enrolment: bytes
 
 
 class RegistrationAuthority:
@@ -83,6 +86,7 @@ class RegistrationAuthority:
         linkage: LA1 and LA2.
         aca_certificate: of the ACA, which signs its answers.
         to_aca: brings requests there.
+        to_eca: brings requests for successors of enrolment certificates there.
         random: the operating system's randomness; also mixes the requests.
         emit: hears of requests, batches and refusals.
         per_period: certificates a week and device (20 in the US deployment).
@@ -98,6 +102,7 @@ class RegistrationAuthority:
         linkage: tuple[LinkageAuthority, LinkageAuthority],
         aca_certificate: bytes,
         to_aca: ToAca,
+        to_eca: ToEca,
         random: Random,
         emit: Emit,
         per_period: int = 20,
@@ -110,11 +115,12 @@ class RegistrationAuthority:
         self._linkage = linkage
         self._aca_certificate = aca_certificate
         self._to_aca = to_aca
+        self._to_eca = to_eca
         self._random = random
         self._emit = emit
 
     def handle(self, request: bytes, now: Time64) -> Outcome:
-        """Answer an encrypted `EeRaCertRequestSpdu` with an acknowledgement."""
+        """Acknowledge an encrypted request for certificates, or for an enrolment's successor."""
         opened = open_with_certificate(request, self.keys.credential.digest, self.keys.decrypting)
         if isinstance(opened, str):
             return self._refuse(opened, now)
@@ -184,11 +190,7 @@ class RegistrationAuthority:
             if not is_timely(value["generationTime"], now):
                 raise RefusedError("untimely")
             name = value["filename"].encode()
-            try:
-                device = self.ledger.get(_DEVICE, bytes.fromhex(name[:16].decode("ascii")))
-            except ValueError:
-                device = None
-            if device is None or self._device(device).enrolment != record.hashed_id8:
+            if self._owner(name) != record.hashed_id8:
                 raise RefusedError("not_found")
             batch = self.ledger.get(_BATCH, name)
             if batch is None:
@@ -199,6 +201,15 @@ class RegistrationAuthority:
         except RefusedError as refused:
             return self._refuse(refused.code, now)
 
+    def _owner(self, filename: bytes) -> bytes | None:
+        """The enrolment certificate whose request a file answers."""
+        try:
+            name = bytes.fromhex(filename[:16].decode("ascii"))
+        except ValueError:
+            return None
+        kept = self.ledger.get(_DEVICE, name) or self.ledger.get(_SUCCESSOR, name)
+        return kept[18:26] if kept else None
+
     def block(self, aca_request_hash: bytes) -> bool:
         """Make nothing more for the device that this request was for; whether it is ours."""
         name = self.ledger.get(_ORIGIN, aca_request_hash)
@@ -208,6 +219,8 @@ class RegistrationAuthority:
         return True
 
     def _take(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
+        if signed.kind == "eeRaSuccessorEnrollmentCertRequest":
+            return self._succeed(plaintext, signed, now)
         if signed.kind != "eeRaCertRequest":
             raise RefusedError("wrong_request")
         asked = signed.request
@@ -246,13 +259,32 @@ class RegistrationAuthority:
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_DEVICE, [(name, kept)])
             self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome}))])
+        return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
+
+    def _succeed(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
+        """A new enrolment certificate for a device that shows its present one."""
+        record = self._judge_signer(signed, now)
+        if earlier := self.ledger.answered(signed.to_be_signed):
+            return Outcome("replayed", earlier)
+        outcome = self._to_eca(signed.inner, now, record.holder)
+        if outcome.answer is None:
+            raise RefusedError(outcome.verdict)
+        name = request_hash(plaintext)
+        kept = bytes(18) + record.hashed_id8 + plaintext
+        self.ledger.put(_SUCCESSOR, [(name, kept)])
+        self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome.answer}))])
+        return self._acknowledge(signed, name, "successor", now, None)
+
+    def _acknowledge(
+        self, signed: SignedRequest, name: bytes, kind: str, now: Time64, first_i: int | None
+    ) -> Outcome:
         ack = {
             "version": 2,
             "generationTime": now // MICROSECONDS_PER_SECOND,
             "requestHash": name,
             "nextDlTime": now // MICROSECONDS_PER_SECOND,
         }
-        if kind == "original":
+        if first_i is not None:
             ack["firstI"] = first_i
         answer = sign_as(
             pdu("ee-ra", "raEeCertAck", ack), SECURITY_MANAGEMENT, now, self.keys.credential
@@ -371,7 +403,7 @@ class RegistrationAuthority:
     def _device(self, octets: bytes) -> Device:
         request = read_request(octets[26:]).request
         first_i = int.from_bytes(octets[:2])
-        return Device(request, first_i, (octets[2:10], octets[10:18]), octets[18:26])
+        return Device(request, first_i, (octets[2:10], octets[10:18]))
 
     def _mix(self, pool: list[tuple[bytes, int, bytes]]) -> None:
         """Fisher and Yates with the operating system's randomness: order tells the ACA nothing."""

@@ -43,6 +43,7 @@ class SignedRequest:
     interface: str
     kind: str
     request: dict[str, Any]
+    inner: bytes  # of a request for a successor: the request to the ECA
     certificate: bytes | None  # the signer's; None is "self"
     to_be_signed: bytes
     hash_id: str
@@ -63,7 +64,7 @@ class SignedRequest:
             return False
 
 
-def pdu(interface: str, kind: str, value: dict[str, Any]) -> bytes:
+def pdu(interface: str, kind: str, value: dict[str, Any] | bytes) -> bytes:
     """`ScmsPdu` of a message."""
     return SCMS_PDU.encode({"version": 2, "content": (interface, (kind, value))})
 
@@ -74,10 +75,10 @@ def read_pdu(octets: bytes) -> tuple[str, str, dict[str, Any]]:
     Raises:
         CoerError: it is none that is known.
     """
-    interface, inner = SCMS_PDU.decode(octets)["content"]
-    if not isinstance(inner, tuple) or not isinstance(inner[1], dict):
+    interface, (kind, value) = _content(octets)
+    if not isinstance(value, dict):
         raise CoerError("a message of this kind is not known")
-    return interface, inner[0], inner[1]
+    return interface, kind, value
 
 
 def sign_request(octets: bytes, signer: Signer, credential: Credential | None = None) -> bytes:
@@ -110,11 +111,13 @@ def read_request(octets: bytes) -> SignedRequest:
     if form == "certificate":
         certificate_digest(signer[0])
     to_be_signed = value["tbsRequest"]
-    interface, what, request = read_pdu(to_be_signed)
+    interface, (what, request) = _content(to_be_signed)
+    embedded = request if isinstance(request, bytes) else b""
     return SignedRequest(
         interface,
         what,
-        request,
+        {} if embedded else request,
+        embedded,
         signer[0] if form == "certificate" else None,
         to_be_signed,
         value["hashId"],
@@ -156,6 +159,13 @@ def holder_key(certificate: bytes, issuer: bytes) -> tuple[str, bytes] | None:
 def is_timely(seconds: int, now: Time64) -> bool:
     """Whether a Time32 is near the authority's clock."""
     return abs(seconds - now // MICROSECONDS_PER_SECOND) <= MAX_SKEW_S
+
+
+def _content(octets: bytes) -> tuple[str, tuple[str, Any]]:
+    interface, inner = SCMS_PDU.decode(octets)["content"]
+    if not isinstance(inner, tuple) or not isinstance(inner[1], dict | bytes):
+        raise CoerError("a message of this kind is not known")
+    return interface, inner
 
 
 def _hash_id(algorithm: str) -> str:

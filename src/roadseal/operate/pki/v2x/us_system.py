@@ -169,6 +169,7 @@ def open_us(
         linkage=(la1, la2),
         aca_certificate=keys["us-aca"].certificate,
         to_aca=aca.handle,
+        to_eca=eca.handle,
         random=random,
         emit=emit,
         per_period=per_period,
@@ -210,7 +211,7 @@ def _authority(
         certificate = issue(contents, algorithm, signer.public_key, issuer)
     else:
         certificate = self_signed(contents, signer).certificate
-    keys = AuthorityKeys("aa", certificate, algorithm, secret, decrypting)
+    keys = AuthorityKeys(name.removeprefix("us-"), certificate, algorithm, secret, decrypting)
     keyring.keep(name, keys)
     return keys
 
