@@ -610,3 +610,44 @@ def test_a_city_in_spanish_and_one_in_polish(tmp_path: Path) -> None:
     first, _ = imported(written(tmp_path, polish)).assets
     assert (first.latitude, first.longitude) == (52.2297, 21.0122)
     assert (first.id, first.kind, first.installed) == ("x/7", Kind.SIGNAL, "2010")
+
+
+@pytest.mark.parametrize(
+    ("text", "asset_id", "place"),
+    [
+        (
+            '{"version":0.6,"elements":[{"type":"node","id":7,"lat":48.1,"lon":11.5,"tags":'
+            '{"highway":"traffic_signals"}},{"type":"way","id":8,"center":{"lat":48.2,"lon":11.6},'
+            '"tags":{"highway":"traffic_signals","name":"x"}}]}',
+            "x/node-7",
+            (48.1, 11.5),
+        ),
+        (
+            '{"geometryType":"esriGeometryPoint","spatialReference":{"wkid":102100,"latestWkid":3857},'
+            '"features":[{"attributes":{"OBJECTID":5,"TYPE":"Signal"},"geometry":'
+            '{"x":-13627665.271218,"y":4547675.354340}}]}',
+            "x/5",
+            (37.7749, -122.4194),
+        ),
+        (
+            '[{"signal_id":"9","type":"SIGNAL","location":{"type":"Point","coordinates":[-97.7,30.2]}},'
+            '{"signal_id":"10","type":"SIGNAL","location":{"type":"Point","coordinates":[-97.8,30.3]}}]',
+            "x/9",
+            (30.2, -97.7),
+        ),
+        (
+            '{"type":"Feature","id":1,"properties":{"Type":"signal"},"geometry":{"type":"Polygon",'
+            '"coordinates":[[[1,50],[3,50],[3,52],[1,52],[1,50]]]}}',
+            "x/1",
+            (51.0, 2.0),
+        ),
+    ],
+    ids=["overpass", "esri", "socrata", "polygon"],
+)
+def test_json_of_every_house(
+    tmp_path: Path, text: str, asset_id: str, place: tuple[float, float]
+) -> None:
+    first = imported(written(tmp_path, text, "c.json")).assets[0]
+    assert first.id == asset_id
+    assert first.kind is Kind.SIGNAL
+    assert (first.latitude, first.longitude) == pytest.approx(place, abs=1e-4)

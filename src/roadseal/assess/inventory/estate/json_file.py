@@ -1,4 +1,4 @@
-"""GeoJSON, GeoJSON a line, Esri JSON and plain lists of records.
+"""GeoJSON, GeoJSON a line, Esri JSON, Overpass JSON and plain lists of records.
 
 Source: RFC 7946; its predecessor of 2008 for the member ``crs``; Esri "Feature set" objects.
 """
@@ -62,11 +62,25 @@ def _features(root: Any) -> list[Any] | None:
             return root
         case {"features": list(features)}:
             return features
+        case {"elements": list(elements)}:
+            return [_of_overpass(each) for each in elements if isinstance(each, dict)]
         case {"type": "Feature"}:
             return [root]
         case {"data": list(records)} | {"results": list(records)} | {"records": list(records)}:
             return records
     return None
+
+
+def _of_overpass(element: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An element of OpenStreetMap as Overpass gives it, as a feature."""
+    place = element.get("center", element)
+    geometry = {"x": place.get("lon"), "y": place.get("lat")} if isinstance(place, dict) else None
+    tags = element.get("tags")
+    return {
+        "id": f"{element.get('type')}/{element.get('id')}",
+        "properties": tags if isinstance(tags, dict) else {},
+        "geometry": geometry,
+    }
 
 
 def _srid(root: Any) -> int:
