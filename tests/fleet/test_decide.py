@@ -48,6 +48,14 @@ def test_enough_reports_pass_a_wave_and_stragglers_do_not_hold_it() -> None:
     assert next_kind(lone, Tally(deferred=1)) is None  # nobody is not enough
 
 
+def test_a_wave_waits_for_who_is_failing_and_counts_who_failed_late() -> None:
+    assert next_kind(RUNNING, Tally(succeeded=58, failing=1, pending=1)) is None
+    soaking = Stratum("acme/1", (59, 41), phase=Phase.SOAKING, since=NOW)
+    assert next_kind(soaking, Tally(succeeded=58, failing=1, pending=1), 9999) is None
+    second = Stratum("acme/1", (59, 41), wave=1, phase=Phase.RUNNING, since=NOW)
+    assert next_kind(second, Tally(succeeded=3, failed_before=1, pending=38)) == "campaign.halted"
+
+
 def test_the_last_wave_waits_for_everybody_who_can_be_reached() -> None:
     last = Stratum("acme/1", (10,), phase=Phase.RUNNING, since=NOW)
     assert next_kind(last, Tally(succeeded=9, pending=1)) is None

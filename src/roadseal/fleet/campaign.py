@@ -28,7 +28,16 @@ from roadseal.fleet.state import (
     tallies,
 )
 from roadseal.fleet.tables import CAMPAIGN, JOURNAL, STRATUM, TASK
-from roadseal.fleet.tasks import begin_again, call_back, leave, leave_early, release
+from roadseal.fleet.tasks import (
+    begin_again,
+    call_back,
+    leave,
+    leave_early,
+    lock_all,
+    overlapping,
+    raise_fences,
+    release,
+)
 from roadseal.store import Store
 
 _MAX_MOVES: Final = 1000
@@ -43,6 +52,9 @@ class CampaignPhase(StrEnum):
     ABORTED = "aborted"
     ROLLED_BACK = "rolled-back"
     FINISHED = "finished"
+
+
+_AT_WORK: Final = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
 
 class Campaign:
@@ -147,10 +159,22 @@ class Campaign:
         """Begin; the first waves open with the next `steer`.
 
         Raises:
-            RoadsealError: ``campaign-phase``.
+            RoadsealError: ``campaign-phase``, ``campaign-overlap``: another one is at its devices.
         """
         now = self._clock.now()
-        self._turn({CampaignPhase.PLANNED}, CampaignPhase.RUNNING, "started", started_at=now)
+        with self.store.writing() as connection:
+            lock_all(connection)
+            self._require(connection, {CampaignPhase.PLANNED})
+            if other := overlapping(connection, self.name, _AT_WORK):
+                raise RoadsealError(
+                    "campaign-overlap",
+                    f"The campaign {other!r} is at work on the same devices.",
+                    advice="Let it end, or abort it, before this one starts.",
+                )
+            raise_fences(connection, self.name, now)
+            self._set(connection, phase=CampaignPhase.RUNNING, started_at=now)
+            events = self._write(connection, [(self.name, "campaign.started", {})])
+        self._tell(events)
 
     def pause(self) -> None:
         """Hand out nothing more, and decide nothing, until `resume`.

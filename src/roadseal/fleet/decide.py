@@ -67,12 +67,16 @@ class Tally:
         succeeded: devices that have done the stage.
         failed: devices that failed in it.
         deferred: devices that are offline.
-        pending: devices of which nothing is known yet.
+        failed_before: devices of its earlier waves that failed in the same stage.
+        failing: devices of open waves that have failed and are tried again.
+        pending: devices of which nothing is known yet, failing ones included.
         undoing: devices of the whole stratum that are still to be taken back and not offline.
     """
 
     succeeded: int = 0
     failed: int = 0
+    failed_before: int = 0
+    failing: int = 0
     deferred: int = 0
     pending: int = 0
     undoing: int = 0
@@ -133,12 +137,14 @@ def _next(
 def _gate(plan: Plan, change: Change, stratum: Stratum, tally: Tally, now: Time64) -> Move | None:
     gate, size = plan.gate, stratum.wave_sizes[stratum.wave]
     elapsed_s = (now - stratum.since) / MICROSECONDS_PER_SECOND
-    if tally.failed > gate.max_failure_share * size:  # whatever the rest of the wave will say
-        why = f"{tally.failed} of {tally.reported} devices of wave {stratum.wave + 1} failed"
+    opened = sum(stratum.wave_sizes[: stratum.wave + 1])
+    failed = tally.failed + tally.failed_before
+    if failed > gate.max_failure_share * opened:  # whatever the rest will say
+        why = f"{failed} of {opened} devices failed by wave {stratum.wave + 1}"
         return halt(plan, change, stratum, why, now)
     is_last = stratum.wave + 1 == len(stratum.wave_sizes)
     needed = max(1, math.floor(gate.min_report_share * size))  # one of five may be offline
-    enough = tally.reported >= needed and not (is_last and tally.pending)
+    enough = tally.reported >= needed and not tally.failing and not (is_last and tally.pending)
     if stratum.phase is Phase.RUNNING:
         if enough:
             to = replace(stratum, phase=Phase.SOAKING, since=now)
@@ -148,7 +154,7 @@ def _gate(plan: Plan, change: Change, stratum: Stratum, tally: Tally, now: Time6
             to = replace(stratum, phase=Phase.HALTED, since=now, reason=why)
             return Move(to, "campaign.halted", {"reason": why})
         return None
-    if elapsed_s < gate.soak_s:
+    if elapsed_s < gate.soak_s or tally.failing:
         return None
     if not is_last:
         return _open(change, stratum, stratum.stage, stratum.wave + 1, now)

@@ -57,15 +57,16 @@ def tallies(
     connection: sa.Connection, campaign: str, strata: Sequence[Stratum]
 ) -> dict[str, Tally]:
     """What the newest wave of each stratum has reported: one pass over the tasks."""
-    by = (TASK.c.stratum, TASK.c.wave, TASK.c.stage, TASK.c.state, TASK.c.offline)
+    failing = sa.and_(TASK.c.attempts > 0, sa.not_(TASK.c.offline))
+    by = (TASK.c.stratum, TASK.c.wave, TASK.c.stage, TASK.c.state, TASK.c.offline, failing)
     rows = connection.execute(
         sa.select(*by, sa.func.count()).where(TASK.c.campaign == campaign).group_by(*by)
     ).all()
     positions = {one.name: one for one in strata}
     counts: dict[str, dict[str, int]] = {one.name: {} for one in strata}
-    for stratum, wave, stage, state, offline, number in rows:
-        kind = _kind(positions[stratum], wave, stage, TaskState(state), offline)
-        if kind:
+    for stratum, wave, stage, state, offline, is_failing, number in rows:
+        at = positions[stratum]
+        for kind in _kinds(at, wave, stage, TaskState(state), offline, is_failing):
             counts[stratum][kind] = counts[stratum].get(kind, 0) + number
     return {name: Tally(**count) for name, count in counts.items()}
 
@@ -90,17 +91,20 @@ def claimable(strata: Sequence[Stratum]) -> sa.ColumnElement[bool]:
     )
 
 
-def _kind(at: Stratum, wave: int, stage: int, state: TaskState, offline: bool) -> str | None:
+def _kinds(
+    at: Stratum, wave: int, stage: int, state: TaskState, offline: bool, failing: bool
+) -> list[str]:
     """How a task counts in the tally of its stratum."""
     if at.phase is Phase.ROLLING_BACK:
-        return "undoing" if state is TaskState.UNDOING and not offline else None
+        return ["undoing"] if state is TaskState.UNDOING and not offline else []
+    if state is TaskState.FAILED:  # it has counted in its own stage
+        return (["failed"] if wave == at.wave else ["failed_before"]) if stage == at.stage else []
+    kinds = ["failing"] if failing and wave <= at.wave and state is TaskState.READY else []
     if wave != at.wave:
-        return None
+        return kinds
     if stage > at.stage or state is TaskState.FINISHED:
-        return "succeeded"
-    if state is TaskState.FAILED:
-        return "failed" if stage == at.stage else None  # it has counted in its own stage
-    return "deferred" if offline else "pending"
+        return ["succeeded"]
+    return [*kinds, "deferred" if offline else "pending"]
 
 
 def stratum_row(campaign: str, stratum: Stratum) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Moving many tasks at once: released, called back, begun again, left.
+"""Moving many tasks at once: started, released, called back, begun again, left.
 
 Each raises the fence of what it takes out of a worker's hands, so that no report on it counts.
 """
@@ -12,7 +12,37 @@ import sqlalchemy as sa
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.fleet.change import Change
 from roadseal.fleet.decide import Phase, Stratum, TaskState
-from roadseal.fleet.tables import TASK
+from roadseal.fleet.tables import CAMPAIGN, TASK
+
+
+def lock_all(connection: sa.Connection) -> None:
+    """Hold every campaign as it is until the transaction ends."""
+    connection.execute(sa.select(CAMPAIGN.c.name).order_by(CAMPAIGN.c.name).with_for_update()).all()
+
+
+def overlapping(connection: sa.Connection, campaign: str, phases: Sequence[str]) -> str | None:
+    """Another campaign in one of `phases` that has a device of this one."""
+    mine = sa.select(TASK.c.device).where(TASK.c.campaign == campaign)
+    return connection.scalar(
+        sa.select(CAMPAIGN.c.name)
+        .join(TASK, TASK.c.campaign == CAMPAIGN.c.name)
+        .where(CAMPAIGN.c.name != campaign, CAMPAIGN.c.phase.in_(phases), TASK.c.device.in_(mine))
+        .limit(1)
+    )
+
+
+def raise_fences(connection: sa.Connection, campaign: str, now: Time64) -> None:
+    """Begin above every fence that devices may have seen.
+
+    The time in seconds goes in too: a database restored from an older copy has forgotten fences,
+    and a device is claimed less than once a second.
+    """
+    highest = connection.scalar(sa.select(sa.func.max(TASK.c.fence))) or 0
+    connection.execute(
+        TASK.update()
+        .where(TASK.c.campaign == campaign)
+        .values(fence=max(highest + 1, now // MICROSECONDS_PER_SECOND))
+    )
 
 
 def release(

@@ -177,6 +177,15 @@ def test_a_fleet_moves_to_the_new_authority_and_the_old_certificates_end(town: T
     assert all(len(state.trust) == 2 for state in town.states.values())
 
 
+def test_one_campaign_after_another_is_obeyed(town: Town) -> None:
+    """The fence of a later campaign is above whatever an earlier one has used."""
+    first = town.run("spring", town.executor())
+    town.old = town.new
+    second = town.run("autumn", town.executor())
+    assert (first.phase, second.phase) == (CampaignPhase.FINISHED, CampaignPhase.FINISHED)
+    assert town.in_force("new") == sorted(town.states)  # the newest of each
+
+
 def test_a_root_rollover_ends_without_the_old_root(town: Town) -> None:
     campaign = town.run("rollover", town.executor(), drop_root=True)
     assert campaign.phase is CampaignPhase.FINISHED
