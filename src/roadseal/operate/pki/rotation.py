@@ -4,7 +4,7 @@ The old certificate stays valid until the device has shown that it signs with th
 until the whole stratum has soaked; so a rollback only flips a preference. `RotationExecutor`
 performs the steps for `roadseal.fleet`; an order names things and holds no key.
 
-Source: RFC 4210 §4.4 (root CA key update: new trust before new certificates).
+Source: RFC 4210 §4.4 (root CA key update).
 """
 
 from __future__ import annotations
