@@ -348,6 +348,39 @@ def test_no_mutant_inside_the_encryption_is_granted_or_raises(eu: Europe) -> Non
             assert isinstance(eu.aa.request(sealed.octets, NOW), Outcome)
 
 
+def test_a_hostile_station_signs_what_it_mutates_and_gets_a_verdict(eu: Europe) -> None:
+    from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
+    from roadseal.operate.pki.v2x.etsi_types import ETSI_DATA
+    from roadseal.operate.pki.v2x.secured import read_signed, sign_self
+
+    draw = random.Random(12)
+    key, enrolment = SigningKey.generate("ecdsa-p256"), enrolled(eu)
+    ea, aa = eu.ea_keys, eu.aa_keys
+    request = open_with_certificate(ask(eu, key=key).octets, ea.credential.digest, ea.decrypting)
+    outer = read_signed(request.plaintext)
+    proof = read_signed(ETSI_DATA.decode(outer.payload)["content"][1])
+    ticket = ask_ticket(eu, enrolment, key=key).octets
+    inner = open_with_certificate(ticket, aa.credential.digest, aa.decrypting)
+    at_request = read_signed(inner.plaintext).payload
+    verdicts = set()
+    for _ in range(MUTANTS // 2):
+        mutant = changed(proof.payload, draw) or proof.payload
+        signed = sign_self(mutant, 623, NOW, key)
+        payload = ETSI_DATA.encode({"version": 1, "content": ("enrolmentRequest", signed)})
+        whole = sign_self(payload, 623, NOW, eu.canonical)
+        sealed = encrypt_to_certificate(whole, ea.certificate, os.urandom)
+        verdicts.add(eu.ea.handle(sealed.octets, NOW).verdict)
+        mutant = changed(at_request, draw) or at_request
+        sealed = encrypt_to_certificate(
+            sign_self(mutant, 623, NOW, key), aa.certificate, os.urandom
+        )
+        pending = eu.aa.request(sealed.octets, NOW)
+        if isinstance(pending, Pending):
+            pending = eu.aa.finish(pending, eu.ea.handle(pending.message, NOW).answer, NOW)
+        verdicts.add(pending.verdict)
+    assert len(verdicts) > 5
+
+
 def changed(octets: bytes, draw: random.Random) -> bytes | None:
     """One octet changed; but the form of R, which can be written with its y as well."""
     mutant, at = bytearray(octets), draw.randrange(len(octets))

@@ -59,8 +59,10 @@ def verification_key_value(algorithm: str, octets: bytes) -> tuple[str, Any]:
     return _CHOICES[algorithm], write_point(octets) if "ecdsa" in algorithm else octets
 
 
-def read_verification_key(value: tuple[str, Any]) -> tuple[str, bytes] | None:
+def read_verification_key(value: tuple[str, Any] | bytes) -> tuple[str, bytes] | None:
     """Algorithm and octets of a `PublicVerificationKey`; `None` for one that cannot be used."""
+    if not isinstance(value, tuple):
+        return None  # of a kind that a later edition added
     name, inner = value
     algorithm = _KEYS.get(name)
     if algorithm is None:
@@ -120,6 +122,8 @@ def contents_of(attributes: Mapping[str, Any]) -> CertificateContents:
         raise CoerError("no validity is asked for")
     period = attributes["validityPeriod"]
     unit, count = period["duration"]
+    if unit not in _UNITS_S:
+        raise CoerError("a duration of this kind is not known")
     name: str | None = None
     match attributes.get("id", ("none", None)):
         case ("name", str(text)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from roadseal import _core
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
@@ -259,10 +259,11 @@ def _contents(kind: str, value: dict[str, Any]) -> TrustList | RevocationList:
     added: list[Entry] = []
     removed: list[bytes | str] = []
     for command, inner in value["ctlCommands"]:
-        if command == "add":
+        if command == "add" and inner[0] in get_args(Kind):
             added.append(_entry(*inner))
-        elif command == "delete":
+        elif command == "delete" and inner[0] in ("cert", "dc"):
             removed.append(inner[1])
+        # What a later edition adds is for those who understand it.
     of_tlm = kind == "certificateTrustListTlm"
     if any(
         (entry.kind in ("ea", "aa")) if of_tlm else (entry.kind in ("rca", "tlm"))

@@ -6,7 +6,7 @@ Source: IEEE 1609.2-2022 clause 6.4; IEEE 1609.2.1-2022 clause 9.3; SEC 4 for im
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from roadseal import _core
 from roadseal.operate.pki.scms import (
@@ -61,6 +61,8 @@ def certify(
     Raises:
         ValueError: the key does not go with the kind, or the contents do not fit.
     """
+    if kind not in get_args(Kind):
+        raise ValueError("certificates are explicit or implicit")
     needs_point = kind == "implicit" or butterfly
     if needs_point and algorithm != "ecdsa-p256":
         raise ValueError("butterfly and implicit certificates have keys on P-256")

@@ -58,6 +58,7 @@ _BATCH: Final = "batch"
 _BLOCKED: Final = "blocked"
 _ORIGIN: Final = "origin"
 _SUCCESSOR: Final = "successor"
+_EXPANSIONS: Final = ("signingExpansion", "encryptionExpansion")
 
 ToAca = Callable[[bytes, Time64], Outcome]
 """Sends a request to the ACA and brings its outcome."""
@@ -137,11 +138,10 @@ class RegistrationAuthority:
         The requests of all devices are mixed before they leave for the ACA. A period that was made
         before is not made again.
 
-        Returns:
-            How many certificates came back.
+        A device with one refused request gets no batch, and is tried again at the next call.
 
-        Raises:
-            RuntimeError: the ACA refused one: nothing of this period is kept.
+        Returns:
+            How many certificates were kept.
         """
         blocked = {name for name, _ in self.ledger.items(_BLOCKED)}
         pool: list[tuple[bytes, int, bytes]] = []
@@ -154,19 +154,28 @@ class RegistrationAuthority:
         self._mix(pool)
         answers: dict[bytes, dict[int, bytes]] = {}
         origins: list[tuple[bytes, bytes]] = []
+        refused: set[bytes] = set()
         for name, j, one in pool:
-            outcome = self._to_aca(one, now)
-            if outcome.answer is None:
-                raise RuntimeError(f"the ACA refused a request: {outcome.verdict}")
-            answers.setdefault(name, {})[j] = self._from_aca(one, outcome.answer, now)
-            origins.append((request_hash(one), name))
+            try:
+                outcome = self._to_aca(one, now)
+                if outcome.answer is None:
+                    raise RefusedError(outcome.verdict)
+                answers.setdefault(name, {})[j] = self._from_aca(one, outcome.answer, now)
+                origins.append((request_hash(one), name))
+            except RefusedError as reason:
+                # One device's batch is lost for now; the others' are not.
+                refused.add(name)
+                self._emit(Event(now, name.hex(), "batch.refused", {"code": reason.code}))
+        for name in refused:
+            answers.pop(name, None)
         self.ledger.put(_ORIGIN, origins)
         batches = [(_filename(name, i), _archive(parts)) for name, parts in answers.items()]
         self.ledger.put(_BATCH, batches)
-        if pool:
-            facts = {"i": i, "certificates": len(pool), "devices": len(batches)}
+        made = sum(map(len, answers.values()))
+        if made:
+            facts = {"i": i, "certificates": made, "devices": len(batches)}
             self._emit(Event(now, "ra", "batch.made", facts))
-        return len(pool)
+        return made
 
     def download(self, request: bytes, now: Time64) -> Outcome:
         """Answer an encrypted and signed `EeRaDownloadRequest` with a batch.
@@ -246,11 +255,19 @@ class RegistrationAuthority:
         kind, parameters = asked.get("additionalParams", ("none", None))
         if kind in ("unified", "compactUnified"):
             raise RefusedError("unsupported_butterfly")
+        if kind not in ("none", "original", "encryptionKey"):
+            raise RefusedError("wrong_request")
+        if asked["type"] not in ("explicit", "implicit"):
+            raise RefusedError("wrong_request")
         first_i = period_of(now)
         chains = self._random(8) + self._random(8)
         if kind == "original":
-            if key[0] != "ecdsa-p256" or read_encryption_key(parameters["encryptionKey"]) is None:
+            encryption = read_encryption_key(parameters["encryptionKey"])
+            if key[0] != "ecdsa-p256" or encryption is None or encryption[0] != 0:
                 raise RefusedError("bad_key")
+            if any(parameters[name][0] != "aes128" for name in _EXPANSIONS):
+                raise RefusedError("unsupported_butterfly")
+            self._try_expansion(key[1], encryption[1], parameters)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_DEVICE, [(name, kept)])
         else:
@@ -260,6 +277,18 @@ class RegistrationAuthority:
             self.ledger.put(_DEVICE, [(name, kept)])
             self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome}))])
         return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
+
+    def _try_expansion(
+        self, signing: bytes, encryption: bytes, parameters: Mapping[str, Any]
+    ) -> None:
+        """A caterpillar that is no point would spoil its batch later: refuse it now."""
+        pairs = ((signing, "signing"), (encryption, "encryption"))
+        try:
+            for point, purpose in pairs:
+                key = parameters[f"{purpose}Expansion"][1]
+                cocoons(point, key, [(0, 0)], "signing")
+        except ValueError:
+            raise RefusedError("bad_key") from None
 
     def _succeed(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
         """A new enrolment certificate for a device that shows its present one."""
