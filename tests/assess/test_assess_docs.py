@@ -10,7 +10,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["policies.md", "register.md", "cbom.md"])
+@pytest.mark.parametrize("page", ["policies.md", "register.md", "cbom.md", "scan.md"])
 def test_examples_run(page: str) -> None:
     done = doctest.testfile(str(DOCS / page), module_relative=False)
     assert done.attempted > 0
