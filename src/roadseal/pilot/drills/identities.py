@@ -41,7 +41,7 @@ POLL_S: Final = 60.0
 """How often a relying party asks for the status list when no push comes."""
 
 _SIGNER = "firmware.drill.invalid"
-_STEP_S = DAY_S // 2  # how often a unit looks after its certificate
+_STEP_S = DAY_S  # how often a unit looks after its certificate
 
 
 async def _authority_offline(site: Site) -> Finding:
