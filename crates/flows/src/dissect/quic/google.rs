@@ -48,6 +48,21 @@ pub(super) fn find(bytes: &[u8], kind: &[u8; 4]) -> Option<GoogleHello> {
     Some(hello)
 }
 
+/// Steps over an ACK frame of Google's (type `01ntllmm`), as T050 still has them beside CRYPTO frames:
+/// n says whether there are more blocks, l and m how long the largest packet number and a block are.
+pub(super) fn skip_ack(kind: u8, rest: &mut Cursor<'_>) -> Option<()> {
+    const MORE_BLOCKS: u8 = 0x20;
+    const LENGTHS: [usize; 4] = [1, 2, 4, 6];
+    let [largest, block] = [kind >> 2 & 3, kind & 3].map(|bits| LENGTHS[usize::from(bits)]);
+    rest.skip(largest + 2)?; // and the delay
+    let more = if kind & MORE_BLOCKS != 0 { usize::from(rest.u8()?) } else { 0 };
+    rest.skip(block + more * (1 + block))?;
+    match usize::from(rest.u8()?) {
+        0 => Some(()),
+        timestamps => rest.skip(5 + (timestamps - 1) * 3),
+    }
+}
+
 fn tags(value: &[u8]) -> Vec<String> {
     value
         .chunks_exact(4)

@@ -248,6 +248,7 @@ impl Quic {
                     self.crypto[from].add(offset, rest.bytes(len)?);
                     self.messages(from);
                 }
+                0x40..=0x7f => google::skip_ack(kind, &mut rest)?,
                 _ => return None, // CONNECTION_CLOSE, or nothing that belongs here
             }
         }
