@@ -336,13 +336,9 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         "sys.stdout.buffer.write(register_bytes(build_register(Inputs([RSU], DAY))))"
     )
     command = [sys.executable, "-c", program, str(Path(__file__).parent)]
-    outputs = {
-        subprocess.run(
-            command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert outputs == {register_bytes(build_register(Inputs([RSU], DAY)))}
+    other = {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run(command, capture_output=True, check=True, env=other)
+    assert done.stdout == register_bytes(build_register(Inputs([RSU], DAY)))
 
 
 def test_the_timeline_says_what_falls_when() -> None:
