@@ -76,6 +76,7 @@ def test_an_inventory_is_enlisted(db: str, tmp_path: Path) -> None:
     assert "2 devices" in run("enlist", str(file), "--db", db).stdout
     run("plan", "a", "--firmware", "2", "--db", db)
     assert json.loads(run("dry-run", "a", "--json", "--db", db).stdout)["devices"] == 1
+    assert refused("work", "a", "--db", db) == "campaign-units"
     run("abort", "a", "--db", db)
     assert refused("start", "a", "--db", db) == "campaign-phase"
 

@@ -395,6 +395,12 @@ def _site(db: str) -> Site:
     from roadseal.events import EventLog
     from roadseal.pilot.fleet.site import open_site
 
+    if not _simulated(_store(db)):
+        raise RoadsealError(
+            "campaign-units",
+            "This database has no simulated units, and a shell reaches no others.",
+            advice="Make some with `roadseal campaign simulate`, or give RotationExecutor a way.",
+        )
     return open_site(db, _passphrase(), SystemClock(), EventLog())
 
 
