@@ -35,6 +35,7 @@ from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.device import DeviceState
 from roadseal.operate.pki.device_orders import (
     Answer,
+    Enrol,
     Install,
     Message,
     Prepare,
@@ -44,7 +45,9 @@ from roadseal.operate.pki.device_orders import (
     encoded_chain,
     obey,
 )
+from roadseal.operate.pki.enrolment import Enrolments
 from roadseal.operate.pki.incident import affected, revoke_affected
+from roadseal.operate.pki.request import read_request
 from roadseal.operate.pki.rotation import RotationExecutor, issue_each, rotation_change
 from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
 from roadseal.store import Store, open_store
@@ -89,7 +92,11 @@ class Town:
         tell(Install(issued.certificate, encoded_chain(self.old.chain)))
         assert tell(Switch("first")).refused is None
 
-    def executor(self, new: Authority | None = None) -> RotationExecutor:
+    def executor(
+        self,
+        new: Authority | None = None,
+        over_est: Callable[[str], bool] = lambda _device: False,
+    ) -> RotationExecutor:
         return RotationExecutor(
             old=self.old,
             new=new or self.new,
@@ -98,6 +105,7 @@ class Town:
             clock=self.clock,
             algorithm="ml-dsa-65",
             profile=load_profile("hybrid-2026"),
+            over_est=over_est,
         )
 
     def run(self, name: str, executor: RotationExecutor, *, drop_root: bool = False) -> Campaign:
@@ -231,6 +239,34 @@ def test_attack_a_device_answers_with_noise(town: Town) -> None:
     for step, outcome in (("enrol", Outcome.FAILED), ("probe", Outcome.RETRY)):
         (report,) = executor.perform([Order("rsu-1", step, "c/0/rsu-1/x", 1, NOW)])
         assert report.outcome is outcome
+
+
+def test_nothing_is_begun_after_the_lease(town: Town) -> None:
+    order = Order("rsu-1", "enrol", "c/0/rsu-1/enrol", 5, NOW)
+    town.clock.advance(1)
+    (report,) = town.executor().perform([order])
+    assert report.outcome is Outcome.UNAVAILABLE
+    assert town.states["rsu-1"].fence == 0
+    assert town.in_force("new") == []
+
+
+def test_a_device_that_enrols_by_itself_is_invited_once(town: Town) -> None:
+    secrets: list[str] = []
+
+    def keep(message: Message, answer: Answer) -> Answer:
+        if isinstance(message.body, Enrol):
+            secrets.append(message.body.secret)
+        return answer
+
+    town.spoil = keep
+    executor = town.executor(over_est=lambda _device: True)
+    executor.perform([Order("rsu-1", "enrol", "c/0/rsu-1/enrol", 1, NOW)])
+    csr = town.states["rsu-1"].pending
+    assert csr
+    key = read_request(csr.csr)[0]
+    (secret,) = secrets
+    enrolments = Enrolments(town.store, "new")
+    assert enrolments.by_secret("rsu-1", secret, key, NOW).identity == "rsu-1"  # it is still good
 
 
 def test_one_refused_request_harms_no_other(town: Town) -> None:

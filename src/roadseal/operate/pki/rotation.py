@@ -164,15 +164,26 @@ class RotationExecutor:
         ]
 
     def _ask(self, orders: Sequence[Order], body: Callable[[Order], Body]) -> list[Answer | None]:
-        now = self._clock.now()
-        return self._send([Message(one.device, one.fence, now, body(one)) for one in orders])
+        return self._deliver(orders, [body(one) for one in orders])
 
     def _tell(self, orders: Sequence[Order], body: Callable[[Order], Body]) -> list[Report]:
-        answers = self._ask(orders, body)
+        bodies = [body(one) for one in orders]  # once: an invitation voids the one before
+        answers = self._deliver(orders, bodies)
         return [
-            _report(answer, _weight(body(order)))
-            for order, answer in zip(orders, answers, strict=True)
+            _report(answer, _weight(said)) for said, answer in zip(bodies, answers, strict=True)
         ]
+
+    def _deliver(self, orders: Sequence[Order], bodies: Sequence[Body]) -> list[Answer | None]:
+        """Send one message an order; nothing is begun after its deadline."""
+        now = self._clock.now()
+        in_time = [
+            (order, Message(order.device, order.fence, now, body))
+            for order, body in zip(orders, bodies, strict=True)
+            if now <= order.deadline
+        ]
+        answers = self._send([message for _, message in in_time])
+        heard = dict(zip([order.device for order, _ in in_time], answers, strict=True))
+        return [heard.get(one.device, Answer(Refused.CENTRE)) for one in orders]
 
     def _enrol(self, orders: Sequence[Order]) -> list[Report]:
         by_est = [one for one in orders if self._over_est(one.device)]
