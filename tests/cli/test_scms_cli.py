@@ -70,6 +70,7 @@ def test_a_us_device_from_enrolment_to_the_list_that_revokes_it(folder: Path) ->
     assert len(made) == 40
     again = row("batch", "car-7", "--system", "us", "--implicit")["certificates"]
     assert set(again) < set(made)
+    assert refusal("batch", "car-7", "--system", "us") == "scms-station"
     pseudonym = folder / "stations/car-7" / made[0]
     assert pseudonym.with_suffix(".vkey").stat().st_mode & 0o077 == 0
     # The period began before the authorities were made: now counts.

@@ -6,7 +6,7 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from roadseal.app.cli.v2x_input import iso, read_bytes
 from roadseal.clock import Time64
@@ -285,25 +285,36 @@ def _pseudonyms(
             "scms-station", f"{str(file)!r} is damaged.", advice="Enrol the station anew."
         ) from None
     caterpillar = kept or Caterpillar.generate(os.urandom)
+    wanted: Literal["explicit", "implicit"] = "implicit" if implicit else "explicit"
     if first:
-        _write_secret(file, caterpillar.octets)
         sent = pseudonym_request(
             caterpillar,
             _permissions(kind, us=True),
             enrolment,
             ra,
-            "implicit" if implicit else "explicit",
+            wanted,
             now,
             os.urandom,
         )
         _taken(us.ra.handle(sent.octets, now).verdict)
-        _write(folder / "request.hash", sent.request_hash.hex().encode())
+        _write_secret(file, caterpillar.octets)
+        request = {"hash": sent.request_hash.hex(), "type": wanted}
+        _write(folder / "request.json", json.dumps(request).encode())
     try:
-        request_hash = bytes.fromhex(read_bytes(folder / "request.hash").decode("ascii"))
-    except ValueError:
+        request = json.loads(read_bytes(folder / "request.json"))
+        request_hash, asked = bytes.fromhex(request["hash"]), request["type"]
+    except (ValueError, KeyError, TypeError):
         raise RoadsealError(
-            "scms-station", "request.hash is damaged.", advice="Enrol the station anew."
+            "scms-station", "request.json is damaged.", advice="Enrol the station anew."
         ) from None
+    if asked != wanted:
+        raise RoadsealError(
+            "scms-station",
+            f"This station asked for {asked} certificates, once for all its batches.",
+            advice="Leave --implicit out."
+            if asked == "explicit"
+            else "Give --implicit as the first time.",
+        )
     made: dict[str, tuple[bytes, bytes]] = {}
     for i in range(period_of(now), period_of(now) + periods):
         us.ra.produce(i, now)

@@ -304,6 +304,14 @@ def test_requests_are_refused_with_a_verdict(us: Field, tmp_path: Path) -> None:
     assert us.system.ra.handle(b"\3\x80", NOW).verdict == "malformed"
 
 
+def test_an_aca_with_a_post_quantum_key_gives_no_implicit_certificates(tmp_path: Path) -> None:
+    us = field(tmp_path, "ml-dsa-44")
+    ra, enrolment = us.system.keys["us-ra"].certificate, us.enrol("car-1", CAR)
+    caterpillar = Caterpillar.generate(os.urandom)
+    sent = pseudonym_request(caterpillar, CAR, enrolment, ra, "implicit", NOW, os.urandom)
+    assert us.system.ra.handle(sent.octets, NOW).verdict == "bad_contents"
+
+
 def test_an_enrolment_is_for_the_key_that_the_factory_registered(us: Field) -> None:
     key = SigningKey.generate("ecdsa-p256")
     contents = CertificateContents(start=NOW, duration=Duration(6, 3), app_permissions=CAR)

@@ -210,6 +210,12 @@ class RegistrationAuthority:
         except RefusedError as refused:
             return self._refuse(refused.code, now)
 
+    @property
+    def _gives_implicit(self) -> bool:
+        """ECQV needs an ACA with a key on P-256."""
+        key = verification_key(self._aca_certificate)
+        return key is not None and key[0] == "ecdsa-p256"
+
     def _owner(self, filename: bytes) -> bytes | None:
         """The enrolment certificate whose request a file answers."""
         try:
@@ -259,6 +265,8 @@ class RegistrationAuthority:
             raise RefusedError("wrong_request")
         if asked["type"] not in ("explicit", "implicit"):
             raise RefusedError("wrong_request")
+        if asked["type"] == "implicit" and not self._gives_implicit:
+            raise RefusedError("bad_contents")
         first_i = period_of(now)
         chains = self._random(8) + self._random(8)
         if kind == "original":
