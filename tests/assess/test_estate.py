@@ -651,3 +651,24 @@ def test_json_of_every_house(
     assert first.id == asset_id
     assert first.kind is Kind.SIGNAL
     assert (first.latitude, first.longitude) == pytest.approx(place, abs=1e-4)
+
+
+def test_a_table_without_column_names_loses_no_row(tmp_path: Path) -> None:
+    rows = [(n, f"Street {n}", 41.1234 + n / 128, -87.6543) for n in range(10)]
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "n.xlsx")
+    for done in (imported(written(tmp_path, text)), imported(tmp_path / "n.xlsx")):
+        assert len(done.assets) == 10
+        assert (done.assets[0].latitude, done.assets[0].longitude) == (41.1234, -87.6543)
+        assert rules(done)["repaired", "no-header"] == 1
+
+
+def test_years_among_the_column_names_are_names(tmp_path: Path) -> None:
+    text = "id,name,lat,lon,2019,2020\n" + "".join(
+        f"{n},S{n},41.1,-87.{n}00,5,6\n" for n in range(9)
+    )
+    done = imported(written(tmp_path, text))
+    assert [each.id for each in done.assets] == [f"x/{n}" for n in range(9)]

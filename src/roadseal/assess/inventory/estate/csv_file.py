@@ -22,6 +22,8 @@ from roadseal.assess.inventory.estate.table import (
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40
+HEADLESS: Final = -1
+"""Place of the column names of a table that has none."""
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -41,8 +43,11 @@ def read_csv(path: Path) -> Table:
     header_at = header_row([cells for _, cells in head])
     if header_at is None:
         check_columns((), path.name)
-    start, names = head[header_at or 0]
-    if header_at:
+    start, names = head[max(header_at or 0, 0)]
+    if header_at == HEADLESS:
+        start, names = 0, [f"column {number}" for number in range(1, len(names) + 1)]
+        notes = (*notes, note(0, "file", Action.REPAIRED, "no-header", "", ", ".join(names)))
+    elif header_at:
         skipped = " / ".join(" ".join(cells) for _, cells in head[:header_at])
         notes = (*notes, note(0, "file", Action.REPAIRED, "title-line", skipped))
     while names and not names[-1].strip():
@@ -61,7 +66,8 @@ def read_csv(path: Path) -> Table:
 def header_row(head: list[list[str]]) -> int | None:
     """Where the column names stand: the first row as wide as the rows after it, all words.
 
-    A title stands alone in its line; column names are as many as the values, and no numbers.
+    `HEADLESS` where there are none, ``None`` where there is nothing. A title stands alone in its
+    line; column names are as many as the values, and no numbers.
     """
     widths = Counter(_filled(cells) for cells in head if _filled(cells) > 1)
     if not widths:
@@ -71,7 +77,19 @@ def header_row(head: list[list[str]]) -> int | None:
         # Values may be missing in every row, names seldom are: half of the widest row is enough.
         if _filled(cells) * 2 >= widest and _filled(cells) > 1 and not any(map(_numeric, cells)):
             return at
-    return next(at for at, cells in enumerate(head) if _filled(cells) * 2 >= widest)
+    first = next(at for at, cells in enumerate(head) if _filled(cells) * 2 >= widest)
+    return HEADLESS if _is_like(head[first], head[first + 1 :]) else first
+
+
+def _is_like(first: list[str], rest: list[list[str]]) -> bool:
+    """Whether a row holds a number wherever the rows after it do: then it is one of them."""
+    rows = [cells for cells in rest if len(cells) == len(first)]
+    numeric = [
+        at
+        for at in range(len(first))
+        if rows and sum(_numeric(cells[at]) for cells in rows) > 0.8 * len(rows)
+    ]
+    return bool(numeric) and all(_numeric(first[at]) for at in numeric)
 
 
 def _filled(cells: list[str]) -> int:

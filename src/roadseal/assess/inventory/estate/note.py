@@ -41,6 +41,7 @@ MAX_QUOTE_CHARS: Final = 80
 RULES: Final = {
     # the file
     "title-line": "Lines before the row of column names are skipped.",
+    "no-header": "A table without column names gets numbers for names.",
     "encoding": "Text that is not UTF-8 is read as Windows-1252.",
     "repeated-column": "A column name that occurs twice gets a number.",
     "outside-selection": "Elements that are no road equipment are left out and counted.",

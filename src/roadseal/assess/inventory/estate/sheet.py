@@ -10,7 +10,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from roadseal.assess.inventory.estate.csv_file import header_row
+from roadseal.assess.inventory.estate.csv_file import HEADLESS, header_row
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.table import (
     LIMITS,
@@ -37,10 +37,13 @@ def read_sheet(path: Path) -> Table:
     if header_at is None:
         check_columns((), path.name)
     start = header_at or 0
-    if start:
+    names = head[max(start, 0)]
+    if start == HEADLESS:
+        names = [f"column {number}" for number in range(1, len(names) + 1)]
+        notes = (*notes, note(0, "file", Action.REPAIRED, "no-header", "", ", ".join(names)))
+    elif start:
         skipped = " / ".join(" ".join(filter(None, row)) for row in head[:start])
         notes = (*notes, note(0, "file", Action.REPAIRED, "title-line", skipped))
-    names = head[start]
     while names and not names[-1].strip():
         names = names[:-1]
     columns, renamed = distinct_columns(names)
