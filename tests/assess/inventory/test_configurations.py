@@ -119,6 +119,12 @@ def test_content_tells_the_format_where_the_name_does_not(name: str) -> None:
     assert set(algorithms(found)) == expected
 
 
+def test_a_changelog_is_no_configuration() -> None:
+    prose = "\n".join(f"fix number {number} of the remote device" for number in range(200))
+    text = f"{prose}\ncipher AES-256-GCM\nsecret handling\nkey schedule\nclient fixes\n"
+    assert read("history", text.encode()) == ([], [])
+
+
 @pytest.mark.parametrize("text", ["Ciphers are nice, and MACs too.\nKexAlgorithms matter.\n",
                                   "the server speaks tls_version\nof proposals\n"])  # fmt: skip
 def test_prose_is_no_configuration(text: str) -> None:

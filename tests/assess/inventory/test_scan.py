@@ -1,5 +1,6 @@
 """A scan stays in its root, survives what it reads, says what it missed, and repeats itself."""
 
+import gzip
 import json
 import os
 import stat
@@ -84,6 +85,11 @@ def test_unreadable_is_said(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(b"\0" * 2000)
     limited = scan_folder(tmp_path, limits=Limits(file_bytes=1000))
     assert [gap.cause for gap in limited.coverage.gaps] == [Cause.TRUNCATED]
+
+
+def test_a_small_archive_fits_into_the_memory_of_a_worker(tmp_path: Path) -> None:
+    (tmp_path / "notes.gz").write_bytes(gzip.compress(b"nothing to see"))
+    assert scan_folder(tmp_path).coverage.complete
 
 
 def test_an_empty_scan_is_not_complete(tmp_path: Path) -> None:

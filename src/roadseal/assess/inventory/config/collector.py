@@ -92,7 +92,10 @@ _WORDS: Final = (
 _PROSE: Final = (
     "*.py", "*.c", "*.h", "*.cc", "*.cpp", "*.rs", "*.go", "*.js", "*.java", "*.md", "*.rst",
     "*.html", "*.htm", "*.xml", "*.[1-8]", "*.patch", "*.po", "*.tex", "*.pl", "*.pm", "*.sh",
+    "changelog*", "news*", "readme*", "faq*", "copyright*",
 )  # fmt: skip
+_LEAST_SHARE: Final = 0.2
+"""Known statements in a text whose name says nothing."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,17 @@ def recognise(name: str, statements: Sequence[Directive]) -> Format | None:
         typical = len(names & each.typical)
         if typical + 2 * by_name < 2 or not _says(each, statements):
             continue
+        if not by_name and _share(each, statements) < _LEAST_SHARE:
+            continue
         score = typical + len(names & each.readers.keys()) + 10 * by_name
         best = max(best, (score, -order, each), key=lambda row: row[:2])
     return best[2]
+
+
+def _share(each: Format, statements: Sequence[Directive]) -> float:
+    """Which part of the statements are known in this format: little of prose is."""
+    known = each.typical | each.readers.keys()
+    return sum(one.name.lower() in known for one in statements) / len(statements)
 
 
 def _says(each: Format, statements: Sequence[Directive]) -> bool:

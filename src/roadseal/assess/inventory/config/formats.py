@@ -49,6 +49,11 @@ def _list(read: Callable[[str], Uses]) -> Reader:
     return lambda one: (one.value, read(one.value)) if one.words else None
 
 
+def _word(read: Callable[[str], Uses]) -> Reader:
+    """One word: several are prose."""
+    return lambda one: (one.value, read(one.value)) if len(one.words) == 1 else None
+
+
 def _one(read: Callable[[str], Uses]) -> Reader:
     """A list without spaces, of names of the field's form: other words are prose."""
 
@@ -543,7 +548,7 @@ FORMATS: Final = (
         "openvpn",
         "OpenVPN",
         {
-            "cipher": _list(spelling.ciphers),
+            "cipher": _word(spelling.ciphers),
             "data-ciphers": _list(spelling.ciphers),
             "ncp-ciphers": _list(spelling.ciphers),
             "data-ciphers-fallback": _list(spelling.ciphers),

@@ -40,6 +40,9 @@ _FAILURES: Final = (
 )  # fmt: skip
 
 
+_PIECE_BYTES: Final = 1 << 20
+
+
 class _TooMuchError(Exception):
     """It unpacks to more than the limit."""
 
@@ -96,11 +99,16 @@ class _Budget:
 
     def read(self, stream: _Readable) -> bytes:
         self.members -= 1
-        data = stream.read(self.left + 1)
-        self.left -= len(data)
-        if self.left < 0 or self.members < 0:
+        pieces: list[bytes] = []
+        # piece by piece: a reader takes room for all that it is asked for
+        while piece := stream.read(_PIECE_BYTES):
+            self.left -= len(piece)
+            if self.left < 0:
+                raise _TooMuchError
+            pieces.append(piece)
+        if self.members < 0:
             raise _TooMuchError
-        return data
+        return b"".join(pieces)
 
 
 def _safe(name: str) -> str:

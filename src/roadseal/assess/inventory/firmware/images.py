@@ -47,6 +47,10 @@ _MCUBOOT_TLVS: Final = {
     0x30: ("rsa-oaep", Role.ENCRYPTION), 0x31: ("aes-wrap", Role.ENCRYPTION),
     0x32: ("ecies-p256", Role.ENCRYPTION), 0x33: ("x25519", Role.ENCRYPTION),
 }  # fmt: skip
+_READ_ELSEWHERE: Final = tuple(
+    map(bytes.fromhex, ("30", "feedfeed", "cececece", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1",
+                        "a1b23c4d", "0a0d0d0a"))
+)  # fmt: skip
 _MAX_IMAGES: Final = 64
 
 
@@ -72,7 +76,8 @@ class ImageCollector:
         for magic in (_ESL_X509, _ESL_SHA256):
             for offset in source.hits.get(magic, ())[:_MAX_IMAGES]:
                 yield from _signature_list(source, offset, magic)
-        if source.data[:1] != b"\x30":  # a file of DER is read by the collector of certificates
+        # other collectors read these to their end
+        if not source.data[:4].startswith(_READ_ELSEWHERE) and source.data[8:12] != b"KBXf":
             yield from _carve(source, context)
 
 
