@@ -269,6 +269,26 @@ def test_a_device_that_enrols_by_itself_is_invited_once(town: Town) -> None:
     assert enrolments.by_secret("rsu-1", secret, key, NOW).identity == "rsu-1"  # it is still good
 
 
+def test_a_device_that_has_moved_before_keeps_its_certificate_in_a_rollback(town: Town) -> None:
+    town.run("spring", town.executor())
+    keys = [Order(one, "switch-back", f"late/0/{one}/x", 1 << 30, NOW) for one in town.states]
+    town.clock.time = NOW
+    reports = town.executor().perform(keys)
+    assert {one.outcome for one in reports} == {Outcome.DONE}
+    assert town.in_force("new") == sorted(town.states)
+
+
+def test_a_device_that_did_not_switch_keeps_its_certificate_when_others_retire(town: Town) -> None:
+    """Under one authority the old certificate passes the probe as well as the new one."""
+    executor = town.executor(town.old)
+    issued = executor.perform([Order("rsu-1", "enrol", "c/0/rsu-1/enrol", 1, NOW)])
+    assert issued[0].outcome is Outcome.DONE
+    executor.perform([Order("rsu-1", "retire", "c/0/rsu-1/retire", 2, NOW)])
+    preferred = town.states["rsu-1"].preferred
+    assert preferred
+    assert preferred.serial in [one.serial for one in town.old.certificates()]
+
+
 def test_one_refused_request_harms_no_other(town: Town) -> None:
     def request(name: str, key: str) -> IssueRequest:
         (answer,) = town.send([Message(name, 1, NOW, Prepare(key, "ml-dsa-65"))])

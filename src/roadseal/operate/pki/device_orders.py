@@ -138,19 +138,21 @@ class Answer:
     Args:
         refused: why not; None when it is done.
         csr: the request for a certificate.
-        certificate: what it prefers now.
+        certificate: what it prefers, for a probe.
+        serial: of what it prefers, when others may be revoked.
         signature: over the probe's nonce.
     """
 
     refused: Refused | None = None
     csr: bytes = b""
     certificate: bytes = b""
+    serial: str = ""
     signature: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes on the link, without framing."""
-        return len(self.csr) + len(self.certificate) + len(self.signature)
+        return sum(map(len, (self.csr, self.certificate, self.serial, self.signature)))
 
 
 def obey(
@@ -180,7 +182,7 @@ def obey(
         case Probe(nonce):
             return _probe(state, nonce, keys)
         case Retire():
-            return replace(state, beside=None, pending=None), Answer()
+            return _keeping(replace(state, beside=None, pending=None))
 
 
 def prepare(
@@ -226,15 +228,20 @@ def _switch(state: DeviceState, request: str) -> tuple[DeviceState, Answer]:
 def _switch_back(state: DeviceState, request: str, now: Time64) -> tuple[DeviceState, Answer]:
     """Leave the certificate of `request`, if the old one is still good."""
     if state.pending is None or state.pending.request != request:
-        return state, Answer()  # it has never prepared, or has forgotten it already
+        return _keeping(state)  # it has never prepared, or has forgotten it already
     if state.preferred is None or state.preferred.key != state.pending.key:
-        return replace(state, beside=None, pending=None), Answer()
+        return _keeping(replace(state, beside=None, pending=None))
     old = state.beside
     if old is None:
         return state, Answer(Refused.NOTHING_BESIDE)
     if not _chains(state, old.loaded, old.chain, now):
         return state, Answer(Refused.NO_CHAIN)
-    return replace(state, preferred=old, beside=None, pending=None), Answer()
+    return _keeping(replace(state, preferred=old, beside=None, pending=None))
+
+
+def _keeping(state: DeviceState) -> tuple[DeviceState, Answer]:
+    """Say what it uses, so that nobody revokes it."""
+    return state, Answer(serial=state.preferred.serial if state.preferred else "")
 
 
 def _probe(state: DeviceState, nonce: bytes, keys: KeyRing) -> tuple[DeviceState, Answer]:

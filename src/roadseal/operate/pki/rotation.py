@@ -265,37 +265,31 @@ class RotationExecutor:
 
     def _retire(self, orders: Sequence[Order]) -> list[Report]:
         """The device forgets the old certificate first; then nobody needs it, and it is revoked."""
-        reports = self._tell(orders, lambda _order: Retire())
-        gone = [
-            one.device
-            for one, report in zip(orders, reports, strict=True)
-            if report.outcome is Outcome.DONE
-        ]
-        serials = superseded(self._store, self._old.name, self._new.name, gone)
-        _revoke(self._old, serials)
-        return reports
+        answers = self._ask(orders, lambda _order: Retire())
+        in_use = _in_use(orders, answers)
+        rows = superseded(self._store, self._old.name, self._new.name, [*in_use])
+        _revoke(self._old, [serial for device, serial in rows if serial != in_use[device]])
+        return [_report(one, 0) for one in answers]
 
     def _switch_back(self, orders: Sequence[Order]) -> list[Report]:
         """What was issued in the round and is used by nobody now is revoked."""
-        reports = self._tell(orders, lambda order: SwitchBack(_request(order)))
-        back = [
-            one
-            for one, report in zip(orders, reports, strict=True)
-            if report.outcome is Outcome.DONE
-        ]
+        answers = self._ask(orders, lambda order: SwitchBack(_request(order)))
+        in_use = _in_use(orders, answers)
         at = [
             CERTIFICATE.c.authority == self._new.name,
-            CERTIFICATE.c.identity.in_([one.device for one in back]),
+            CERTIFICATE.c.identity.in_([*in_use]),
             CERTIFICATE.c.certificate.is_not(None),
             CERTIFICATE.c.revoked_at.is_(None),
         ]
         if self._new.name == self._old.name:
-            keys = [f"{_request(one)}/enrol" for one in back]
+            keys = [f"{_request(one)}/enrol" for one in orders]
             at.append(CERTIFICATE.c.idempotency_key.in_(keys))
         with self._store.reading() as connection:
-            serials = [*connection.scalars(sa.select(CERTIFICATE.c.serial).where(*at))]
-        _revoke(self._new, serials)
-        return reports
+            rows = connection.execute(
+                sa.select(CERTIFICATE.c.identity, CERTIFICATE.c.serial).where(*at)
+            ).all()
+        _revoke(self._new, [serial for device, serial in rows if serial != in_use[device]])
+        return [_report(one, 0) for one in answers]
 
 
 def issue_each(
@@ -308,8 +302,8 @@ def issue_each(
         return [_issue_one(authority, one) for one in requests]
 
 
-def superseded(store: Store, old: str, new: str, devices: Sequence[str]) -> list[str]:
-    """Serials of `old` that are in force for `devices`; the newest is kept if `new` is the same."""
+def superseded(store: Store, old: str, new: str, devices: Sequence[str]) -> list[tuple[str, str]]:
+    """Devices and serials of `old` that are in force for `devices`; the newest is kept if `new` is the same."""
     query = (
         sa.select(CERTIFICATE.c.identity, CERTIFICATE.c.serial)
         .where(
@@ -323,15 +317,25 @@ def superseded(store: Store, old: str, new: str, devices: Sequence[str]) -> list
     with store.reading() as connection:
         rows = connection.execute(query).all()
     if old != new:
-        return [row.serial for row in rows]
+        return [(row.identity, row.serial) for row in rows]
     newest = {row.identity: row.serial for row in rows}
-    return [row.serial for row in rows if row.serial != newest[row.identity]]
+    return [(row.identity, row.serial) for row in rows if row.serial != newest[row.identity]]
 
 
 def _revoke(authority: Authority, serials: Sequence[str]) -> None:
     # In portions that need no approval: no device has the keys of these any more.
     for start in range(0, len(serials), BULK):
         authority.revoke_many(serials[start : start + BULK], x509.ReasonFlags.superseded)
+
+
+def _done(orders: Sequence[Order], answers: Sequence[Answer | None]) -> tuple[list[str], set[str]]:
+    """Who has obeyed, and the serials that devices say they use: those are never revoked here."""
+    obeyed = [
+        order.device
+        for order, answer in zip(orders, answers, strict=True)
+        if answer is not None and answer.refused is None
+    ]
+    return obeyed, {answer.serial for answer in answers if answer is not None}
 
 
 def _issue_one(authority: Authority, request: IssueRequest) -> Issued | RoadsealError:
