@@ -303,7 +303,7 @@ def issue_each(
 
 
 def superseded(store: Store, old: str, new: str, devices: Sequence[str]) -> list[tuple[str, str]]:
-    """Devices and serials of `old` that are in force for `devices`; the newest is kept if `new` is the same."""
+    """Devices and their serials of `old` in force; without the newest if `new` is the same."""
     query = (
         sa.select(CERTIFICATE.c.identity, CERTIFICATE.c.serial)
         .where(
@@ -328,14 +328,13 @@ def _revoke(authority: Authority, serials: Sequence[str]) -> None:
         authority.revoke_many(serials[start : start + BULK], x509.ReasonFlags.superseded)
 
 
-def _done(orders: Sequence[Order], answers: Sequence[Answer | None]) -> tuple[list[str], set[str]]:
-    """Who has obeyed, and the serials that devices say they use: those are never revoked here."""
-    obeyed = [
-        order.device
+def _in_use(orders: Sequence[Order], answers: Sequence[Answer | None]) -> dict[str, str]:
+    """The serial that each device that has obeyed says it uses: it is not revoked here."""
+    return {
+        order.device: answer.serial
         for order, answer in zip(orders, answers, strict=True)
         if answer is not None and answer.refused is None
-    ]
-    return obeyed, {answer.serial for answer in answers if answer is not None}
+    }
 
 
 def _issue_one(authority: Authority, request: IssueRequest) -> Issued | RoadsealError:
