@@ -10,7 +10,8 @@ from typing import Final
 
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.config.directive import MAX_CHARS, Directive, directives
-from roadseal.assess.inventory.config.formats import FORMATS, Format
+from roadseal.assess.inventory.config.format import Format
+from roadseal.assess.inventory.config.formats import FORMATS
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,

@@ -1,0 +1,167 @@
+"""Tunnels and shells: OpenSSH, strongSwan, WireGuard, OpenVPN.
+
+Sources: sshd_config(5), ssh_config(5), ipsec.conf(5), swanctl.conf(5), wg(8), openvpn(8).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from roadseal.assess.inventory import identifiers
+from roadseal.assess.inventory.config import spelling
+from roadseal.assess.inventory.config.directive import Directive
+from roadseal.assess.inventory.config.format import (
+    PSK,
+    Format,
+    flag,
+    listed,
+    names,
+    versions,
+    word,
+)
+from roadseal.assess.inventory.config.spelling import Uses
+from roadseal.assess.inventory.finding import AlgorithmUse, Role
+
+_SSH_KEX = names(spelling.ssh(identifiers.ssh_kex, Role.KEY_EXCHANGE))
+_SSH_KEYS = names(spelling.ssh(identifiers.ssh_key, Role.LIVE_AUTHENTICATION))
+_SSH = {
+    "ciphers": names(spelling.ssh(identifiers.ssh_cipher, Role.ENCRYPTION)),
+    "macs": names(spelling.ssh(identifiers.ssh_mac, Role.INTEGRITY)),
+    "kexalgorithms": _SSH_KEX,
+    "hostkeyalgorithms": _SSH_KEYS,
+    "pubkeyacceptedalgorithms": _SSH_KEYS,
+    "pubkeyacceptedkeytypes": _SSH_KEYS,
+    "hostbasedacceptedalgorithms": _SSH_KEYS,
+    "casignaturealgorithms": _SSH_KEYS,
+}
+
+
+def _wireguard(one: Directive) -> tuple[str, Uses] | None:
+    """The protocol leaves no choice (WireGuard whitepaper §5.4)."""
+    return "WireGuard", [
+        AlgorithmUse("x25519", Role.KEY_EXCHANGE),
+        AlgorithmUse("chacha20-poly1305", Role.ENCRYPTION),
+        AlgorithmUse("blake2s-256", Role.INTEGRITY),
+    ]
+
+
+TUNNELS: Final = (
+    Format(
+        "ssh",
+        "SSH",
+        _SSH,
+        frozenset(_SSH)
+        | {
+            "permitrootlogin",
+            "passwordauthentication",
+            "hostkey",
+            "usepam",
+            "pubkeyauthentication",
+            "subsystem",
+            "host",
+            "match",
+            "hashknownhosts",
+            "gssapiauthentication",
+        },
+        ("sshd_config", "ssh_config"),
+    ),
+    Format(
+        "ipsec",
+        "IKE",
+        {
+            "ike": listed(spelling.ike),
+            "esp": listed(spelling.ike),
+            "ah": listed(spelling.ike),
+            "authby": flag("a pre-shared key", PSK, "secret", "psk"),
+            "leftauth": flag("a pre-shared key", PSK, "psk"),
+            "rightauth": flag("a pre-shared key", PSK, "psk"),
+        },
+        frozenset(
+            {
+                "conn",
+                "keyexchange",
+                "ike",
+                "esp",
+                "leftsubnet",
+                "rightsubnet",
+                "left",
+                "right",
+                "authby",
+            }
+        ),
+        ("ipsec.conf",),
+    ),
+    Format(
+        "swanctl",
+        "IKE",
+        {
+            "proposals": listed(spelling.ike),
+            "esp_proposals": listed(spelling.ike),
+            "ah_proposals": listed(spelling.ike),
+            "auth": flag("a pre-shared key", PSK, "psk"),
+        },
+        frozenset(
+            {
+                "proposals",
+                "esp_proposals",
+                "local_addrs",
+                "remote_addrs",
+                "local_ts",
+                "remote_ts",
+                "ah_proposals",
+            }
+        ),
+        ("swanctl.conf",),
+    ),
+    Format(
+        "wireguard",
+        "WireGuard",
+        {"privatekey": _wireguard, "presharedkey": lambda one: ("a pre-shared key", [PSK])},
+        frozenset(
+            {"privatekey", "publickey", "allowedips", "endpoint", "presharedkey", "listenport"}
+        ),
+        ("wg[0-9].conf",),
+    ),
+    Format(
+        "openvpn",
+        "OpenVPN",
+        {
+            "cipher": word(spelling.ciphers),
+            "data-ciphers": listed(spelling.ciphers),
+            "ncp-ciphers": listed(spelling.ciphers),
+            "data-ciphers-fallback": listed(spelling.ciphers),
+            "auth": lambda one: (
+                (one.value, spelling.mac_uses(one.value)) if len(one.words) == 1 else None
+            ),
+            "tls-cipher": listed(spelling.suites_with_hyphens),
+            "tls-ciphersuites": listed(spelling.suites),
+            "tls-groups": listed(spelling.groups),
+            "ecdh-curve": listed(spelling.groups),
+            "tls-version-min": versions,
+            "secret": lambda one: ("a static key", [PSK]),
+        },
+        frozenset(
+            {
+                "client",
+                "remote",
+                "dev",
+                "proto",
+                "tls-auth",
+                "tls-crypt",
+                "resolv-retry",
+                "persist-key",
+                "persist-tun",
+                "ca",
+                "cert",
+                "key",
+                "dh",
+                "cipher",
+                "data-ciphers",
+                "ifconfig",
+                "secret",
+                "verb",
+            }
+        ),
+        ("*.ovpn",),
+    ),
+)
