@@ -267,13 +267,13 @@ def _pseudonyms(
     now: Time64,
 ) -> dict[str, tuple[bytes, bytes]]:
     from roadseal.operate.pki.v2x.us_authorities import period_of
+    from roadseal.operate.pki.v2x.us_batch import batch_filename
     from roadseal.operate.pki.v2x.us_device import (
         Caterpillar,
         download_request,
         pseudonym_request,
         read_pseudonyms,
     )
-    from roadseal.operate.pki.v2x.us_registration import batch_filename
 
     ra, aca = us.keys["us-ra"].certificate, us.keys["us-aca"].certificate
     file = folder / "caterpillar.key"

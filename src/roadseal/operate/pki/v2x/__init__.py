@@ -1,1 +1,34 @@
-"""V2X authorities: certificates from profiles, enrolment, tickets, lists."""
+"""V2X authorities: certificates from profiles, enrolment, tickets, pseudonyms, lists.
+
+`create_eu` and `create_us` make a whole system on a store, `open_eu` and `open_us` open it; both
+are state machines, which `http_service` puts on HTTP. Stations use `station` (TS 102 941) or
+`us_device` (IEEE 1609.2.1), and judge lists with `read_list` and `read_crl`.
+"""
+
+from roadseal.operate.pki.v2x.enrolment import Outcome
+from roadseal.operate.pki.v2x.eu_system import EuSystem, create_eu, open_eu
+from roadseal.operate.pki.v2x.keyring import Keyring
+from roadseal.operate.pki.v2x.ledger import Ledger, Station
+from roadseal.operate.pki.v2x.lists import ListVerdict, TrustState, read_list
+from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.operate.pki.v2x.us_crl import CrlVerdict, read_crl
+from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
+
+__all__ = [
+    "SCHEMA",
+    "CrlVerdict",
+    "EuSystem",
+    "Keyring",
+    "Ledger",
+    "ListVerdict",
+    "Outcome",
+    "Station",
+    "TrustState",
+    "UsSystem",
+    "create_eu",
+    "create_us",
+    "open_eu",
+    "open_us",
+    "read_crl",
+    "read_list",
+]

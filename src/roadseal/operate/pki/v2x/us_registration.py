@@ -9,8 +9,6 @@ Source: IEEE 1609.2.1-2022 clauses 7.6 and 9.3; original butterfly only (ADR 11)
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +38,7 @@ from roadseal.operate.pki.v2x.us_authorities import (
     period_of,
     period_start,
 )
+from roadseal.operate.pki.v2x.us_batch import archive, batch_filename
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     holder_key,
@@ -146,7 +145,7 @@ class RegistrationAuthority:
         blocked = {name for name, _ in self.ledger.items(_BLOCKED)}
         pool: list[tuple[bytes, int, bytes]] = []
         for name, octets in self.ledger.items(_DEVICE):
-            if name in blocked or self.ledger.get(_BATCH, _filename(name, i)):
+            if name in blocked or self.ledger.get(_BATCH, batch_filename(name, i).encode()):
                 continue
             device = self._device(octets)
             if i >= device.first_i:
@@ -169,7 +168,9 @@ class RegistrationAuthority:
         for name in refused:
             answers.pop(name, None)
         self.ledger.put(_ORIGIN, origins)
-        batches = [(_filename(name, i), _archive(parts)) for name, parts in answers.items()]
+        batches = [
+            (batch_filename(name, i).encode(), archive(parts)) for name, parts in answers.items()
+        ]
         self.ledger.put(_BATCH, batches)
         made = sum(map(len, answers.values()))
         if made:
@@ -283,7 +284,7 @@ class RegistrationAuthority:
             outcome = self._application(asked, parameters if kind == "encryptionKey" else None, now)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_DEVICE, [(name, kept)])
-            self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome}))])
+            self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: outcome}))])
         return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
 
     def _try_expansion(
@@ -309,7 +310,7 @@ class RegistrationAuthority:
         name = request_hash(plaintext)
         kept = bytes(18) + record.hashed_id8 + plaintext
         self.ledger.put(_SUCCESSOR, [(name, kept)])
-        self.ledger.put(_BATCH, [(_filename(name, 0), _archive({0: outcome.answer}))])
+        self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: outcome.answer}))])
         return self._acknowledge(signed, name, "successor", now, None)
 
     def _acknowledge(
@@ -451,40 +452,6 @@ class RegistrationAuthority:
     def _refuse(self, code: str, now: Time64) -> Outcome:
         self._emit(Event(now, "unknown", "request.refused", {"code": code}))
         return Outcome(code)
-
-
-def batch_filename(name: bytes, i: int) -> str:
-    """The file of a request's batch: its hash and the period, in hexadecimal."""
-    return _filename(name, i).decode()
-
-
-def read_batch(octets: bytes) -> dict[int, bytes]:
-    """The ACA's responses in a batch, by j.
-
-    Raises:
-        CoerError: it is no batch.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-            names = archive.infolist()
-            if len(names) > 256 or sum(one.file_size for one in names) > 4 << 20:
-                raise CoerError("the batch is too large")
-            return {int(one.filename, 16): archive.read(one) for one in names}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, RuntimeError):
-        raise CoerError("it is no batch") from None
-
-
-def _filename(name: bytes, i: int) -> bytes:
-    return f"{name.hex().upper()}_{i:X}.zip".encode()
-
-
-def _archive(parts: Mapping[int, bytes]) -> bytes:
-    """A zip of fixed form: certificates do not compress, and no time is in it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for j, octets in sorted(parts.items()):
-            archive.writestr(zipfile.ZipInfo(f"{j:X}"), octets)
-    return buffer.getvalue()
 
 
 def _reconstruction(indicator: tuple[str, Any]) -> tuple[str, Any]:
