@@ -171,7 +171,8 @@ fn tcp(segment: &[u8]) -> Option<((u16, u16), Body<'_>)> {
     Some((ports, Body::Tcp { sequence, syn, ack, end, data }))
 }
 
-/// Follows the tunnels that run over UDP: GTP-U (3GPP TS 29.281), VXLAN (RFC 7348), Teredo (RFC 4380).
+/// Follows the tunnels that run over UDP: GTP-U (3GPP TS 29.281), VXLAN (RFC 7348), Teredo (RFC 4380),
+/// and the TaZmen sniffer protocol of wireless sensors.
 fn through_udp(
     from: u16,
     to: u16,
@@ -183,6 +184,7 @@ fn through_udp(
     const GTP_U: u16 = 2152;
     const VXLAN: u16 = 4789;
     const TEREDO: u16 = 3544;
+    const TZSP: u16 = 37008;
     if (to == GTP_U || from == GTP_U)
         && let Some(inner) = gtp_u(data)
     {
@@ -197,6 +199,12 @@ fn through_udp(
         {
             ip(rest.0, path, fragments, found);
         }
+        return true;
+    }
+    if (to == TZSP || from == TZSP)
+        && let Some(inner) = tzsp(data)
+    {
+        deeper(inner, "tzsp", path, fragments, found);
         return true;
     }
     if (to == TEREDO || from == TEREDO) && data.first().is_some_and(|first| first >> 4 == 6) {
@@ -226,6 +234,28 @@ fn gtp_u(data: &[u8]) -> Option<&[u8]> {
         }
     }
     matches!(rest.0.first()? >> 4, 4 | 6).then_some(rest.0)
+}
+
+/// The IP packet in an Ethernet frame that a sensor received: header, tagged fields, frame.
+fn tzsp(data: &[u8]) -> Option<&[u8]> {
+    const PADDING: u8 = 0;
+    const END: u8 = 1;
+    const ETHERNET: u16 = 1;
+    let mut rest = Cursor(data);
+    let [version, _kind] = rest.take()?;
+    (version == 1 && rest.u16()? == ETHERNET).then_some(())?;
+    loop {
+        match rest.u8()? {
+            END => break,
+            PADDING => {}
+            _ => {
+                let len = rest.u8()?;
+                rest.skip(len.into())?;
+            }
+        }
+    }
+    rest.skip(12)?;
+    matches!(rest.u16()?, 0x0800 | 0x86dd).then_some(rest.0)
 }
 
 /// What a GRE header (RFC 2784, RFC 2890) carries, where that is IP.

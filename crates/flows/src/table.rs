@@ -268,7 +268,8 @@ impl Entry {
         }
         self.broken |= cut;
         if matches!(self.conversation, Conversation::Unknown { .. }) {
-            if let Some(speaker) = self.conversation.recognise_datagram(data) {
+            let ports = [self.key.low.1, self.key.high.1];
+            if let Some(speaker) = self.conversation.recognise_datagram(data, ports) {
                 from = self.is_really(from, speaker);
             }
             if matches!(self.conversation, Conversation::Unknown { .. })

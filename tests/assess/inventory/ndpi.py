@@ -50,7 +50,7 @@ def expected(capture: Path) -> Iterator[tuple[Sockets, Expected]]:
             found = re.search(rf"\[{pattern}\]", rest)
             return found[1] if found else None
 
-        protocol = field(r"proto: (?:GTP:)?[\d.]+/([^\].]*)[^\]]*")
+        protocol = field(r"proto: (?:\w+:)?[\d.]+/([^\].]*)[^\]]*")
         yield (
             (transport.lower(), frozenset({_socket(one), _socket(other)})),
             Expected(

@@ -26,7 +26,7 @@ OURS = {  # nDPI's name of a protocol that we read = ours
     "MQTT": {"mqtt"},
     "SNMP": {"snmp"},
     "Modbus": {"modbus"},
-    "IPSec": {"ike"},
+    "IPSec": {"ike", "esp", "ah"},
     "IMAPS": {"tls"},
     "SMTPS": {"tls"},
     "POPS": {"tls"},

@@ -11,6 +11,16 @@ const MAX_NOTIFIES: usize = 64;
 const INVALID_KE_PAYLOAD: u16 = 17;
 const COOKIE: u16 = 16390;
 
+/// Where IKE shares its datagrams with ESP (RFC 3948).
+pub(crate) const NAT_TRAVERSAL_PORT: u16 = 4500;
+
+/// Whether a datagram is an ESP packet in UDP: a security parameter index that is not reserved, a
+/// sequence number, and at least a block with its check value.
+pub(crate) fn is_esp(datagram: &[u8]) -> bool {
+    let mut rest = Cursor(datagram);
+    matches!((rest.u32(), rest.u32()), (Some(256..), Some(1..))) && rest.len() >= 24
+}
+
 /// One transform: type and identifier of the IANA registries "Internet Key Exchange Version 2" or,
 /// for version 1, attribute class and value of RFC 2409 appendix A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -163,11 +163,11 @@ impl Conversation {
 
     /// Reads a datagram. Answers who really sent it, where that became known; then it has to be read
     /// again.
-    pub(crate) fn recognise_datagram(&mut self, datagram: &[u8]) -> Option<Side> {
+    pub(crate) fn recognise_datagram(&mut self, datagram: &[u8], ports: [u16; 2]) -> Option<Side> {
         let Self::Unknown { looked, .. } = self else {
             return None;
         };
-        if let Some(found) = look_at_datagram(datagram) {
+        if let Some(found) = look_at_datagram(datagram, ports) {
             *self = found.conversation;
             return found.speaker;
         }
@@ -314,6 +314,13 @@ fn look(bytes: &[u8], server_port: u16, application: Option<&'static str>, first
         let over = Conversation::Over(Some(Box::new(Session::Mqtt(mqtt))), Vec::new());
         return Look::Found(Recognised::by(over, Side::Client));
     }
+    if server_port == mqtt::PORT && mqtt::continues(bytes) {
+        let middle = Session::Mqtt(mqtt::Mqtt::default());
+        return Look::Found(Recognised::new(Conversation::Over(
+            Some(Box::new(middle)),
+            vec![Gap::ClientNotSeen],
+        )));
+    }
     if opcua::starts(bytes) {
         return Look::Found(Recognised::new(Conversation::OpcUa(opcua::OpcUa::default())));
     }
@@ -358,7 +365,7 @@ fn tls_speaker(kind: Option<u8>, bytes: &[u8]) -> Option<Side> {
     }
 }
 
-fn look_at_datagram(datagram: &[u8]) -> Option<Recognised> {
+fn look_at_datagram(datagram: &[u8], ports: [u16; 2]) -> Option<Recognised> {
     if dtls::starts(datagram) {
         let speaker = tls_speaker(datagram.get(13).copied(), &[]);
         return Some(Recognised { conversation: Conversation::Dtls(Box::default()), speaker });
@@ -378,6 +385,10 @@ fn look_at_datagram(datagram: &[u8]) -> Option<Recognised> {
     }
     if let Some((speaker, reader)) = openvpn::starts(datagram) {
         return Some(Recognised::by(Conversation::OpenVpn(Box::new(reader)), speaker));
+    }
+    if ports.contains(&ike::NAT_TRAVERSAL_PORT) && ike::is_esp(datagram) {
+        let esp = Conversation::Over(Some(Box::new(Session::Esp)), Vec::new());
+        return Some(Recognised::new(esp));
     }
     dnp3::starts(datagram).then(|| Recognised::new(Conversation::Dnp3(dnp3::Dnp3::default())))
 }

@@ -240,7 +240,7 @@ def opcua_policy(policy: str) -> tuple[AlgorithmUse, ...]:
 
 def mqtt(session: Session) -> Spoken:
     """MQTT in clear; a password in it is the broken-today lane's."""
-    version = {3: "3.1", 4: "3.1.1", 5: "5.0"}.get(session["level"], str(session["level"]))
+    version = {0: "", 3: "3.1", 4: "3.1.1", 5: "5.0"}.get(session["level"], str(session["level"]))
     return Spoken("MQTT", version, (PLAINTEXT,), {"password_in_clear": session["password"] or None})
 
 
