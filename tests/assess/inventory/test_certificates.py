@@ -18,6 +18,7 @@ from roadseal import _core
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.certificates.ieee1609 import carve
 from roadseal.assess.inventory.classifier import Bearing, classify
+from roadseal.assess.inventory.collector import MAX_HITS
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Role
 
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
@@ -274,6 +275,15 @@ def test_a_malformed_certificate_is_read_as_far_as_it_goes() -> None:
     found, _ = read("a.der", bytes(encoded[:-300]))
     assert "defects" in found[0].facts
     assert found[0].confidence < 1
+
+
+def test_a_bundle_of_more_than_the_matcher_keeps_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(run("openssl", "genpkey", "-algorithm", "ED25519", cwd=tmp_path))
+    block = run("openssl", "pkey", "-in", "k", "-pubout", cwd=tmp_path)
+    found, gaps = read("many.pem", block * (MAX_HITS + 50))
+    assert not gaps
+    assert len(found) == MAX_HITS + 50
+    assert found[-1].location.line == (MAX_HITS + 49) * 3 + 1
 
 
 def test_words_of_prose_are_no_keys() -> None:

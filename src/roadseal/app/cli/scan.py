@@ -73,6 +73,7 @@ def scan(
     from roadseal.assess.inventory.collector import Context, Limits
     from roadseal.assess.inventory.scan import scan as run
     from roadseal.assess.inventory.scan_file import write_scan
+    from roadseal.assess.register.writing import write_whole
     from roadseal.clock import SystemClock
 
     targets = targets or []
@@ -107,7 +108,7 @@ def scan(
         result = joined(result, *live)
     text = write_scan(result)
     if out:
-        out.write_bytes(text)
+        write_whole(out, [text])
     if as_json:
         typer.echo(text, nl=False)
     else:

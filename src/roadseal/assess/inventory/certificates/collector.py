@@ -23,7 +23,7 @@ from roadseal.assess.inventory.certificates.x509 import (
     request,
     revocation_list,
 )
-from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import MAX_HITS, Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
 
 _PEM: Final = b"-----BEGIN "
@@ -127,7 +127,7 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
 
 
 def _pem(source: Source, context: Context) -> Iterator[Output]:
-    for block in pem.blocks(source.data, list(source.hits[_PEM])):
+    for block in pem.blocks(source.data, _pem_offsets(source)):
         location = Location(source.uri, offset=block.offset, line=block.line)
         after = block.offset + len(_PEM) + len(block.label) + 5
         if not _BODY.match(source.data[after : after + 400]):
@@ -136,6 +136,15 @@ def _pem(source: Source, context: Context) -> Iterator[Output]:
             yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
         else:
             yield from _block(block, location, context)
+
+
+def _pem_offsets(source: Source) -> Iterator[int]:
+    """Where blocks begin, also after the last hit that the matcher kept."""
+    hits = source.hits[_PEM]
+    yield from hits
+    at = hits[-1] if len(hits) >= MAX_HITS else -1
+    while at >= 0 and (at := source.data.find(_PEM, at + 1)) >= 0:
+        yield at
 
 
 def _block(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from roadseal.assess.inventory.collector import Data
@@ -14,6 +13,7 @@ MAX_BLOCK_BYTES: Final = 8 << 20
 _BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9][A-Z0-9 .#]{0,60})-----")
 _HEADER: Final = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:[^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
 _NOISE: Final = re.compile(rb"[^A-Za-z0-9+/=]")
+_CHECKSUM: Final = re.compile(rb"\n=[A-Za-z0-9+/]{4}\s*$")
 _ESCAPED_NEWLINE: Final = re.compile(rb"\\r\\n|\\n|\\r")
 
 
@@ -27,7 +27,7 @@ class Block(NamedTuple):
     octets: bytes | None
 
 
-def blocks(data: Data, offsets: Iterator[int] | list[int]) -> Iterator[Block]:
+def blocks(data: Data, offsets: Iterable[int]) -> Iterator[Block]:
     """Yield the blocks that begin at `offsets`, ascending; also those inside a quoted string."""
     line, counted = 1, 0
     for offset in offsets:
@@ -49,21 +49,21 @@ def blocks(data: Data, offsets: Iterator[int] | list[int]) -> Iterator[Block]:
         while match := _HEADER.match(body):
             headers += match[0]
             body = body[match.end() :].lstrip(b"\n")
-        yield Block(label, offset, line, headers, _decode(body))
+        yield Block(label, offset, line, headers, _decode(body, label))
 
 
-def _decode(body: bytes) -> bytes | None:
-    text = _NOISE.sub(b"", body)
-    # OpenPGP's armour ends in its checksum: "=" and four characters
-    text = re.sub(rb"={1,3}[A-Za-z0-9+/]{4}$", _without_checksum, text)
+def _decode(body: bytes, label: str) -> bytes | None:
+    if label.startswith("PGP "):  # the armour ends in its checksum: "=" and four characters
+        body = _CHECKSUM.sub(b"", body)
     try:
-        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+        return binascii.a2b_base64(body)  # passes over whatever is no base64
+    except binascii.Error:
+        pass
+    text = _NOISE.sub(b"", body).rstrip(b"=")  # a missing padding is no reason
+    try:
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
     except binascii.Error:
         return None
-
-
-def _without_checksum(match: re.Match[bytes]) -> bytes:
-    return match[0][:-5]
 
 
 def _newlines(data: Data, start: int, end: int) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 
 from roadseal.assess.inventory.certificates.keys import der_key
 from roadseal.assess.inventory.certificates.x509 import certificate
-from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import MAX_HITS, Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -236,6 +236,9 @@ def _signature_list(source: Source, offset: int, magic: bytes) -> Iterator[Outpu
 
 def _carve(source: Source, context: Context) -> Iterator[Output]:
     """Certificates and keys by their shape: an anchor inside tells where the whole began."""
+    if any(len(source.hits.get(each, ())) >= MAX_HITS for each in (_CERTIFICATE, *_KEY_OIDS)):
+        detail = f"More than {MAX_HITS} places that may hold a key."
+        yield Gap(Location(source.uri), Cause.TRUNCATED, detail)
     listed = set(source.hits.get(_ESL_X509, ()))
     end = -1
     for anchor in source.hits.get(_CERTIFICATE, ()):
