@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Most bytes that wait for an earlier segment.
 const MAX_WAITING: usize = 128 << 10;
+/// Most segments that wait: a flood of tiny ones must not cost more than they weigh.
+const MAX_SEGMENTS: usize = 512;
 /// Most bytes that a dissector may leave unread.
 const MAX_UNREAD: usize = 256 << 10;
 /// A segment this far from where it belongs is not of this connection.
@@ -114,7 +116,7 @@ impl Stream {
     }
 
     fn wait(&mut self, sequence: u32, data: &[u8]) {
-        if self.waiting_len + data.len() > MAX_WAITING {
+        if self.waiting_len + data.len() > MAX_WAITING || self.waiting.len() >= MAX_SEGMENTS {
             self.broken = true;
             self.waiting.clear();
             self.waiting_len = 0;

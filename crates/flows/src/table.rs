@@ -71,7 +71,8 @@ struct Entry {
 pub struct Flows {
     limits: Limits,
     entries: HashMap<Key, Box<Entry>>,
-    by_age: VecDeque<Key>,
+    /// Keys with the first frames of their flows; a flow that was reported leaves its key behind.
+    by_age: VecDeque<(Key, u64)>,
     held: usize,
     fragments: Fragments,
     broadcasts: Broadcasts,
@@ -159,12 +160,12 @@ impl Flows {
         if let Body::Tcp { syn: true, ack: false, .. } = datagram.body
             && self.entries.get(&key).is_some_and(|entry| entry.ended)
         {
-            self.evict(&key); // the same two sockets again: another connection
+            self.report(&key); // the same two sockets again: another connection
         }
         if !self.entries.contains_key(&key) {
             self.make_room();
             self.entries.insert(key, Box::new(Entry::new(key, source_is_low, packet.number, datagram)));
-            self.by_age.push_back(key);
+            self.by_age.push_back((key, packet.number));
         }
         let Some(entry) = self.entries.get_mut(&key) else {
             return false;
@@ -177,16 +178,20 @@ impl Flows {
 
     fn make_room(&mut self) {
         while self.entries.len() >= self.limits.max_flows || self.held > self.limits.max_held {
-            let Some(oldest) = self.by_age.pop_front() else {
+            let Some((oldest, first_frame)) = self.by_age.pop_front() else {
                 return;
             };
-            self.report(&oldest);
+            if self.entries.get(&oldest).is_some_and(|entry| entry.first_frame == first_frame) {
+                self.report(&oldest);
+            }
         }
-    }
-
-    fn evict(&mut self, key: &Key) {
-        self.by_age.retain(|known| known != key);
-        self.report(key);
+        const SLACK: usize = 1024;
+        if self.by_age.len() > 2 * self.entries.len() + SLACK {
+            let entries = &self.entries;
+            self.by_age.retain(|(key, first_frame)| {
+                entries.get(key).is_some_and(|entry| entry.first_frame == *first_frame)
+            });
+        }
     }
 
     fn report(&mut self, key: &Key) {

@@ -129,6 +129,39 @@ fn a_flood_of_flows_evicts_the_oldest() {
     assert_eq!(table.finish().0.len(), 100);
 }
 
+/// The same two sockets open and end again and again, in a full table: each is a flow of its own.
+#[test]
+fn sockets_used_again_are_other_flows() {
+    let mut table = Flows::new(Limits { max_flows: 20_000, ..Limits::default() });
+    let (mut frame, mut evicted) = (0, 0);
+    let mut send = |table: &mut Flows, source: u32, flags: u8| {
+        frame += 1;
+        table.packet(&packet(frame, &tcp(source, 4000, 1, flags, &[])));
+    };
+    for source in 0..19_999u32 {
+        send(&mut table, 0x0a00_0000 + source, 2);
+    }
+    for _ in 0..200_000 {
+        send(&mut table, 1, 2);
+        send(&mut table, 1, 4);
+        evicted += table.evicted().len();
+    }
+    assert_eq!(evicted, 199_999);
+    assert_eq!(table.finish().0.len(), 20_000);
+}
+
+/// Tiny segments, each after a hole: they cost no more than the few that are kept.
+#[test]
+fn tiny_segments_after_holes_are_bounded() {
+    let mut table = Flows::default();
+    table.packet(&packet(1, &tcp(1, 4000, 0, 2, &[])));
+    for part in 0..200_000u32 {
+        table.packet(&packet(2 + u64::from(part), &tcp(1, 4000, 10 + 2 * part, 0x18, &[22])));
+    }
+    let (flows, _) = table.finish();
+    assert_eq!((flows.len(), flows[0].packets), (1, 200_001));
+}
+
 /// Handshakes that are begun and never ended hold no more than the limit between them.
 #[test]
 fn unfinished_handshakes_are_bounded() {

@@ -13,6 +13,8 @@ const APPLICATION_DATA: u8 = 23;
 
 const MAX_MESSAGE: usize = 64 << 10;
 const MAX_PARTIAL: usize = 12;
+/// Separate parts of one message; more are not what a peer sends.
+const MAX_PARTS: usize = 256;
 
 /// A handshake message in the making (RFC 6347 clause 4.2.3).
 #[derive(Debug, Default)]
@@ -111,7 +113,7 @@ impl Dtls {
             pending.pop_first();
         }
         let partial = pending.entry(sequence).or_default();
-        if partial.bytes.len() != len || partial.kind != kind {
+        if partial.bytes.len() != len || partial.kind != kind || partial.parts.len() >= MAX_PARTS {
             *partial = Partial { kind, bytes: vec![0; len], parts: Vec::new() };
         }
         partial.add(begin, bytes);

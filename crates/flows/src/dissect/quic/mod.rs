@@ -15,6 +15,8 @@ use crate::side::{Both, Side};
 
 const LONG_HEADER: u8 = 0x80;
 const MAX_CRYPTO: usize = 64 << 10;
+/// Parts that wait for an earlier one.
+const MAX_PARTS: usize = 512;
 const MAX_VERSIONS: usize = 32;
 
 /// Reads both directions of a connection.
@@ -297,7 +299,10 @@ impl Quic {
 
 impl Crypto {
     fn add(&mut self, offset: u64, bytes: &[u8]) {
-        if self.held + bytes.len() > MAX_CRYPTO || offset > MAX_CRYPTO as u64 {
+        let end = self.taken + self.whole.len() as u64;
+        let known = offset.saturating_add(bytes.len() as u64) <= end;
+        let too_much = self.held + bytes.len() > MAX_CRYPTO || offset > MAX_CRYPTO as u64;
+        if known || too_much || self.parts.len() >= MAX_PARTS {
             return;
         }
         self.held += bytes.len();
