@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Final, Protocol
 
+from cryptography import x509
+
 from roadseal.clock import Clock
 from roadseal.net.identity import Authority, Identity
 from roadseal.net.link import Link
@@ -104,6 +106,19 @@ class HandshakeSummary:
     response_p95_s: float
 
 
+class Issuer(Protocol):
+    """Who gives both ends their certificates, such as a real PKI."""
+
+    @property
+    def anchors(self) -> Sequence[x509.Certificate]:
+        """What both ends trust."""
+        ...
+
+    def identities(self, name: str) -> Sequence[Identity]:
+        """Certificates of `name`, at most one for each of the profile's algorithms."""
+        ...
+
+
 def measure_handshakes(
     profile: TlsProfile,
     link: Link,
@@ -114,11 +129,12 @@ def measure_handshakes(
     server_profile: TlsProfile | None = None,
     send_intermediate: bool = True,
     command_bytes: int = COMMAND_BYTES,
+    issuer: Issuer | None = None,
 ) -> tuple[HandshakeSample, ...]:
     """Open `n` sessions one after another over `link`, each with one command and its answer.
 
-    Each side has a leaf under an authority made for this call. Jitter and loss follow from `seed`;
-    times are the machine's and differ between runs.
+    Each side has a leaf of `issuer`, or under an authority made for this call. Jitter and loss
+    follow from `seed`; times are the machine's and differ between runs.
 
     Args:
         profile: the client's, and the server's unless that is given.
@@ -130,8 +146,14 @@ def measure_handshakes(
         send_intermediate: the leaves hang under an intermediate that travels with them; without,
             directly under a trusted authority, as if intermediates were provisioned beforehand.
         command_bytes: size of the command and of the answer.
+        issuer: gives both ends their certificates; `send_intermediate` is then up to it.
     """
     accepted = server_profile or profile
+    if issuer is not None:
+        anchors = list(issuer.anchors)
+        client = TlsContext(Side.CLIENT, profile, issuer.identities(_CLIENT), anchors)
+        server = TlsContext(Side.SERVER, accepted, issuer.identities(_SERVER), anchors)
+        return asyncio.run(_measure(client, server, link, n, seed, clock, command_bytes))
     algorithms = dict.fromkeys((*profile.certificate_algorithms, *accepted.certificate_algorithms))
     roots = {each: Authority.root(each, "measure root", now=clock.now()) for each in algorithms}
     anchors = [root.certificate for root in roots.values()]

@@ -22,6 +22,7 @@ from typing import Any
 from roadseal import __version__
 from roadseal.clock import SystemClock, Time64
 from roadseal.net import TlsProfile, measure_handshakes, shipped_links
+from roadseal.pilot.identities import CorridorPki
 from roadseal.pilot.qkd_backhaul import measure_agreements
 from roadseal.v2x import Header, Identification, message_profile, service, sign
 from roadseal.v2x.testing import Authority
@@ -198,7 +199,12 @@ def _time(clock: SystemClock, operations: Sequence[Callable[[], object]]) -> dic
 def _measure_handshakes(
     profile: TlsProfile, medium: str, n: int, seed: int, clock: SystemClock
 ) -> dict[str, Any]:
-    samples = measure_handshakes(profile, shipped_links()[medium], n, seed, clock)
+    pki = CorridorPki(profile, clock=clock)
+    try:
+        link = shipped_links()[medium]
+        samples = measure_handshakes(profile, link, n, seed, clock, issuer=pki)
+    finally:
+        pki.close()
     done = [sample for sample in samples if sample.success]
     return {
         "wall_ms": [round(sample.wall_s * 1e3, 3) for sample in done],
