@@ -357,6 +357,64 @@ def test_an_enrolment_is_succeeded_by_one_with_another_key(us: Field) -> None:
     assert us.system.ra.handle(forged.octets, NOW).verdict == "bad_signature"
 
 
+def ask_pseudonyms(us: Field, enrolment: Credential, now: Time64 = NOW):
+    caterpillar, ra = Caterpillar.generate(os.urandom), us.system.keys["us-ra"].certificate
+    sent = pseudonym_request(caterpillar, CAR, enrolment, ra, "implicit", now, os.urandom)
+    return caterpillar, sent, us.system.ra.handle(sent.octets, now).verdict
+
+
+def test_a_revoked_device_gets_nothing_however_it_asks(us: Field) -> None:
+    """It asks again, enrols again, or wants a successor: the device is blocked, not a request."""
+    i = period_of(NOW)
+    enrolment = us.enrol("bad", CAR)
+    first = us.pseudonyms(enrolment, i)[2]
+    _, _, verdict = ask_pseudonyms(us, enrolment)  # a second request is there already
+    assert verdict == "ok"
+    assert us.system.ma.revoke(first[0].certificate, NOW) == "linked"
+    assert us.system.ra.produce(i + 1, NOW) == 0
+    assert ask_pseudonyms(us, enrolment)[2] == "revoked"
+    assert ask_pseudonyms(us, us.enrol("bad", CAR))[2] == "revoked"
+    key = SigningKey.generate("ecdsa-p256")
+    contents = CertificateContents(start=NOW, duration=Duration(6, 3), app_permissions=CAR)
+    inner = enrollment_request("bad", contents, key, "explicit", NOW)
+    ra = us.system.keys["us-ra"].certificate
+    sent = successor_request(inner, enrolment, ra, os.urandom)
+    assert us.system.ra.handle(sent.octets, NOW).verdict == "revoked"
+    assert us.system.ra.produce(i + 2, NOW) == 0
+
+
+def test_no_batch_for_suspended_stations_and_revoked_or_expired_enrolments(us: Field) -> None:
+    i, eca = period_of(NOW), us.system.eca.ledger
+    suspended, revoked, good = (us.enrol(name, CAR) for name in ("suspended", "revoked", "good"))
+    for enrolment in (suspended, revoked, good):
+        us.pseudonyms(enrolment, i)
+    assert us.system.ra.produce(i + 1, NOW) == 9
+    assert eca.suspend(b"suspended")
+    assert eca.revoke(revoked.hashed_id8, NOW)
+    assert us.system.ra.produce(i + 2, NOW) == 3
+    in_four_years = Time64(NOW + 4 * 52 * WEEK)
+    assert us.system.ra.produce(period_of(in_four_years), in_four_years) == 0
+
+
+def test_a_device_that_asks_often_gets_one_batch_of_a_period(us: Field) -> None:
+    """Sybil: the bound is of the device, whatever number of requests it has signed."""
+    i, enrolment = period_of(NOW), us.enrol("car-1", CAR)
+    asked = [ask_pseudonyms(us, enrolment) for _ in range(3)]
+    assert {verdict for *_, verdict in asked} == {"ok"}
+    assert us.system.ra.produce(i, NOW) == 3
+    caterpillar, newest, _ = asked[-1]
+    assert len(us.fetch(caterpillar, newest, enrolment, i)) == 3
+    # A request after the batch, even with another enrolment certificate, counts from the next on.
+    caterpillar, sent, _ = ask_pseudonyms(us, us.enrol("car-1", CAR))
+    assert us.system.ra.produce(i, NOW) == 0
+    assert us.system.ra.produce(i + 1, NOW) == 3
+
+
+def test_a_unit_with_an_application_certificate_disturbs_no_batch(us: Field) -> None:
+    application(us, "explicit")
+    assert len(us.pseudonyms(us.enrol("car-1", CAR), period_of(NOW))[2]) == 3
+
+
 def test_unified_butterfly_is_recognised_and_not_built(us: Field, monkeypatch) -> None:
     from roadseal.operate.pki.v2x import us_requests
 

@@ -174,6 +174,23 @@ class Ledger:
                 db.execute(sa.delete(ITEM).where(*_equal(ITEM, key)))
                 db.execute(sa.insert(ITEM).values(**key, octets=octets))
 
+    def keep(self, kind: str, name: bytes, octets: bytes) -> bytes:
+        """Keep octets under a name that is not taken.
+
+        Returns:
+            The octets that count: another worker may have been first.
+        """
+        key = {"authority": self.authority, "kind": kind, "name": name}
+        with self.store.writing() as db:
+            self._one_at_a_time(db)
+            first = db.execute(
+                sa.select(ITEM.c.octets).where(*_equal(ITEM, key))
+            ).scalar_one_or_none()
+            if first is not None:
+                return bytes(first)
+            db.execute(sa.insert(ITEM).values(**key, octets=octets))
+        return octets
+
     def get(self, kind: str, name: bytes) -> bytes | None:
         """The octets under a name."""
         key = {"authority": self.authority, "kind": kind, "name": name}

@@ -57,6 +57,9 @@ _BATCH: Final = "batch"
 _BLOCKED: Final = "blocked"
 _ORIGIN: Final = "origin"
 _SUCCESSOR: Final = "successor"
+_APPLICATION: Final = "application"
+_LIVE: Final = "live"  # by holder: its butterfly request that counts
+_PERIOD: Final = "period"  # by holder and period: the request that its one batch is for
 _EXPANSIONS: Final = ("signingExpansion", "encryptionExpansion")
 
 ToAca = Callable[[bytes, Time64], Outcome]
@@ -132,7 +135,11 @@ class RegistrationAuthority:
             return self._refuse(refused.code, now)
 
     def produce(self, i: int, now: Time64) -> int:
-        """Have the certificates of a period made for every device that is not blocked.
+        """Have the certificates of a period made for every device that may have more.
+
+        It may not when it is blocked, its station is suspended, or the enrolment certificate that
+        asked is revoked or has expired. A device has one request that counts, its newest, and
+        one batch of a period, whichever request that was for.
 
         The requests of all devices are mixed before they leave for the ACA. A period that was made
         before is not made again.
@@ -142,13 +149,19 @@ class RegistrationAuthority:
         Returns:
             How many certificates were kept.
         """
-        blocked = {name for name, _ in self.ledger.items(_BLOCKED)}
         pool: list[tuple[bytes, int, bytes]] = []
-        for name, octets in self.ledger.items(_DEVICE):
-            if name in blocked or self.ledger.get(_BATCH, batch_filename(name, i).encode()):
+        holders: dict[bytes, bytes] = {}
+        for holder, name in self.ledger.items(_LIVE):
+            if self.ledger.get(_BATCH, batch_filename(name, i).encode()):
                 continue
-            device = self._device(octets)
+            if self.ledger.get(_PERIOD, holder + i.to_bytes(2)) not in (None, name):
+                continue  # an earlier request got the batch of this period
+            kept = self.ledger.get(_DEVICE, name)
+            if kept is None or not self._may_have_more(holder, kept[18:26], now):
+                continue
+            device = self._device(kept)
             if i >= device.first_i:
+                holders[name] = holder
                 pool += [(name, j, one) for j, one in enumerate(self._requests(device, i, now))]
         self._mix(pool)
         answers: dict[bytes, dict[int, bytes]] = {}
@@ -168,6 +181,10 @@ class RegistrationAuthority:
         for name in refused:
             answers.pop(name, None)
         self.ledger.put(_ORIGIN, origins)
+        for name, holder in holders.items():
+            # Where another worker was first for a newer request, this one gets nothing.
+            if name in answers and self.ledger.keep(_PERIOD, holder + i.to_bytes(2), name) != name:
+                del answers[name]
         batches = [
             (batch_filename(name, i).encode(), archive(parts)) for name, parts in answers.items()
         ]
@@ -223,16 +240,31 @@ class RegistrationAuthority:
             name = bytes.fromhex(filename[:16].decode("ascii"))
         except ValueError:
             return None
-        kept = self.ledger.get(_DEVICE, name) or self.ledger.get(_SUCCESSOR, name)
-        return kept[18:26] if kept else None
+        for kind in (_DEVICE, _APPLICATION, _SUCCESSOR):
+            if kept := self.ledger.get(kind, name):
+                return kept[18:26]
+        return None
 
     def block(self, aca_request_hash: bytes) -> bool:
-        """Make nothing more for the device that this request was for; whether it is ours."""
+        """Give nothing more to the device that this request was for; whether it is ours.
+
+        The device is blocked, not the request: it could ask again, or enrol again.
+        """
         name = self.ledger.get(_ORIGIN, aca_request_hash)
-        if name is None:
+        kept = self.ledger.get(_DEVICE, name) if name else None
+        record = self._enrolled.record(kept[18:26]) if kept else None
+        if record is None:
             return False
-        self.ledger.put(_BLOCKED, [(name, b"")])
+        self.ledger.put(_BLOCKED, [(record.holder, b"")])
         return True
+
+    def _may_have_more(self, holder: bytes, enrolment: bytes, now: Time64) -> bool:
+        if self.ledger.get(_BLOCKED, holder) is not None:
+            return False
+        record, station = self._enrolled.record(enrolment), self._enrolled.station(holder)
+        if record is None or station is None:
+            return False
+        return station.active and record.revoked is None and record.ends > now
 
     def _take(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
         if signed.kind == "eeRaSuccessorEnrollmentCertRequest":
@@ -279,11 +311,12 @@ class RegistrationAuthority:
             self._try_expansion(key[1], encryption[1], parameters)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_DEVICE, [(name, kept)])
+            self.ledger.put(_LIVE, [(record.holder, name)])
         else:
             # One certificate, at once: how roadside units get theirs.
             outcome = self._application(asked, parameters if kind == "encryptionKey" else None, now)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
-            self.ledger.put(_DEVICE, [(name, kept)])
+            self.ledger.put(_APPLICATION, [(name, kept)])
             self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: outcome}))])
         return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
 
@@ -334,6 +367,8 @@ class RegistrationAuthority:
         record, key = self._enrolled_key(signed.certificate, now)
         if not signed.holds(*key):
             raise RefusedError("bad_signature")
+        if self.ledger.get(_BLOCKED, record.holder) is not None:
+            raise RefusedError("revoked")
         return record
 
     def _enrolled_key(
