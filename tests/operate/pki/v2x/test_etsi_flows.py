@@ -7,17 +7,22 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from europe_material import ITS_ID, NOW, Europe, europe
 
+from roadseal.clock import Time64
 from roadseal.operate.pki.v2x.authorization import Pending
+from roadseal.operate.pki.v2x.dot2 import DATA
+from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
 from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.hierarchy import make_authority
 from roadseal.operate.pki.v2x.ledger import Ledger, Station
-from roadseal.operate.pki.v2x.secured import sign_as, trusting
+from roadseal.operate.pki.v2x.secured import read_signed, sign_as, sign_self, trusting
 from roadseal.operate.pki.v2x.station import (
     Request,
     authorization_request,
@@ -142,6 +147,63 @@ def test_a_repeated_request_gets_the_same_octets_and_no_second_certificate(eu: E
     assert isinstance(repeated, Outcome)
     assert (repeated.verdict, repeated.answer) == ("replayed", answered.answer)
     assert len(list(eu.aa.ledger.records())) == 1
+
+
+def rewritten(octets: bytes, number: int) -> bytes:
+    """The same request with one recipient more: nothing authenticates their list."""
+    value = DATA.decode(octets)
+    kind, encrypted = value["content"]
+    more = [*encrypted["recipients"], ("pskRecipInfo", bytes([number]) * 8)]
+    return DATA.encode({**value, "content": (kind, {**encrypted, "recipients": more})})
+
+
+def test_a_request_that_was_changed_on_its_way_is_a_replay_all_the_same(eu: Europe) -> None:
+    request = ask(eu)
+    first = eu.ea.handle(request.octets, NOW)
+    for number in range(3):
+        again = eu.ea.handle(rewritten(request.octets, number), NOW)
+        assert (again.verdict, again.answer) == ("replayed", first.answer)
+    assert len(list(eu.ea.ledger.records("ec"))) == 1
+    ticket = ask_ticket(eu, read_response(request, first.answer, eu.authorities, NOW).credential)
+    answered = tell(eu, ticket)
+    for number in range(3):
+        again = eu.aa.request(rewritten(ticket.octets, number), NOW)
+        assert (again.verdict, again.answer) == ("replayed", answered.answer)
+    assert len(list(eu.aa.ledger.records("at"))) == 1
+
+
+def test_a_confirmation_is_good_for_one_ticket(eu: Europe) -> None:
+    """Sybil: the station signs one shared request, and asks for many tickets with it."""
+    key, enrolment = SigningKey.generate("ecdsa-p256"), enrolled(eu)
+    octets = ask_ticket(eu, enrolment, key=key).octets
+    digest = eu.aa_keys.credential.digest
+    opened = open_with_certificate(octets, digest, eu.aa_keys.decrypting)
+    payload = read_signed(opened.plaintext).payload
+    verdicts = []
+    for second in range(3):
+        now = Time64(NOW + second * SECOND)
+        signed = sign_self(payload, 623, now, key)
+        sealed = encrypt_to_certificate(signed, eu.aa_keys.certificate, os.urandom)
+        pending = eu.aa.request(sealed.octets, now)
+        answer = eu.ea.handle(pending.message, now).answer
+        verdicts.append(eu.aa.finish(pending, answer, now).verdict)
+    assert verdicts == ["ok", "deniedpermissions", "deniedpermissions"]
+
+
+def test_requests_at_the_same_moment_do_not_pass_the_limit(store_url: str) -> None:
+    eu = europe(store_url)
+    eu.ea._parallel = 1
+    enrolment = enrolled(eu)
+    pendings = [eu.aa.request(ask_ticket(eu, enrolment).octets, NOW) for _ in range(6)]
+    together = threading.Barrier(len(pendings))
+
+    def validate(pending: Pending) -> str:
+        together.wait()
+        return eu.ea.handle(pending.message, NOW).verdict
+
+    with ThreadPoolExecutor(len(pendings)) as threads:
+        verdicts = sorted(threads.map(validate, pendings))
+    assert verdicts == ["deniedtoomanycerts"] * 5 + ["ok"]
 
 
 @pytest.mark.parametrize(
@@ -331,8 +393,6 @@ def test_no_mutant_of_a_request_is_granted_or_raises(eu: Europe) -> None:
 
 def test_no_mutant_inside_the_encryption_is_granted_or_raises(eu: Europe) -> None:
     """The station itself is hostile: it encrypts garbage to the authority."""
-    from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
-
     draw = random.Random(7)
     digest = eu.ea_keys.credential.digest
     opened = open_with_certificate(ask(eu).octets, digest, eu.ea_keys.decrypting)
@@ -349,9 +409,7 @@ def test_no_mutant_inside_the_encryption_is_granted_or_raises(eu: Europe) -> Non
 
 
 def test_a_hostile_station_signs_what_it_mutates_and_gets_a_verdict(eu: Europe) -> None:
-    from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
     from roadseal.operate.pki.v2x.etsi_types import ETSI_DATA
-    from roadseal.operate.pki.v2x.secured import read_signed, sign_self
 
     draw = random.Random(12)
     key, enrolment = SigningKey.generate("ecdsa-p256"), enrolled(eu)

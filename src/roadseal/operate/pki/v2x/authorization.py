@@ -47,6 +47,7 @@ from roadseal.operate.pki.v2x.secured import (
     read_signed,
     read_unsecured,
     sign_as,
+    what_was_signed,
 )
 from roadseal.v2x import service
 from roadseal.v2x.certificate import CertificateContents, Credential, Permission, issue
@@ -133,15 +134,16 @@ class AuthorizationAuthority:
         self._longest = longest
         self._ahead = ahead
 
-    def request(self, request: bytes, now: Time64) -> Pending | Outcome:
+    def request(self, octets: bytes, now: Time64) -> Pending | Outcome:
         """Take a station's request: what to ask its EA, or the answer where that is not needed."""
-        if earlier := self.ledger.answered(request):
-            return Outcome("replayed", earlier)
-        opened = open_with_certificate(request, self.credential.digest, self._decrypting)
+        opened = open_with_certificate(octets, self.credential.digest, self._decrypting)
         if isinstance(opened, str):
             code = _FAILURES[opened]
             self._emit(Event(now, "unknown", "ticket.refused", self._facts(code)))
             return Outcome(code)
+        request = what_was_signed(opened.plaintext)
+        if earlier := self.ledger.answered(request):
+            return Outcome("replayed", earlier)
         try:
             return self._pending(request, opened, now)
         except CoerError:

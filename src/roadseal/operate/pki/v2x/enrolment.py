@@ -47,6 +47,7 @@ from roadseal.operate.pki.v2x.secured import (
     judge_key,
     read_signed,
     sign_as,
+    what_was_signed,
 )
 from roadseal.v2x import service
 from roadseal.v2x.certificate import Credential, Permission, issue
@@ -130,14 +131,15 @@ class EnrolmentAuthority:
         self._longest = longest
         self._parallel = parallel
 
-    def handle(self, request: bytes, now: Time64) -> Outcome:
+    def handle(self, octets: bytes, now: Time64) -> Outcome:
         """Answer an enrolment request or an AA's request to validate."""
-        if earlier := self.ledger.answered(request):
-            return Outcome("replayed", earlier)
-        opened = open_with_certificate(request, self.credential.digest, self._decrypting)
+        opened = open_with_certificate(octets, self.credential.digest, self._decrypting)
         if isinstance(opened, str):
             self._tell(now, "request.refused", "unknown", _FAILURES[opened])
             return Outcome(_FAILURES[opened])
+        request = what_was_signed(opened.plaintext)
+        if earlier := self.ledger.answered(request):
+            return Outcome("replayed", earlier)
         try:
             signed = read_signed(opened.plaintext)
             if signed is None or signed.payload is None:
@@ -284,13 +286,16 @@ class EnrolmentAuthority:
         except CoerError:
             raise RefusedError("deniedpermissions") from None
         start, end = contents.start, ends_at(contents)
-        kind = f"ticket-{station.its_id.hex()}"
-        spans = (
-            (int.from_bytes(one[:8]), int.from_bytes(one[8:])) for _, one in self.ledger.items(kind)
-        )
-        if sum(first < end and start < last for first, last in spans) >= self._parallel:
-            raise RefusedError("deniedtoomanycerts")
-        self.ledger.put(kind, [(name, start.to_bytes(8) + end.to_bytes(8))])
+
+        def judge(taken: Mapping[bytes, bytes]) -> None:
+            if name in taken:
+                raise RefusedError("deniedrequest")  # one confirmation, one ticket
+            spans = ((int.from_bytes(one[:8]), int.from_bytes(one[8:])) for one in taken.values())
+            if sum(first < end and start < last for first, last in spans) >= self._parallel:
+                raise RefusedError("deniedtoomanycerts")
+
+        span = start.to_bytes(8) + end.to_bytes(8)
+        self.ledger.keep_unless(f"ticket-{station.its_id.hex()}", name, span, judge)
 
     def _ec_signature(self, form: str, octets: bytes) -> Signed:
         if form == "encryptedEcSignature":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -190,6 +190,17 @@ class Ledger:
                 return bytes(first)
             db.execute(sa.insert(ITEM).values(**key, octets=octets))
         return octets
+
+    def keep_unless(
+        self, kind: str, name: bytes, octets: bytes, judge: Callable[[Mapping[bytes, bytes]], None]
+    ) -> None:
+        """Keep octets unless `judge` raises when it sees all of the kind; no writer in between."""
+        key = {"authority": self.authority, "kind": kind}
+        with self.store.writing() as db:
+            self._one_at_a_time(db)
+            rows = db.execute(sa.select(ITEM.c.name, ITEM.c.octets).where(*_equal(ITEM, key)))
+            judge({bytes(row.name): bytes(row.octets) for row in rows})
+            db.execute(sa.insert(ITEM).values(**key, name=name, octets=octets))
 
     def get(self, kind: str, name: bytes) -> bytes | None:
         """The octets under a name."""

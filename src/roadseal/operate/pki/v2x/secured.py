@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from roadseal import _core
 from roadseal.clock import Time64
-from roadseal.operate.pki.v2x.coer import CoerError
-from roadseal.operate.pki.v2x.dot2 import DATA
+from roadseal.operate.pki.v2x.coer import CoerError, Kept, Reader, Record
+from roadseal.operate.pki.v2x.dot2 import DATA, HASH_ALGORITHM, TO_BE_SIGNED_DATA
 from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.v2x.certificate import Credential
 from roadseal.v2x.message import Header, Identification, sign
@@ -24,6 +24,8 @@ MAX_AGE_US: Final = 5 * 60 * 1_000_000
 
 POLICY: Final = Policy(max_age_us=MAX_AGE_US, max_ahead_us=60 * 1_000_000, replay=False)
 """What authorities ask of signed messages; repeated requests are recognised in the ledger."""
+
+_SIGNED_PART: Final = Record({"hashId": HASH_ALGORITHM, "tbsData": Kept(lambda: TO_BE_SIGNED_DATA)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,22 @@ def read_signed(octets: bytes) -> Signed | None:
         signer=name,
         certificate=certificate,
     )
+
+
+def what_was_signed(octets: bytes) -> bytes:
+    """What a decrypted request is recognised by when it comes again.
+
+    That is its `tbsData`: a signature can be written in several ways, and in what was encrypted
+    the list of recipients can be changed by anybody. What is not signed is recognised as it is.
+    """
+    try:
+        if DATA.decode(octets)["content"][0] != "signedData":
+            return octets
+        # Version and choice take an octet each.
+        part: bytes = _SIGNED_PART.read(Reader(octets[2:]))["tbsData"]
+    except CoerError:
+        return octets
+    return part
 
 
 def read_unsecured(octets: bytes) -> bytes | None:
