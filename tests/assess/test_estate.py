@@ -247,6 +247,12 @@ def test_every_rule_of_rows_is_applied_and_named(tmp_path: Path) -> None:
         ("0101000020E6100000000000000000F0BF0000000000004940", (50.0, -1.0)),
         ('{"type":"Point","coordinates":[8.5,47.3]}', (47.3, 8.5)),
         ("(30.5, -97.7)", (30.5, -97.7)),
+        ("40°10'12.5\"N 73°59'10\"W", (40.170139, -73.986111)),
+        ("N 40° 10.5' W 073° 59.2'", (40.175, -73.986667)),
+        ("33 51 54 S 151 12 36 E", (-33.865, 151.21)),
+        ("40.5N,73.2W", (40.5, -73.2)),
+        ("E 5 N 4", None),
+        ("NE 5 ST", None),
         ("POINT EMPTY", None),
         ("Main Street", None),
         ("POINT (" + "9" * 400 + " 1)", (1.0, 1e9)),
@@ -265,6 +271,9 @@ def test_places(text: str, place: tuple[float, float] | None) -> None:
         ("52,5", 52.5),
         ("41°24'12.2\"N", 41.403389),
         ("2°10'26.5\"W", -2.174028),
+        ("33 51 54S", -33.865),
+        ("33d51m54s S", -33.865),
+        ("33d51m54s", 33.865),
         ("−4.25", -4.25),
         ("x", None),
     ],
@@ -672,3 +681,18 @@ def test_years_among_the_column_names_are_names(tmp_path: Path) -> None:
     )
     done = imported(written(tmp_path, text))
     assert [each.id for each in done.assets] == [f"x/{n}" for n in range(9)]
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path: Path) -> None:
+    text = 'id,name,lat,lon\n1,"A, B",50.1,8.1\n2,"open,50.2,8.2\n3,C,50.3,8.3\n4,D,50.4,8.4\n'
+    done = imported(written(tmp_path, text))
+    assert [each.id for each in done.assets] == ["x/1", "x/2", "x/3", "x/4"]
+    assert rules(done)["repaired", "open-quote"] == 1
+
+
+def test_a_column_of_degrees_and_minutes_is_a_place(tmp_path: Path) -> None:
+    text = "Signal,Where\n" + "".join(f'{n},"40°{n}\'12""N 73°59\'{n}""W"\n' for n in range(10, 30))
+    done = imported(written(tmp_path, text))
+    assert (done.assets[0].latitude, done.assets[0].longitude) == pytest.approx(
+        (40.17, -73.9861), abs=1e-4
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -60,7 +60,17 @@ def read_csv(path: Path) -> Table:
             (row for row in _records(path, encoding, separator) if row[0] > start), LIMITS.rows
         )
 
-    return Table("csv", columns, rows, (*notes, *renamed))
+    return Table("csv", columns, rows, (*notes, *renamed, *_open_quotes(path, encoding, separator)))
+
+
+def _open_quotes(path: Path, encoding: str, separator: str) -> list[Note]:
+    found: list[Note] = []
+
+    def take(row: int, line: str) -> None:
+        found.append(note(row, "row", Action.REPAIRED, "open-quote", line.strip()))
+
+    deque(islice(_records(path, encoding, separator, take), LIMITS.rows), maxlen=0)
+    return found
 
 
 def header_row(head: list[list[str]]) -> int | None:
@@ -135,12 +145,48 @@ def _separator(path: Path, encoding: str) -> str:
     return max(_SEPARATORS, key=evenness)
 
 
-def _records(path: Path, encoding: str, separator: str) -> Iterator[Row]:
+def _records(
+    path: Path,
+    encoding: str,
+    separator: str,
+    on_open_quote: Callable[[int, str], None] = lambda row, line: None,
+) -> Iterator[Row]:
+    """Yield the rows; the line of a quotation mark that is never closed is read without quoting."""
     csv.field_size_limit(LIMITS.cell_chars)
+    number = 0
     # Windows-1252 leaves five octets undefined; a stranger's file may hold them all the same.
     with path.open(encoding=encoding, errors="replace", newline="") as file:
-        lines = (line.replace("\0", "") for line in file)
+        rest: Iterator[str] = (line.replace("\0", "") for line in file)
         try:
-            yield from enumerate(csv.reader(lines, delimiter=separator), 1)
+            while True:
+                lines = _Lines(rest)
+                for cells in csv.reader(lines, delimiter=separator):
+                    number += 1
+                    if lines.ended:  # inside of a quotation: it has swallowed the rest
+                        break
+                    lines.taken.clear()
+                    yield number, cells
+                else:
+                    return
+                first, *others = lines.taken
+                on_open_quote(number, first)
+                plain = csv.reader([first], delimiter=separator, quoting=csv.QUOTE_NONE)
+                yield number, next(plain, [])
+                rest = iter(others)
         except csv.Error as error:
             raise unreadable(path.name, str(error)) from None
+
+
+class _Lines:
+    """Lines that remember which of them were taken for the row at hand, and that they ended."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.taken: list[str] = []
+        self.ended = False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.taken.append(line)
+            yield line
+        self.ended = True

@@ -357,7 +357,8 @@ def _is_place(cell: str) -> bool:
     place = parse_place(cell)
     if place is None or not (place.on_globe or place.swapped.on_globe):
         return False
-    return "." in cell or cell.removeprefix("\\x")[:2] in ("00", "01")  # decimals, or WKB
+    # decimals, minutes, or WKB
+    return "." in cell or "°" in cell or cell.removeprefix("\\x")[:2] in ("00", "01")
 
 
 def _is_degrees(limit: float) -> Callable[[str], bool]:

@@ -53,6 +53,7 @@ RULES: Final = {
     "lone-cell": "A row with one value where there are four columns or more is rejected.",
     "repeated-header": "A repetition of the column names is rejected.",
     "long-row": "A row with more values than columns is rejected; empty ones are cut off.",
+    "open-quote": "The line of a quotation mark that is never closed is read as it stands.",
     "short-row": "A row with fewer values than columns is filled with unknown.",
     "duplicate-row": "A row equal to an earlier one in every cell is rejected.",
     "not-in-service": "A row that the mapping says is planned, pending or removed is rejected.",

@@ -48,9 +48,15 @@ _PAIR: Final = re.compile(rf"\s*[\[(]?\s*({_NUMBER})\s*°?\s*[,; ]\s*({_NUMBER})
 _TRAILING_PAIR: Final = re.compile(rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*$")
 _DMS: Final = re.compile(
     r"\s*([-−]?\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*['′’:m\s]\s*)?"
-    r"(?:(\d{1,2}(?:[.,]\d+)?)\s*(?:\"|″|''|”|s)?\s*)?([NSEWO]?)\s*",
+    r"(?:(\d{1,2}(?:[.,]\d+)?)\s*(?:\"|″|''|”|s(?=\s*[NSEWO]))?\s*)?([NSEWO]?)\s*",
     re.IGNORECASE,
 )
+_LETTER_FIRST: Final = re.compile(r"([NSEWO])\s*(\d.*)", re.IGNORECASE | re.DOTALL)
+_NORTH_EAST: Final = re.compile(  # each half with its letter, before or behind
+    r"\s*([NS])?([^NSEWO]{1,40})(?(1)|([NS]))[\s,;/]*([EWO])?([^NSEWO]{1,40})(?(4)|([EWO]))\s*",
+    re.IGNORECASE,
+)
+_DECIMALS: Final = re.compile(r"\d{1,3}[.,]\d+")
 _HEX_WKB: Final = re.compile(r"(?:\\x)?(0[01][0-9A-Fa-f]{40,})")
 
 
@@ -64,7 +70,17 @@ def parse_place(text: str) -> Place | None:
         return _wkb(bytes.fromhex(binary[1][: len(binary[1]) // 2 * 2]))
     if pair := _PAIR.fullmatch(text) or _TRAILING_PAIR.search(text):
         return Place(_float(pair[1]), _float(pair[2]))
+    if halves := _NORTH_EAST.fullmatch(text):
+        before_n, north, behind_n, before_e, east, behind_e = halves.groups()
+        latitude = _half(north, before_n or behind_n)
+        longitude = _half(east, before_e or behind_e)
+        return None if latitude is None or longitude is None else Place(latitude, longitude)
     return None
+
+
+def _half(text: str, letter: str) -> float | None:
+    text = text.strip(" ,;/")
+    return parse_degrees(f"{text}°{letter}" if _DECIMALS.fullmatch(text) else text + letter)
 
 
 def parse_degrees(text: str) -> float | None:
@@ -76,6 +92,8 @@ def parse_degrees(text: str) -> float | None:
         pass
     else:
         return number if math.isfinite(number) else None
+    if letter_first := _LETTER_FIRST.fullmatch(text):
+        text = letter_first[2] + letter_first[1]
     parts = _DMS.fullmatch(text.rstrip("°"))
     if not parts:
         return None
@@ -83,7 +101,8 @@ def parse_degrees(text: str) -> float | None:
         _float((part or "0").replace(",", ".")) for part in parts.groups()[:3]
     )
     size = abs(degrees) + minutes / 60 + seconds / 3600
-    negative = parts[1][0] in "-−" or parts[4].upper() in ("S", "W", "O")
+    side = "" if parts[4] == "s" and "m" in text else parts[4].upper()  # 33d51m54s: seconds
+    negative = parts[1][0] in "-−" or side in ("S", "W", "O")
     return -size if negative else size
 
 
