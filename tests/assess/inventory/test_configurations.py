@@ -22,6 +22,12 @@ CASES = {
         """,
         {"ecdh", "rsa", "aes-128-gcm", "x25519mlkem768", "p256"},
     ),
+    "one-line/nginx.conf": (
+        'server { listen 443 ssl; ssl_protocols TLSv1.2; ssl_ciphers "AES128-SHA";'
+        " ssl_ecdh_curve P-384;\n"
+        " location / { proxy_ssl_protocols SSLv3; } location /x { proxy_ssl_ciphers RC4-MD5; } }\n",
+        {"rsa", "aes-128-cbc", "hmac-sha-1", "p384", "ssl-3.0", "rc4-128", "hmac-md5"},
+    ),
     "ssl.conf": (
         "SSLEngine on\nSSLProtocol all -SSLv3\nSSLCipherSuite TLSv1.3 TLS_AES_256_GCM_SHA384\n"
         "#SSLCipherSuite RC4-MD5\nSSLOpenSSLConfCmd Curves X25519:secp521r1\n",
@@ -93,6 +99,11 @@ CASES = {
         ";cipher BF-CBC\ndata-ciphers AES-256-GCM:CHACHA20-POLY1305\n"
         "auth SHA512\ntls-cipher TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256\n",
         {"aes-256-gcm", "chacha20-poly1305", "hmac-sha-512", "ecdh", "rsa", "aes-128-gcm"},
+    ),
+    "office/client.conf": (
+        "client\ndev tun\nremote x 1194\n<ca>\n" + "" + "MIIB\n" * 200 + "</ca>\n"
+        "<tls-crypt>\n" + "0123abcd\n" * 16 + "</tls-crypt>\ndata-ciphers AES-128-GCM\n",
+        {"aes-128-gcm"},
     ),
     "opcua.xml": (
         "<Uri>http://opcfoundation.org/UA/SecurityPolicy#Basic128Rsa15</Uri>",

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 MAX_CHARS: Final = 4 << 20
 MAX_LINE_CHARS: Final = 1 << 16
 _WORD: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|([^\s"\']+)')
+_QUOTED_OR_END: Final = re.compile(r"\"[^\"]*\"|'[^']*'|;")
+_INLINE_FILE: Final = re.compile(  # of OpenVPN
+    r"\s*<(ca|cert|extra-certs|key|pkcs12|dh|secret|crl-verify|tls-auth|tls-crypt(?:-v2)?)>\s*"
+)
 _SECTION: Final = re.compile(r"\[\s*([^\]]*?)\s*\]")
 _BLOCK: Final = re.compile(r"([\w.*-]+)\s*(?:=\s*)?\{")
 
@@ -63,19 +68,27 @@ def directives(text: str) -> Iterator[Directive]:
 
 
 def _statements(line: str) -> Iterator[str]:
-    """Several statements may share a line where ``;`` ends them, and none is quoted."""
-    if line.count(";") < 2 or '"' in line or "'" in line:
+    """Several statements may share a line where ``;`` ends them outside of quotes."""
+    ends = [match.end() for match in _QUOTED_OR_END.finditer(line) if match[0] == ";"]
+    if len(ends) < 2:
         if line:
             yield line
         return
-    for part in line.split(";"):
-        if part.strip():
-            yield f"{part.strip()};"
+    for start, end in pairwise([0, *ends, len(line)]):
+        part = line[start:end].rpartition("{")[2].rstrip(";").strip("} \t")
+        if part:
+            yield f"{part};"
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    held, first = "", 0
+    held, first, inline = "", 0, ""
     for number, raw in enumerate(text[:MAX_CHARS].splitlines(), 1):
+        if inline:
+            inline = "" if raw.strip() == f"</{inline}>" else inline
+            continue
+        if tag := _INLINE_FILE.fullmatch(raw):
+            inline = tag[1]
+            continue
         line = held + _without_comment(raw[:MAX_LINE_CHARS])
         if not held:
             first = number
