@@ -310,3 +310,29 @@ def test_mutants_get_findings_or_gaps_and_nothing_else(tmp_path: Path) -> None:
         for output in outputs:
             assert isinstance(output, (Finding, Gap))
             assert not (isinstance(output, Gap) and output.cause is Cause.CRASHED), data.hex()
+
+
+def test_ssh_keys_as_rfc_4716_writes_them(tmp_path: Path) -> None:
+    run("ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-f", "id", cwd=tmp_path)
+    written = run("ssh-keygen", "-e", "-f", "id.pub", cwd=tmp_path)
+    for text in (written, written.replace(b"\n", b"\r\n"), b"x\n" + written * 2):
+        found, gaps = read("key.pub", text)
+        assert set(algorithms(found)) == {"rsa-3072"}
+        assert not gaps
+    assert [gap.cause for gap in read("key.pub", written[:200])[1]] == [Cause.UNREADABLE]
+
+
+def test_static_keys_of_openvpn_and_keys_of_gpg_agent_are_not_passed_over(tmp_path: Path) -> None:
+    secret = "0123456789abcdef" * 32
+    begin, end = (f"-----{word} OpenVPN Static key V1-----" for word in ("BEGIN", "END"))
+    found, gaps = read("ta.key", f"#\n# 2048 bit\n#\n{begin}\n{secret}\n{end}\n".encode())
+    assert algorithms(found) == ["psk"]
+    assert not gaps
+    assert secret[:32] not in repr(found)
+    home = tmp_path / "g"
+    home.mkdir(mode=0o700)
+    run("gpg", "--homedir", str(home), "--batch", "--passphrase", "", "--quick-gen-key", "x",
+        "ed25519", cwd=tmp_path)  # fmt: skip
+    run("gpgconf", "--homedir", str(home), "--kill", "all", cwd=tmp_path)
+    for file in (home / "private-keys-v1.d").iterdir():
+        assert [gap.cause for gap in read(file.name, file.read_bytes())[1]] == [Cause.NOT_SUPPORTED]

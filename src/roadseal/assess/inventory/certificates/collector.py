@@ -14,6 +14,7 @@ from roadseal.assess.inventory.certificates.keys import (
     dh_parameters,
     ec_parameters,
     encrypted_key,
+    material,
     pkcs12,
 )
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
@@ -24,13 +25,22 @@ from roadseal.assess.inventory.certificates.x509 import (
     revocation_list,
 )
 from roadseal.assess.inventory.collector import MAX_HITS, Context, Output, Signature, Source
-from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
+from roadseal.assess.inventory.finding import AlgorithmUse, Cause, Finding, Gap, Location, Role
 
 _PEM: Final = b"-----BEGIN "
 _DER_STARTS: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30\x84")
 # a short SEQUENCE that begins with another or with a version, such as a key of Ed25519
 _SMALL_DER_STARTS: Final = tuple(
     bytes((0x30, length, first)) for length in range(0x10, 0x80) for first in (0x02, 0x30)
+)
+_GNUPG_KEYS: Final = (b"private-key (", b"private-key(")  # GnuPG, agent/keyformat.txt
+_GNUPG_HEADS: Final = (
+    b"Created:",
+    b"Key:",
+    b"Token:",
+    b"(11:private",
+    b"(21:protected",
+    b"(20:shad",
 )
 _BODY: Final = re.compile(  # base64 or a header follows the label
     rb"(?:\s|\\[rn])*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
@@ -49,6 +59,8 @@ class CertificateCollector:
     signatures: Sequence[Signature] = (
         Signature(_PEM),
         *(Signature(kind + b" AAAA") for kind in ssh.KEY_TYPES),
+        Signature(ssh.RFC4716_BEGIN),
+        *map(Signature, _GNUPG_KEYS),
         Signature(JKS_MAGIC, 0),
         Signature(JCEKS_MAGIC, 0),
         *(Signature(start, 0) for start in _DER_STARTS + _SMALL_DER_STARTS),
@@ -65,7 +77,12 @@ class CertificateCollector:
             yield from _pem(source, context)
         if any(kind + b" AAAA" in source.hits for kind in ssh.KEY_TYPES):
             yield from ssh.public_lines(source.uri, source.data[:])
+        if ssh.RFC4716_BEGIN in source.hits:
+            yield from ssh.rfc4716(source)
         head = source.data[:64]
+        if head.startswith(_GNUPG_HEADS) and any(mark in source.hits for mark in _GNUPG_KEYS):
+            detail = "A private key of gpg-agent: gpg --export tells what it is."
+            yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
         suffix = source.name.rsplit(".", 1)[-1].lower()
         if head.startswith((JKS_MAGIC, JCEKS_MAGIC)):
             yield from keystore(source.uri, source.data[:])
@@ -152,6 +169,11 @@ def _block(block: pem.Block, location: Location, context: Context) -> Iterator[O
     reader = _LABELS.get(block.label)
     if b"ENCRYPTED" in block.headers:
         yield encrypted_key(location, "private-key", _legacy_cipher(block.headers))
+        return
+    if block.label.startswith("OpenVPN "):
+        title = block.label.removesuffix(" V1")
+        psk = AlgorithmUse("psk", Role.LIVE_AUTHENTICATION)
+        yield material(location, "openvpn-key", title, [psk], {"encrypted": False})
         return
     if block.label.startswith("PGP "):
         yield from openpgp.keys(location, octets, context)

@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 from roadseal.assess.inventory.collector import Data
 
 MAX_BLOCK_BYTES: Final = 8 << 20
-_BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9][A-Z0-9 .#]{0,60})-----")
+_BEGIN: Final = re.compile(
+    rb"-----BEGIN ([A-Z0-9][A-Z0-9 .#]{0,60}|OpenVPN [A-Za-z0-9 -]{1,40})-----"
+)
 _HEADER: Final = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:[^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
 _NOISE: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _CHECKSUM: Final = re.compile(rb"\n=[A-Za-z0-9+/]{4}\s*$")

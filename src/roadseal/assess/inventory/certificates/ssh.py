@@ -1,6 +1,7 @@
-"""OpenSSH keys: public lines, authorized_keys, known_hosts, private key files.
+"""Keys of SSH: public lines, authorized_keys, known_hosts, RFC 4716, private key files.
 
-Source: RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4; OpenSSH PROTOCOL.key and PROTOCOL.certkeys.
+Source: RFC 4253 §6.6, RFC 4716, RFC 5656 §3.1, RFC 8709 §4; OpenSSH PROTOCOL.key and
+PROTOCOL.certkeys.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from roadseal.assess.inventory.certificates.keys import encrypted_key, material, private_key
-from roadseal.assess.inventory.collector import Context
+from roadseal.assess.inventory.collector import Context, Source
 from roadseal.assess.inventory.finding import AlgorithmUse, Cause, Finding, Gap, Location, Role
 from roadseal.assess.inventory.identifiers import ssh_cipher, ssh_key
 
@@ -33,6 +34,9 @@ _LINE: Final = re.compile(
     + rb")[ \t]+(AAAA[A-Za-z0-9+/]{16,65536}={0,2})(?=\s|$)"
 )
 _MAX_LINE: Final = 1 << 17
+RFC4716_BEGIN: Final = b"---- BEGIN SSH2 PUBLIC KEY ----"
+RFC4716_END: Final = b"---- END SSH2 PUBLIC KEY ----"
+_RFC4716_HEADER: Final = re.compile(rb"^[^\s:]+:(?:[^\r\n]*\\\r?\n)*[^\r\n]*", re.MULTILINE)
 
 
 def public_lines(uri: str, data: bytes, first_line: int = 1) -> Iterator[Finding | Gap]:
@@ -48,6 +52,21 @@ def public_lines(uri: str, data: bytes, first_line: int = 1) -> Iterator[Finding
                 yield Gap(location, Cause.UNREADABLE, "A key's base64 is malformed.")
                 continue
             yield from _public(location, match[1].decode(), blob)
+
+
+def rfc4716(source: Source) -> Iterator[Finding | Gap]:
+    """Describe the keys of ``---- BEGIN SSH2 PUBLIC KEY ----`` blocks (RFC 4716)."""
+    for offset in source.hits[RFC4716_BEGIN]:
+        start = offset + len(RFC4716_BEGIN)
+        end = source.data.find(RFC4716_END, start, start + _MAX_LINE)
+        body = _RFC4716_HEADER.sub(b"", source.data[start : max(end, start)])
+        location = Location(source.uri, offset=offset)
+        try:
+            blob = base64.b64decode(b"".join(body.split()), validate=True)
+        except binascii.Error:
+            blob = b""
+        kind = (_Strings(blob, 0).string() or b"unknown")[:64].decode("ascii", "replace")
+        yield from _public(location, kind, blob)
 
 
 def _public(location: Location, kind: str, blob: bytes) -> Iterator[Finding | Gap]:
