@@ -242,6 +242,9 @@ def test_from_somebody_elses_cbom_and_back(tmp_path: Path) -> None:
     for spec in Spec:
         run("export", scan, "--out", out, "--spec", spec.value)
         run("validate", out)
+    cut = tmp_path / "cut.json"
+    cut.write_bytes((tmp_path / "theirs.cdx.json").read_bytes().replace(b"bomFormat", b"")[:900])
+    run("import", cut, "--out", scan, code=3)
     (tmp_path / "empty.json").write_text('{"bomFormat":"CycloneDX","specVersion":"1.7"}')
     run("validate", tmp_path / "empty.json", code=3)
     run("validate", tmp_path / "empty.json", tmp_path / "f.json", code=1)

@@ -96,7 +96,7 @@ def import_(
     """Read other tools' CBOMs and reports as findings, repairing known dialects and saying so.
 
     The result is what roadseal register build --findings takes. Exits with 3 if something was
-    not read.
+    not read, or nothing was found.
 
     Example: [bold]roadseal cbom import theirs.cdx.json --out findings.json[/]
     """
@@ -114,7 +114,9 @@ def import_(
     console.print(f"{len(result.findings)} findings, {len(result.coverage.gaps)} gaps")
     for gap in result.coverage.gaps[:_SHOWN]:
         console.print(f"  {escape(gap.location.uri)}: {gap.cause.value}, {escape(gap.detail)}")
-    if not result.coverage.complete:
+    if not result.findings:
+        console.print("Nothing cryptographic in it: is the file complete, and of a kind in --help?")
+    if not result.findings or not result.coverage.complete:
         raise typer.Exit(_INCOMPLETE)
 
 
