@@ -114,6 +114,16 @@ def test_age_is_told_and_order_is_kept() -> None:
     assert (after.certificates("aa"), after.certificates("ea")) == ([], [EA.certificate])
 
 
+def test_a_list_of_the_circle_before_is_no_newer_one() -> None:
+    """Rollback: 195 lists back, the sequence is 61 ahead."""
+    state = TrustState().apply(replace(FULL, sequence=200, next_update=Time64(NOW + 400 * WEEK)))
+    old = replace(FULL, sequence=5, next_update=NOW)
+    assert state.apply(old) is None
+    delta = replace(old, sequence=201, is_full=False)
+    assert state.apply(delta).apply(replace(old, sequence=6)) is None
+    assert state.apply(replace(old, next_update=Time64(NOW + 401 * WEEK))).sequence == 5
+
+
 def test_a_revoked_authority_is_refused_with_everything_it_issued() -> None:
     signer = SigningKey.generate("ecdsa-p256")
     contents = CertificateContents(

@@ -44,6 +44,8 @@ class EuSystem:
     ea: EnrolmentAuthority
     aa: AuthorizationAuthority
     ledger: Ledger
+    trusted: Verifier
+    """What EA and AA believe of one another."""
 
     @property
     def root(self) -> bytes:
@@ -64,16 +66,28 @@ class EuSystem:
         """A verifier of the authorities' own messages."""
         return trusting([self.root], self.authorities_certificates)
 
+    def enrol(self, request: bytes, now: Time64) -> Outcome:
+        """Answer a station's request to enrol, or an AA's to validate."""
+        self.learn_revocations()
+        return self.ea.handle(request, now)
+
     def ticket(self, request: bytes, now: Time64) -> Outcome:
         """Answer a request for a ticket; EA and AA of one system talk here."""
+        self.learn_revocations()
         pending = self.aa.request(request, now)
         if isinstance(pending, Outcome):
             return pending
         return self.aa.finish(pending, self.ea.handle(pending.message, now).answer, now)
 
     def revoke_authority(self, hashed_id8: bytes) -> None:
-        """Put an EA or AA on the root's next CRL."""
+        """Put an EA or AA on the root's next CRL; the others stop believing it at once."""
         self.ledger.put(_REVOKED, [(hashed_id8, b"")])
+        self.learn_revocations()
+
+    def learn_revocations(self) -> None:
+        """Believe nobody who is revoked, even if another process has noted it."""
+        for name, _ in self.ledger.items(_REVOKED):
+            self.trusted.revoke(name)
 
     def ctl(self, now: Time64, access_point: str) -> bytes:
         """The root's full trust list."""
@@ -174,4 +188,6 @@ def open_eu(store: Store, keyring: Keyring, *, random: Random, emit: Emit) -> Eu
         random=random,
         emit=emit,
     )
-    return EuSystem(keys, enrolment, authorization, Ledger(store, "eu-root"))
+    system = EuSystem(keys, enrolment, authorization, Ledger(store, "eu-root"), authorities)
+    system.learn_revocations()
+    return system

@@ -42,7 +42,7 @@ class HttpService:
         self._certificates: dict[str, bytes] = {}
         self._lists: dict[tuple[str, ...], tuple[Time64, bytes]] = {}
         if eu:
-            self._posts["eu", "ea"] = lambda body: eu.ea.handle(body, now())
+            self._posts["eu", "ea"] = lambda body: eu.enrol(body, now())
             self._posts["eu", "aa"] = lambda body: eu.ticket(body, now())
             self._gets["eu", "ctl"] = lambda: eu.ctl(now(), access_point)
             self._gets["eu", "ectl"] = lambda: eu.ectl(now(), access_point)

@@ -174,6 +174,7 @@ class TrustState:
     Args:
         sequence: of the last list; `None` before the first.
         entries: what is trusted, by HashedId8 or by a distribution centre's address.
+        next_update: the latest of the lists so far; `None` before the first.
         revoked: HashedId8 of revoked authorities.
         crl_time: `thisUpdate` of the last CRL; `None` before the first.
     """
@@ -181,12 +182,14 @@ class TrustState:
     sequence: int | None = None
     entries: dict[bytes | str, Entry] = field(default_factory=dict)
     revoked: frozenset[bytes] = frozenset()
+    next_update: Time64 | None = None
     crl_time: Time64 | None = None
 
     def apply(self, contents: TrustList | RevocationList) -> TrustState | None:
         """Take in a list that holds; `None` if it does not follow: old, repeated, or a gap.
 
-        A full list counts whatever came before, unless it is older in the circle of sequences.
+        A full list counts whatever came before, unless it is older in the circle of sequences, or
+        is due before the last one: more than half a circle back, the sequence looks newer.
         """
         if isinstance(contents, RevocationList):
             if self.crl_time is not None and contents.this_update <= self.crl_time:
@@ -196,6 +199,8 @@ class TrustState:
         if contents.is_full:
             if step is not None and not 0 < step < SEQUENCES // 2:
                 return None
+            if self.next_update is not None and contents.next_update < self.next_update:
+                return None
             entries: dict[bytes | str, Entry] = {}
         else:
             if step != 1:
@@ -204,7 +209,8 @@ class TrustState:
         for one in contents.removed:
             entries.pop(one, None)
         entries |= {_name(entry): entry for entry in contents.added}
-        return replace(self, sequence=contents.sequence, entries=entries)
+        due = max(contents.next_update, self.next_update or Time64(0))
+        return replace(self, sequence=contents.sequence, entries=entries, next_update=due)
 
     def certificates(self, kind: Kind) -> list[bytes]:
         """The certificates of a kind that are trusted and not revoked."""
