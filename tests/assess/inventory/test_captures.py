@@ -125,3 +125,19 @@ def test_what_is_no_capture_is_a_gap(tmp_path: Path) -> None:
     assert isinstance(gap, Gap)
     assert "neither pcap nor pcapng" in gap.detail
     assert list(COLLECTOR.collect(Source("x", b"GIF89a"), Context())) == []
+    for name, data in (
+        ("x", b"snoop\0\0\0\0\0\0\2"),
+        ("x.cap", b"GMBU"),
+        ("x.erf", b""),
+        ("x.pcap", b""),
+    ):
+        (gap,) = COLLECTOR.collect(Source(name, data), Context())
+        assert isinstance(gap, Gap)
+        assert "editcap" in gap.detail
+
+
+def test_a_capture_without_packets_proves_nothing() -> None:
+    header = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+    (gap,) = COLLECTOR.collect(Source("x.pcap", header), Context())
+    assert isinstance(gap, Gap)
+    assert gap.detail == "the capture holds no packet"

@@ -70,6 +70,12 @@ CASES = {
         "agentAddress udp:161\nrocommunity public\n",
         {"community-string", "plaintext"},
     ),
+    "persistent/snmpd.conf": (
+        "engineBoots 4\noldEngineID 0x80001f88\nusmUser 1 3 0x80001f88 0x61 0x61 NULL"
+        " .1.3.6.1.6.3.10.1.1.2 0xfeed .1.3.6.1.6.3.10.1.2.2 0xbeef 0x\n",
+        {"hmac-md5", "des-cbc"},
+    ),
+    "wep/hostapd.conf": ("interface=w\nssid=x\nwep_default_key=1\nwep_key1=1234567890\n", {"wep"}),
     "mosquitto.conf": (
         "listener 8883\ntls_version tlsv1.2\nciphers ECDHE-ECDSA-AES128-GCM-SHA256\npsk_file /p\n",
         {"ecdh", "ecdsa", "aes-128-gcm", "psk"},

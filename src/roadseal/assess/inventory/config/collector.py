@@ -85,10 +85,10 @@ _WORDS: Final = (
     b"ssl_", b"SSLProtocol", b"SSLCipherSuite", b"SSLEngine", b"SSLOpenSSLConfCmd", b"ssl-default-",
     b" ssl ", b"Ciphers", b"MACs", b"KexAlgorithms", b"HostKeyAlgorithms", b"PubkeyAccepted",
     b"proposals", b"ike=", b"esp=", b"ike =", b"PrivateKey", b"community", b"com2sec",
-    b"createUser", b"tls_version", b"psk_file", b"allow_anonymous", b"CipherString",
+    b"createUser", b"usmUser ", b"tls_version", b"psk_file", b"allow_anonymous", b"CipherString",
     b"Ciphersuites", b"MinProtocol", b"default_md", b"default_bits", b"driftfile", b"wpa_",
     b"rsn_pairwise", b"key_mgmt", b"data-ciphers", b"tls-cipher", b"ncp-ciphers", b"persist-key",
-    b"wep_key0", b"authby", b"rouser", b"rwuser",
+    b"wep_key", b"authby", b"rouser", b"rwuser",
 )  # fmt: skip
 _PROSE: Final = (
     "*.py", "*.c", "*.h", "*.cc", "*.cpp", "*.rs", "*.go", "*.js", "*.java", "*.md", "*.rst",

@@ -35,6 +35,23 @@ _SNMP: Final = {
     "AES-256": AlgorithmUse("aes-256-cfb", Role.ENCRYPTION),
 }
 
+_USM: Final = {  # RFC 3414, 3826, 7860; AES-192 and AES-256 as Cisco and net-snmp number them
+    ".1.3.6.1.6.3.10.1.1.1": "",
+    ".1.3.6.1.6.3.10.1.1.2": "MD5",
+    ".1.3.6.1.6.3.10.1.1.3": "SHA",
+    ".1.3.6.1.6.3.10.1.1.4": "SHA-224",
+    ".1.3.6.1.6.3.10.1.1.5": "SHA-256",
+    ".1.3.6.1.6.3.10.1.1.6": "SHA-384",
+    ".1.3.6.1.6.3.10.1.1.7": "SHA-512",
+    ".1.3.6.1.6.3.10.1.2.1": "",
+    ".1.3.6.1.6.3.10.1.2.2": "DES",
+    ".1.3.6.1.6.3.10.1.2.4": "AES",
+    ".1.3.6.1.4.1.9.12.6.1.1": "AES-192",
+    ".1.3.6.1.4.1.9.12.6.1.2": "AES-256",
+    ".1.3.6.1.4.1.14832.1.3": "AES-192",
+    ".1.3.6.1.4.1.14832.1.4": "AES-256",
+}
+
 
 def _snmp_user(one: Directive) -> tuple[str, Uses] | None:
     """CreateUser name [-e engine] auth secret [priv secret]: the secrets are not told."""
@@ -45,15 +62,24 @@ def _snmp_user(one: Directive) -> tuple[str, Uses] | None:
     return f"user {one.words[0] if one.words else ''} {' '.join(words)}".strip(), uses
 
 
+def _usm_user(one: Directive) -> tuple[str, Uses] | None:
+    """What snmpd makes of createUser: protocols by number, then the localized keys."""
+    words = [_USM[oid] for each in one.words if (oid := f".{each.lstrip('.')}") in _USM]
+    if not words:
+        return None
+    uses = [_SNMP[word] for word in words if word]
+    return f"user {' '.join(filter(None, words))}".strip(), uses or [PLAIN]
+
+
 def _com2sec(one: Directive) -> tuple[str, Uses] | None:
     return "SNMPv1 and SNMPv2c by community", [_COMMUNITY, PLAIN]
 
 
 def _snmp_level(one: Directive) -> tuple[str, Uses] | None:
-    words = [word.lower() for word in one.words]
-    if "noauth" in words:
+    words = {word.lower() for word in one.words}
+    if words & {"noauth", "noauthnopriv"}:
         return "without authentication", [PLAIN]
-    if "auth" in words:
+    if words & {"auth", "authnopriv"}:
         return "authentication without privacy", [PLAIN]
     return None
 
@@ -113,6 +139,7 @@ DEVICES: Final = (
                 _com2sec,
             ),
             "createuser": _snmp_user,
+            "usmuser": _usm_user,
             "rouser": _snmp_level,
             "rwuser": _snmp_level,
             "defauthtype": lambda one: _snmp_user(one),
@@ -125,6 +152,8 @@ DEVICES: Final = (
                 "com2sec",
                 "agentaddress",
                 "createuser",
+                "usmuser",
+                "oldengineid",
                 "rouser",
                 "syslocation",
                 "syscontact",
@@ -169,7 +198,7 @@ DEVICES: Final = (
             "wpa_pairwise": _wpa_ciphers,
             "rsn_pairwise": _wpa_ciphers,
             "group_cipher": _wpa_ciphers,
-            "wep_key0": lambda one: ("WEP", [_WEP]),
+            **{f"wep_key{index}": lambda one: ("WEP", [_WEP]) for index in range(4)},
             "wpa_passphrase": lambda one: ("a passphrase", [PSK]),
             "openssl_ciphers": listed(spelling.suites),
         },
@@ -195,7 +224,7 @@ DEVICES: Final = (
             "key_mgmt": _wpa_keys,
             "pairwise": _wpa_ciphers,
             "group": _wpa_ciphers,
-            "wep_key0": lambda one: ("WEP", [_WEP]),
+            **{f"wep_key{index}": lambda one: ("WEP", [_WEP]) for index in range(4)},
             "psk": lambda one: ("a passphrase", [PSK]),
         },
         frozenset(

@@ -31,6 +31,9 @@ _MAGICS: Final = tuple(
     map(bytes.fromhex, ("0a0d0d0a", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "34cdb2a1"))
 )
 """How pcapng and the byte orders and units of pcap begin."""
+_OTHER_MAGICS: Final = (b"snoop\0\0\0", b"GMBU", b"RTSS")
+"""RFC 1761; Microsoft's Network Monitor 2 and 1."""
+_SUFFIXES: Final = (".pcap", ".pcapng", ".cap", ".erf")
 
 _GAPS: Final = {
     "bytes-missing": "bytes of the handshake are missing from the capture",
@@ -185,6 +188,8 @@ def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
         frame = reader.frames or None
         cause = Cause.TRUNCATED if frame else Cause.UNREADABLE
         yield Gap(Location(uri, frame=frame), cause, reader.error)
+    elif not reader.frames:
+        yield Gap(Location(uri), Cause.TRUNCATED, "the capture holds no packet")
     summary = reader.summary()
     for key, cause, text in (
         ("incomplete_datagrams", Cause.TRUNCATED, "datagrams lack fragments"),
@@ -202,13 +207,20 @@ class CaptureCollector:
     """
 
     name = "capture"
-    names: Sequence[str] = ("*.pcap", "*.pcapng", "*.cap")
-    signatures: Sequence[Signature] = tuple(Signature(magic, at=0) for magic in _MAGICS)
+    names: Sequence[str] = tuple(f"*{suffix}" for suffix in _SUFFIXES)
+    signatures: Sequence[Signature] = tuple(
+        Signature(magic, at=0) for magic in (*_MAGICS, *_OTHER_MAGICS)
+    )
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is spoken in a capture, and the certificates that were shown in it."""
         del context  # the limits of a capture are those of `FlowReader`
-        if bytes(source.data[:4]) not in _MAGICS:
+        head = bytes(source.data[:8])
+        if not head.startswith(_MAGICS):
+            if not (head.startswith(_OTHER_MAGICS) or source.name.lower().endswith(_SUFFIXES)):
+                return
+            detail = "neither pcap nor pcapng: editcap -F pcapng converts other captures"
+            yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
             return
         certificates: dict[bytes, int] = {}
         yield from collect_capture(source.data, source.uri, certificates)
