@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from roadseal.operate.pki.names import same_name
+from roadseal.operate.pki.serials import in_shard
 from roadseal.operate.pki.signature import check_signature
 
 Crl = x509.CertificateRevocationList
@@ -70,36 +71,66 @@ class RevocationLists:
         crls: lists, full and delta.
         signers: certificates that may have signed them.
         now: the instant.
-        believe: whether a certificate that signed a list chains to an anchor.
+        believe: whether a certificate that signed a list chains to this anchor (§6.3.3 f).
     """
 
     crls: Sequence[Crl]
     signers: Sequence[x509.Certificate]
     now: datetime
-    believe: Callable[[x509.Certificate], bool]
+    believe: Callable[[x509.Certificate, x509.Certificate], bool]
     _signed: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
 
-    def state(self, certificate: x509.Certificate, issuer: x509.Certificate) -> CrlState:
-        """What is known of a certificate that `issuer` signed; every reason must be covered."""
+    def state(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, anchor: x509.Certificate
+    ) -> CrlState:
+        """What is known of a certificate that `issuer` signed, in a chain that ends at `anchor`.
+
+        Any newest list that revokes it is enough; to clear it, every reason must be covered.
+        """
         covered: frozenset[x509.ReasonFlags] = frozenset()
         for point in _points(certificate):
-            for crl in self.crls:
-                scope = _extension(crl, x509.IssuingDistributionPoint)
-                reasons = point.reasons & ((scope and scope.only_some_reasons) or _ALL_REASONS)
-                if reasons <= covered or _extension(crl, x509.DeltaCRLIndicator):
-                    continue
-                if not _in_scope(crl, scope, point, certificate) or not self._sound(crl, issuer):
-                    continue
-                if self._revoked(crl, certificate, issuer):
+            for crl in self._newest(point, certificate, issuer, anchor):
+                if self._revoked(crl, certificate, issuer, anchor):
                     return CrlState.REVOKED
-                covered |= reasons
-                if covered >= _ALL_REASONS:
-                    return CrlState.GOOD
-        return CrlState.UNKNOWN
+                scope = _extension(crl, x509.IssuingDistributionPoint)
+                named = scope.only_some_reasons if scope else None
+                covered |= point.reasons & (named or _ALL_REASONS)
+        return CrlState.GOOD if covered >= _ALL_REASONS else CrlState.UNKNOWN
 
-    def _revoked(self, crl: Crl, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    def _newest(
+        self,
+        point: _Point,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        anchor: x509.Certificate,
+    ) -> list[Crl]:
+        """Of each signer and scope the newest full list that is meant for the certificate."""
+        newest: dict[object, Crl] = {}
+        for crl in self.crls:
+            scope = _extension(crl, x509.IssuingDistributionPoint)
+            if _extension(crl, x509.DeltaCRLIndicator) or not _in_scope(
+                crl, scope, point, certificate
+            ):
+                continue
+            signer = self._signer(crl, issuer, anchor)
+            if signer is None:
+                continue
+            group = (signer.public_bytes(Encoding.DER), scope)
+            if group not in newest or _age(newest[group]) < _age(crl):
+                newest[group] = crl
+        return list(newest.values())
+
+    def _revoked(
+        self,
+        crl: Crl,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        anchor: x509.Certificate,
+    ) -> bool:
         """Whether a full list, as its newest delta corrects it, names the certificate."""
-        deltas = [one for one in self.crls if _amends(one, crl) and self._sound(one, issuer)]
+        deltas = [
+            one for one in self.crls if _amends(one, crl) and self._signer(one, issuer, anchor)
+        ]
         newest = max(deltas, key=_number, default=None)
         amended = _entry(newest, certificate) if newest else None
         entry = amended or _entry(crl, certificate)
@@ -107,15 +138,20 @@ class RevocationLists:
             return False
         return _reason(entry) is not x509.ReasonFlags.remove_from_crl
 
-    def _sound(self, crl: Crl, issuer: x509.Certificate) -> bool:
-        """Whether a list is current, understood, and signed by who may."""
-        return (
+    def _signer(
+        self, crl: Crl, issuer: x509.Certificate, anchor: x509.Certificate
+    ) -> x509.Certificate | None:
+        """Who signed a list, if it is current, understood, and theirs to sign."""
+        current = (
             crl.last_update_utc <= self.now
             and crl.next_update_utc is not None
             and self.now <= crl.next_update_utc
             and all(one.oid in _UNDERSTOOD for one in crl.extensions if one.critical)
-            and any(self._signed_by(crl, one) for one in (issuer, *self.signers))
         )
+        if not current:
+            return None
+        candidates = (one for one in (issuer, *self.signers) if self._signed_by(crl, one))
+        return next((one for one in candidates if self.believe(one, anchor)), None)
 
     def _signed_by(self, crl: Crl, signer: x509.Certificate) -> bool:
         if not same_name(crl.issuer, signer.subject):
@@ -126,7 +162,7 @@ class RevocationLists:
             self._signed[pair] = (usage is None or usage.crl_sign) and (
                 check_signature(crl, signer) is None
             )
-        return self._signed[pair] and self.believe(signer)
+        return self._signed[pair]
 
 
 def _points(certificate: x509.Certificate) -> Iterator[_Point]:
@@ -167,7 +203,16 @@ def _in_scope(
     names = set(scope.full_name or ())
     if scope.relative_name is not None:
         names.add(_relative(crl.issuer, scope.relative_name))
+    if any(_is_shard_of(one, certificate) for one in names):
+        return True
     return not names or any(_same(one, other) for one in names for other in point.names)
+
+
+def _is_shard_of(name: x509.GeneralName, certificate: x509.Certificate) -> bool:
+    """Whether a list says that it is the part of our own shards that covers the certificate."""
+    return isinstance(name, x509.UniformResourceIdentifier) and in_shard(
+        name.value, certificate.serial_number
+    )
 
 
 def _entry(crl: Crl, certificate: x509.Certificate) -> x509.RevokedCertificate | None:
@@ -200,6 +245,11 @@ def _amends(delta: Crl, base: Crl) -> bool:
         return False
     scopes = {_extension(one, x509.IssuingDistributionPoint) for one in (delta, base)}
     return len(scopes) == 1 and indicator.crl_number <= _number(base) < _number(delta)
+
+
+def _age(crl: Crl) -> tuple[int, datetime]:
+    """Orders the lists of one signer and scope."""
+    return _number(crl), crl.last_update_utc
 
 
 def _number(crl: Crl) -> int:

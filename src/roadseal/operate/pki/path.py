@@ -161,7 +161,7 @@ class _Validation:
         self._anchors = anchors
         self._rules = rules
         self._budget = _Budget()
-        self._believed: dict[bytes, bool] = {}
+        self._believed: dict[tuple[bytes, bytes], bool] = {}
         self._lists: RevocationLists | None = None
         if rules.crls:
             signers = [*anchors, *untrusted]
@@ -171,17 +171,19 @@ class _Validation:
     def of(self, leaf: x509.Certificate) -> PathVerdict:
         """The verdict about `leaf`."""
         try:
-            return self._search(leaf, self._rules)
+            return self._search(leaf, self._rules, self._anchors)
         except _TooComplexError:
             return PathVerdict(PathReason.TOO_COMPLEX, "too many chains to try")
         except Exception:
             return PathVerdict(PathReason.MALFORMED, "a certificate of the chain cannot be read")
 
-    def _search(self, leaf: x509.Certificate, rules: PathRules) -> PathVerdict:
+    def _search(
+        self, leaf: x509.Certificate, rules: PathRules, anchors: Sequence[x509.Certificate]
+    ) -> PathVerdict:
         best = PathVerdict(
             PathReason.NO_ISSUER, "no certificate at hand names itself as the issuer"
         )
-        chains = _chains((leaf,), self._untrusted, self._anchors, self._budget)
+        chains = _chains((leaf,), self._untrusted, anchors, self._budget)
         for chain, reason, detail in chains:
             verdict = PathVerdict(reason, detail, chain)
             if verdict.ok:
@@ -192,18 +194,18 @@ class _Validation:
                 best = verdict
         return best
 
-    def _believes(self, signer: x509.Certificate) -> bool:
-        """Whether the signer of a list chains to an anchor and is not revoked itself.
+    def _believes(self, signer: x509.Certificate, anchor: x509.Certificate) -> bool:
+        """Whether the signer of a list chains to `anchor` and is not revoked itself.
 
-        Where its own list is the one that says so, that list counts: it may only accuse itself.
+        While that is being decided its own list counts: it may only accuse itself.
         """
-        encoded = signer.public_bytes(_DER)
-        if encoded not in self._believed:
-            self._believed[encoded] = True
-            if signer not in self._anchors:
-                plain = replace(self._rules, purpose=None)
-                self._believed[encoded] = self._search(signer, plain).ok
-        return self._believed[encoded]
+        pair = signer.public_bytes(_DER), anchor.public_bytes(_DER)
+        if pair not in self._believed:
+            self._believed[pair] = True
+            if signer != anchor:
+                plain = replace(self._rules, purpose=None, status=None)
+                self._believed[pair] = self._search(signer, plain, [anchor]).ok
+        return self._believed[pair]
 
 
 class _TooComplexError(Exception):
@@ -293,7 +295,7 @@ def _problems(
             if policies.refused or (is_leaf and policies.refused_by(rules.policies)):
                 yield PathReason.POLICY, f"{called}: no acceptable policy is left"
             if lists is not None:
-                state = lists.state(certificate, chain[index + 1])
+                state = lists.state(certificate, chain[index + 1], chain[-1])
                 if state is CrlState.UNKNOWN:
                     yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
                 if state is CrlState.REVOKED:

@@ -102,9 +102,9 @@ class PublicKey:
         key = cls(algorithm, info)
         if composite := composite_of(algorithm):
             for part in composite_parts(composite, key.raw):
-                part._load()
+                part._load_as_written()
         else:
-            key._load()
+            key._load_as_written()
         return key
 
     @classmethod
@@ -150,6 +150,14 @@ class PublicKey:
         except InvalidSignature:
             return False
         return True
+
+    def _load_as_written(self) -> None:
+        """Load it; of the encodings of a point only one is taken, so that a key has one hash."""
+        loaded = self._load()
+        if isinstance(loaded, ec.EllipticCurvePublicKey) and (
+            len(self.raw) != 1 + 2 * ((loaded.key_size + 7) // 8) or self.raw[:1] != b"\x04"
+        ):
+            raise ValueError
 
     def _load(self) -> object:
         try:

@@ -20,6 +20,7 @@ from roadseal.operate.pki.approval import Action, require_approval
 from roadseal.operate.pki.ledger import Ledger
 from roadseal.operate.pki.ocsp import OcspAnswer, answer_ocsp
 from roadseal.operate.pki.public_key import SIGNATURE_IDENTIFIERS, PublicKey
+from roadseal.operate.pki.serials import shard_uri
 from roadseal.operate.pki.signature import subject_key_info
 from roadseal.operate.pki.signer import Signer
 from roadseal.operate.pki.status_list import StatusList, make_bitmap, sign_status_list
@@ -56,8 +57,14 @@ class Revocations:
         """Revoke all of `serials` or none.
 
         Raises:
-            RoadsealError: ``pki-serial``, ``pki-approval``.
+            RoadsealError: ``pki-serial``, ``pki-approval``, ``pki-reason``.
         """
+        if reason is x509.ReasonFlags.remove_from_crl:
+            raise RoadsealError(
+                "pki-reason",
+                "removeFromCRL takes a revocation back and is no reason for one.",
+                advice="Use keyCompromise, superseded, cessationOfOperation or unspecified.",
+            )
         now = self._clock.now()
         if len(serials) > BULK:
             action = {"kind": "revoke-many", "authority": self._name, "reason": reason.value}
@@ -128,7 +135,13 @@ class Revocations:
         algorithm = self._signer.public_key.algorithm
         this_update = to_datetime(now)
         entries = [_crl_entry(row) for row in rows]
-        identifier = x509.AuthorityKeyIdentifier(self._signer.public_key.identifier, None, None)
+        key_identifier = self._signer.public_key.identifier
+        extensions = [
+            encode(x509.AuthorityKeyIdentifier(key_identifier, None, None)),
+            encode(x509.CRLNumber(head.status_sequence + 1)),
+        ]
+        if shard is not None:  # critical: nobody takes a part for the whole (RFC 5280 §5.2.5)
+            extensions.append(encode(_scope_of(*shard), critical=True))
         body = der.sequence(
             der.integer(1),  # version 2
             SIGNATURE_IDENTIFIERS[algorithm],
@@ -136,10 +149,7 @@ class Revocations:
             der.time(this_update),
             der.time(this_update + timedelta(seconds=life_s)),
             der.sequence(*entries) if entries else b"",  # RFC 5280 §5.1.2.6: absent, not empty
-            der.tlv(
-                0xA0,
-                der.sequence(encode(identifier), encode(x509.CRLNumber(head.status_sequence + 1))),
-            ),
+            der.tlv(0xA0, der.sequence(*extensions)),
         )
         return signed(body, algorithm, self._signer.sign(body))
 
@@ -163,6 +173,18 @@ class Revocations:
         head = self._ledger.lock(connection)
         self._ledger.set(connection, status_sequence=head.status_sequence + 1)
         return head
+
+
+def _scope_of(number: int, count: int) -> x509.IssuingDistributionPoint:
+    return x509.IssuingDistributionPoint(
+        full_name=[x509.UniformResourceIdentifier(shard_uri(number, count))],
+        relative_name=None,
+        only_contains_user_certs=False,
+        only_contains_ca_certs=False,
+        only_some_reasons=None,
+        indirect_crl=False,
+        only_contains_attribute_certs=False,
+    )
 
 
 def refuse_blocked(connection: sa.Connection, hashes: Sequence[bytes]) -> None:
