@@ -84,7 +84,7 @@ class TlsContext:
         self.profile = profile
         self._roots = frozenset(roots)
         self._anonymous = anonymous
-        self._leaf_grace_s = leaf_grace_s
+        self._leaf_grace_s = leaf_grace_s if side is Side.SERVER else 0.0
         self._context = _configure(side, profile, anonymous=anonymous)
         store = self._context.get_cert_store()
         if store is not None:
@@ -164,7 +164,7 @@ class _Watch:
         self.schemes: dict[bool, int] = {}  # keyed by whether this side wrote it
         self.flights = 0
         self._roots = roots
-        self._expect = expect
+        self.expect = expect
         self._expired_after = expired_after
         self._writing: bool | None = None
 
@@ -194,9 +194,9 @@ class _Watch:
             self.refusal = Refusal(
                 Reason.CERTIFICATE_OUTSIDE_PROFILE, f"signed with {oid}, at depth {depth}"
             )
-        elif depth == 0 and self._expect is not None:
+        elif depth == 0 and self.expect is not None:
             names = subject_names(certificate)
-            if not names & self._expect:
+            if not names & self.expect:
                 self.refusal = Refusal(
                     Reason.IDENTITY_MISMATCH, f"the peer is {', '.join(sorted(names)) or 'unnamed'}"
                 )
@@ -246,7 +246,9 @@ def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated 
     if _lib.SSL_session_reused(connection._ssl):
         return Refusal(Reason.RESUMED, "a resumed session shows no certificate")
     certificate = connection.get_peer_certificate(as_cryptography=True)
-    unnamed = watch.anonymous and certificate is None and side is Side.SERVER
+    unnamed = (
+        watch.anonymous and watch.expect is None and certificate is None and side is Side.SERVER
+    )
     if not unnamed and (
         certificate is None or not connection.get_verified_chain(as_cryptography=True)
     ):

@@ -19,7 +19,7 @@ from roadseal.crypto import load_profile
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.net import HttpClient, Request, Side, TlsContext, serve_http, tls_profile
-from roadseal.operate.pki import SCHEMA, Authority
+from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.enrolment import Enrolments
 from roadseal.operate.pki.est import EstPolicy, EstService
 from roadseal.operate.pki.est_client import EstClient
@@ -186,6 +186,56 @@ def test_an_expired_certificate_renews_once_in_grace_and_a_revoked_one_never(
             async with here.client(key, certificate) as http:
                 with pytest.raises(RoadsealError, match="403: pki-revoked"):
                     await EstClient(http).renew(request)
+
+    asyncio.run(go())
+
+
+def test_a_spent_secret_does_not_outlive_the_certificate_it_gave(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with site(tmp_path) as here:
+            key = generate_key("ml-dsa-65")
+            secret = here.invite("rsu-1.example")
+            async with here.client() as http:
+                est = EstClient(http)
+                first = await est.enrol(certification_request(key), "rsu-1.example", secret)
+                serial = f"{first.serial_number:x}"
+                here.authority.revoke(serial, x509.ReasonFlags.key_compromise)
+                with pytest.raises(RoadsealError, match="403: pki-revoked"):
+                    await est.enrol(certification_request(key), "rsu-1.example", secret)
+
+    asyncio.run(go())
+
+
+def test_a_secret_is_for_one_authority(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with site(tmp_path) as here:
+            other = Enrolments(open_store(tmp_path / "pki.db", SCHEMA), "root")
+            secret = other.invite("rsu-1.example", Time64(here.clock.now() + DAY_S * 1_000_000))
+            async with here.client() as http:
+                with pytest.raises(RoadsealError, match="401"):
+                    await EstClient(http).enrol(
+                        certification_request(generate_key("ml-dsa-65")), "rsu-1.example", secret
+                    )
+
+    asyncio.run(go())
+
+
+def test_renewal_widens_no_usage(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with site(tmp_path) as here:
+            key = generate_key("ml-dsa-65")
+            issued = here.authority.issue(
+                IssueRequest(certification_request(key), "rsu-1.example", "1", template="client")
+            )
+            certificate = x509.load_der_x509_certificate(issued.certificate)
+            async with here.client(key, certificate) as http:
+                fresh = certification_request(generate_key("ml-dsa-65"))
+                renewed = await EstClient(http).renew(fresh)
+            before, after = (
+                one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+                for one in (certificate, renewed)
+            )
+            assert before == after
 
     asyncio.run(go())
 

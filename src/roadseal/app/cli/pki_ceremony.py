@@ -97,14 +97,19 @@ def approvals(db: Database = "pki.db", as_json: AsJson = False) -> None:
     waiting = pending(open_database(db), SystemClock().now())
     if as_json:
         rows = [
-            {"digest": action.digest, "action": json.loads(action.text), "approved_by": names}
-            for action, names in waiting
+            {
+                "digest": one.digest,
+                "action": json.loads(one.action.text),
+                "approved_by": list(one.approvers),
+            }
+            for one in waiting
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
     table = Table("Digest", "Approved by", "What", box=None)
-    for action, names in waiting:
-        table.add_row(action.digest, ", ".join(names) or "nobody", action.text[:200])
+    for one in waiting:
+        who = ", ".join(one.approvers) or "nobody"
+        table.add_row(one.digest, who, one.action.text[:200])
     Console().print(table if waiting else "Nothing waits.")
 
 

@@ -69,7 +69,7 @@ def verify(
         instant,
         profile=load_profile(profile) if profile else None,
         crls=read_crls(crl or ()),
-        status=read_status(status, [*pool, *(anchors or ())], instant) if status else None,
+        status=read_status(status, [*pool, *(anchors or ())]) if status else None,
         tier=TIERS[tier],
         policies=frozenset(policy or ("2.5.29.32.0",)),
         require_policy=bool(policy),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,10 +40,20 @@ class Action:
         """The action with these facts."""
         return cls(json.dumps(facts, sort_keys=True, separators=(",", ":")))
 
-    @property
-    def digest(self) -> str:
-        """What approvers sign, hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An action that waits.
+
+    Args:
+        action: what will happen.
+        digest: what approvers sign, hexadecimal; another one each time it is asked for.
+        approvers: who has signed it.
+    """
+
+    action: Action
+    digest: str
+    approvers: tuple[str, ...]
 
 
 def to_sign(digest: str) -> bytes:
@@ -107,12 +118,14 @@ def approve(store: Store, digest: str, approver: str, signature: bytes, now: Tim
         return len(_valid(connection, digest, now))
 
 
-def pending(store: Store, now: Time64) -> list[tuple[Action, list[str]]]:
-    """What waits for approval, oldest first, with who has approved it."""
+def pending(store: Store, now: Time64) -> list[Pending]:
+    """What waits for approval, oldest first."""
     with store.reading() as connection:
-        texts = connection.scalars(sa.select(ACTION.c.text).order_by(ACTION.c.asked_at)).all()
-        actions = [Action(text) for text in texts]
-        return [(action, _valid(connection, action.digest, now)) for action in actions]
+        rows = connection.execute(ACTION.select().order_by(ACTION.c.asked_at)).all()
+        return [
+            Pending(Action(row.text), row.digest, tuple(_valid(connection, row.digest, now)))
+            for row in rows
+        ]
 
 
 def require_approval(store: Store, action: Action, now: Time64) -> None:
@@ -122,24 +135,37 @@ def require_approval(store: Store, action: Action, now: Time64) -> None:
         RoadsealError: ``pki-approval``: signatures are missing; it is pending now.
     """
     with store.writing() as connection:
-        needed = connection.scalar(sa.select(QUORUM.c.needed))
+        # Locked, so that two processes do not let one approval through twice.
+        needed = connection.scalar(sa.select(QUORUM.c.needed).with_for_update())
         if needed is None:
             return
-        approvers = _valid(connection, action.digest, now)
-        at = ACTION.c.digest == action.digest
+        at = ACTION.c.text == action.text
+        row = connection.execute(ACTION.select().where(at)).first()
+        approvers = _valid(connection, row.digest, now) if row else []
         approved = len(approvers) >= needed
-        if approved:
-            connection.execute(APPROVAL.delete().where(APPROVAL.c.digest == action.digest))
+        stale = row is not None and row.asked_at <= now - _LIFE_S * MICROSECONDS_PER_SECOND
+        if row is not None and (approved or stale):
+            connection.execute(APPROVAL.delete().where(APPROVAL.c.digest == row.digest))
             connection.execute(ACTION.delete().where(at))
-        elif connection.scalar(sa.select(ACTION.c.digest).where(at)) is None:
-            row = {"digest": action.digest, "text": action.text, "asked_at": now}
-            connection.execute(ACTION.insert().values(**row))
+        if row is None or (stale and not approved):
+            digest = _ask(connection, action, now)
+        else:
+            digest = row.digest
     if not approved:
         raise RoadsealError(
             "pki-approval",
             f"This needs {needed} approvals and has {len(approvers)}: {action.text[:300]}",
-            advice=f"Let approvers run `roadseal pki approve {action.digest}`, then repeat it.",
+            advice=f"Let approvers run `roadseal pki approve {digest}`, then repeat it.",
         )
+
+
+def _ask(connection: sa.Connection, action: Action, now: Time64) -> str:
+    """Note an action as pending; returns its digest."""
+    nonce = secrets.token_hex(16)
+    digest = hashlib.sha256(f"{nonce}\0{action.text}".encode()).hexdigest()
+    row = {"digest": digest, "text": action.text, "nonce": nonce, "asked_at": now}
+    connection.execute(ACTION.insert().values(**row))
+    return digest
 
 
 def _valid(connection: sa.Connection, digest: str, now: Time64) -> list[str]:

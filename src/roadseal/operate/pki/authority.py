@@ -134,9 +134,16 @@ class Authority:
             RoadsealError: ``pki-algorithm``, ``pki-exists``, ``pki-module``, ``pki-approval``.
         """
         now = clock.now()
-        if parent:
-            facts = {"kind": "create-authority", "under": parent.name, "name": name}
-            require_approval(store, Action.of(**facts, algorithm=algorithm), now)
+        action = Action.of(
+            kind="create-authority",
+            under=parent.name if parent else None,
+            name=name,
+            algorithm=algorithm,
+            places=list(places),
+            life_s=life_s,
+            profile=profile.label,
+        )
+        require_approval(store, action, now)
         signer, reference = KeyStore(passphrase, token).generate(algorithm, places)
         certificate = _authority_certificate(name, signer, parent, now, life_s)
         chain = (certificate, *(parent.chain if parent else ()))
@@ -389,6 +396,13 @@ class Authority:
                     "pki-idempotency",
                     f"The key {request.idempotency_key!r} belongs to another request.",
                     advice="Choose a new idempotency key for each new request.",
+                )
+            elif row["certificate"] is None:  # its signing was interrupted: it begins now
+                row["not_after"] = now + request.life_s * MICROSECONDS_PER_SECOND
+                at = CERTIFICATE.c.serial == row["serial"]
+                mine = CERTIFICATE.c.authority == self.name
+                connection.execute(
+                    CERTIFICATE.update().where(mine, at).values(not_after=row["not_after"])
                 )
             _refuse_revoked(row)
             rows.append(row)

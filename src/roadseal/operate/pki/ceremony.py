@@ -85,6 +85,13 @@ class Script(_Row):
                     advice="List each authority once, below the one it is under.",
                 )
             made.add(row.name)
+        if script.approval and not 1 <= script.approval.quorum <= len(script.approval.approvers):
+            raise RoadsealError(
+                "ceremony-script",
+                f"{source.name}: {script.approval.quorum} of {len(script.approval.approvers)} "
+                "approvers cannot be asked for.",
+                advice="Name at least as many approvers as must sign.",
+            )
         if script.authorities[0].under is not None:
             raise RoadsealError(
                 "ceremony-script",

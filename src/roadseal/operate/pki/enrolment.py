@@ -19,7 +19,7 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.tables import BOOTSTRAP, CERTIFICATE, GRACE
-from roadseal.operate.pki.template import subject_names
+from roadseal.operate.pki.template import subject_names, template_like
 from roadseal.store import Store
 
 
@@ -29,13 +29,15 @@ class Enrolled:
 
     Args:
         identity: its name.
+        occasion: what the new certificate is asked for with: a serial number, or a secret's hash.
         names: its names in the subjectAltName; empty: its identity.
-        serial: of the certificate it came with; None for a bootstrap credential.
+        template: kind of the certificate it came with; None for a bootstrap credential.
     """
 
     identity: str
+    occasion: str
     names: tuple[str, ...] = ()
-    serial: str | None = None
+    template: str | None = None
 
 
 class Enrolments:
@@ -52,10 +54,16 @@ class Enrolments:
             the secret, which is not kept.
         """
         secret = secrets.token_urlsafe(24)
-        row = {"secret_hash": _hash(identity, secret), "expires_at": expires_at, "used_for": None}
+        row = {
+            "authority": self._authority,
+            "identity": identity,
+            "secret_hash": _hash(identity, secret),
+            "expires_at": expires_at,
+            "used_for": None,
+        }
         with self._store.writing() as connection:
-            connection.execute(BOOTSTRAP.delete().where(BOOTSTRAP.c.identity == identity))
-            connection.execute(BOOTSTRAP.insert().values(identity=identity, **row))
+            connection.execute(BOOTSTRAP.delete().where(self._invited(identity)))
+            connection.execute(BOOTSTRAP.insert().values(**row))
         return secret
 
     def by_secret(self, identity: str, secret: str, key: PublicKey, now: Time64) -> Enrolled:
@@ -64,7 +72,7 @@ class Enrolments:
         Raises:
             RoadsealError: ``est-credential``: unknown, wrong, expired or spent on another key.
         """
-        at = BOOTSTRAP.c.identity == identity
+        at = self._invited(identity)
         with self._store.writing() as connection:
             row = connection.execute(BOOTSTRAP.select().where(at).with_for_update()).first()
             right = row is not None and hmac.compare_digest(
@@ -76,7 +84,10 @@ class Enrolments:
                 connection.execute(BOOTSTRAP.update().where(at).values(used_for=key.hashes[0]))
             elif row.used_for != key.hashes[0]:
                 raise _no_credential()
-        return Enrolled(identity)
+        return Enrolled(identity, row.secret_hash.hex()[:32])
+
+    def _invited(self, identity: str) -> sa.ColumnElement[bool]:
+        return (BOOTSTRAP.c.authority == self._authority) & (BOOTSTRAP.c.identity == identity)
 
     def by_certificate(
         self,
@@ -107,7 +118,8 @@ class Enrolments:
                 )
             if now > row.not_after:
                 self._spend_grace(connection, row, key, now, renews=renews, grace_s=grace_s)
-        return Enrolled(row.identity, subject_names(certificate), serial)
+        kind = template_like(certificate)
+        return Enrolled(row.identity, serial, subject_names(certificate), kind)
 
     def _spend_grace(
         self,

@@ -9,7 +9,6 @@ Source: RFC 7030 §§ 3.2, 4.1, 4.2, 4.5; RFC 8951 (no Content-Transfer-Encoding
 from __future__ import annotations
 
 import binascii
-import hashlib
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final
@@ -113,15 +112,15 @@ class EstService:
         if who is None:
             return _UNAUTHORIZED
         _refuse_other_names(csr, who)
-        digest = hashlib.sha256(encoded).hexdigest()
         issued = self._authority.issue(
             IssueRequest(
                 encoded,
                 who.identity,
-                f"est/{who.serial or 'bootstrap'}/{digest}",
+                # A key gets one certificate for one occasion, however often it asks.
+                f"est/{who.occasion}/{key.hashes[0].hex()}",
                 who.names,
                 self._policy.life_s,
-                self._policy.template,
+                who.template or self._policy.template,
             )
         )
         return certificates_response([x509.load_der_x509_certificate(issued.certificate)])
@@ -159,13 +158,15 @@ class EstService:
 
 def _refuse_other_names(csr: x509.CertificateSigningRequest, who: Enrolled) -> None:
     """A request may leave names out; those it has must be its own (RFC 7030 §4.2.2)."""
-    asked = {str(one.value) for one in csr.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    asked: set[str] = set()
     try:
+        names = csr.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        asked |= {str(one.value) for one in names}
         found = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         asked |= {str(name.value) for name in found}
     except x509.ExtensionNotFound:
         pass
-    except ValueError:
+    except Exception:  # names can be malformed in more ways than the library has errors for
         asked.add("an unreadable name")
     if others := asked - {who.identity, *who.names}:
         raise RoadsealError(
@@ -182,4 +183,5 @@ def _basic(header: str) -> tuple[str, str] | None:
         user, colon, password = b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return (user, password) if scheme.lower() == "basic" and colon else None
+    usable = scheme.lower() == "basic" and colon and "\0" not in user
+    return (user, password) if usable else None

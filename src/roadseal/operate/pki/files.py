@@ -10,7 +10,6 @@ from typing import Final
 
 from cryptography import x509
 
-from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.path import PathReason, PathRules, PathVerdict, validate_path
 from roadseal.operate.pki.public_key import PublicKey
@@ -112,9 +111,7 @@ def read_crls(files: Iterable[Path]) -> list[x509.CertificateRevocationList]:
     return found
 
 
-def read_status(
-    files: Iterable[Path], authorities: Iterable[x509.Certificate], now: Time64
-) -> StatusKeeper:
+def read_status(files: Iterable[Path], authorities: Iterable[x509.Certificate]) -> StatusKeeper:
     """Read status lists, each signed by one of `authorities`.
 
     Raises:
@@ -128,8 +125,8 @@ def read_status(
     keeper = StatusKeeper(keys)
     for file in files:
         encoded = _read(file)
-        if not any(keeper.take(name, encoded, now) is Taken.NEWER for name in keys):
-            raise _unusable(file, "is no status list of an authority given, or it is of the future")
+        if not any(keeper.take(name, encoded) is Taken.NEWER for name in keys):
+            raise _unusable(file, "is no status list of an authority given")
     return keeper
 
 

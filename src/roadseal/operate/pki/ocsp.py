@@ -59,6 +59,8 @@ def answer_ocsp(
         algorithm = asked.hash_algorithm
         names_us = (asked.issuer_name_hash, asked.issuer_key_hash) == _names(issuer, algorithm)
         nonce = _nonce(asked)
+        if asked.serial_number < 0:
+            raise ValueError
     except Exception:  # hostile requests get an answer, not an exception
         return _error(failed.MALFORMED_REQUEST)
     if not names_us:

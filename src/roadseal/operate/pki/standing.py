@@ -13,12 +13,10 @@ from typing import Final
 
 from cryptography import x509
 
-from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
+from roadseal.clock import Time64
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.serials import status_index
 from roadseal.operate.pki.status_list import StatusList, StatusListVerdict, read_status_list
-
-_AHEAD_S: Final = 300  # of a publisher whose clock is a little fast
 
 
 class Taken(StrEnum):
@@ -27,7 +25,6 @@ class Taken(StrEnum):
     NEWER = "newer"
     SAME = "same"
     OLDER = "older"
-    FUTURE = "future"
     REFUSED = "refused"
 
 
@@ -95,9 +92,10 @@ class StatusKeeper:
         self._lists: dict[str, StatusList] = {}
         self.encoded: dict[str, bytes] = {}
 
-    def take(self, authority: str, encoded: bytes, now: Time64) -> Taken:
+    def take(self, authority: str, encoded: bytes) -> Taken:
         """Take a list that was pushed or polled, if it is signed, and newer than the last.
 
+        One that is ahead of our clock is taken as well: the signature says that the clock is wrong.
         `encoded` holds what should be written down, so that a restart does not go back.
         """
         key = self._authorities.get(authority)
@@ -109,8 +107,6 @@ class StatusKeeper:
         held = self._lists.get(authority)
         if held is not None and status.sequence <= held.sequence:
             return Taken.SAME if status == held else Taken.OLDER
-        if status.this_update > now + _AHEAD_S * MICROSECONDS_PER_SECOND:
-            return Taken.FUTURE
         self._lists[authority] = status
         self.encoded[authority] = encoded
         return Taken.NEWER
@@ -121,11 +117,12 @@ class StatusKeeper:
 
     def judge(self, certificate: x509.Certificate, now: Time64, tier: Tier) -> Standing:
         """What is known of a certificate, and whether that is enough."""
+        now = self.not_before(now)
         names = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         issuer = str(names[0].value) if names else ""
         status = self._lists.get(issuer)
         refused = tier.stale_refuses
-        if status is None:
+        if status is None or not _signed_by(certificate, self._authorities[issuer]):
             return Standing(State.UNKNOWN, None, not refused, f"no status list of {issuer!r}")
         age_s = status.age_s(now)
         revoked = status.revoked(status_index(certificate.serial_number))
@@ -138,3 +135,12 @@ class StatusKeeper:
         if revoked is None:  # issued after the list was made
             return Standing(State.UNKNOWN, age_s, accepted=True)
         return Standing(State.GOOD, age_s, accepted=True)
+
+
+def _signed_by(certificate: x509.Certificate, key: PublicKey) -> bool:
+    """Whether a certificate names this key as its issuer's: two PKIs may share a name."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return False
+    return found.key_identifier == key.identifier

@@ -9,7 +9,7 @@ Source: RFC 5280 §5, RFC 6960 appendix A (OCSP over HTTP), RFC 9110 §13.1.2 (I
 from __future__ import annotations
 
 import asyncio
-import binascii
+import re
 from base64 import b64decode
 from collections.abc import Collection
 from typing import Final
@@ -21,6 +21,7 @@ from roadseal.operate.pki.authority import Authority
 from roadseal.operate.pki.standing import StatusKeeper, Taken
 
 STATUS: Final = "application/vnd.roadseal.status"
+_SHARD_NUMBER: Final = re.compile("[0-9]{1,4}")
 LIFE_S: Final = 600
 """Validity of a published list, seconds."""
 
@@ -65,7 +66,7 @@ class StatusService:
             case "GET", "ocsp", *rest:
                 try:
                     return self._ocsp(b64decode("/".join(rest), validate=True))
-                except binascii.Error:
+                except ValueError:
                     return self._ocsp(b"")
         return Response(404)
 
@@ -95,23 +96,20 @@ async def push_status(
 class StatusListener:
     """The relying party's end of `push_status`; `handle` is a `roadseal.net.Handler`."""
 
-    def __init__(self, keeper: StatusKeeper, *, clock: Clock) -> None:
+    def __init__(self, keeper: StatusKeeper) -> None:
         self._keeper = keeper
-        self._clock = clock
 
     async def handle(self, request: Request) -> Response:
         """Take a pushed list."""
         match request.method, *request.segments:
             case "PUT", "status", authority:
-                taken = self._keeper.take(authority, request.body, self._clock.now())
-                refused = taken in (Taken.REFUSED, Taken.FUTURE)
+                taken = self._keeper.take(authority, request.body)
+                refused = taken is Taken.REFUSED
                 return Response(400 if refused else 200, {}, taken.value.encode())
         return Response(404)
 
 
-async def poll_status(
-    client: HttpClient, authority: str, keeper: StatusKeeper, now: Time64
-) -> Taken | None:
+async def poll_status(client: HttpClient, authority: str, keeper: StatusKeeper) -> Taken | None:
     """Ask for the newest list; None if the server has none.
 
     Raises:
@@ -120,7 +118,7 @@ async def poll_status(
     response = await client.request("GET", f"/status/{authority}")
     if response.status != 200:
         return None
-    return keeper.take(authority, response.body, now)
+    return keeper.take(authority, response.body)
 
 
 def _shard(file: str, name: str) -> tuple[int, int] | tuple[()] | None:
@@ -128,6 +126,6 @@ def _shard(file: str, name: str) -> tuple[int, int] | tuple[()] | None:
     if file == f"{name}.crl":
         return ()
     number, of, count = file.removeprefix(f"{name}-").removesuffix(".crl").partition("-of-")
-    if not of or not (number.isdecimal() and count.isdecimal()) or len(count) > 4:
+    if not of or not _SHARD_NUMBER.fullmatch(number) or not _SHARD_NUMBER.fullmatch(count):
         return None
     return (int(number), int(count)) if int(number) < int(count) else None

@@ -76,6 +76,7 @@ ACTION: Final = sa.Table(
     METADATA,
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),  # of the digest: an old signature fits no more
     sa.Column("asked_at", sa.BigInteger, nullable=False),
 )
 
@@ -91,6 +92,7 @@ APPROVAL: Final = sa.Table(
 BOOTSTRAP: Final = sa.Table(
     "pki_bootstrap",
     METADATA,
+    sa.Column("authority", sa.Text, primary_key=True),
     sa.Column("identity", sa.Text, primary_key=True),
     sa.Column("secret_hash", sa.LargeBinary, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=False),

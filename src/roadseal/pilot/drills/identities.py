@@ -138,12 +138,12 @@ async def _revoked(site: Site) -> Finding:
         wait_s = 0.2 if party % 4 else POLL_S * draws.uniform(0.9, 1.1) * draws.random() + 0.2
         site.clock.time = Time64(site.scene.start + round(wait_s * MICROSECONDS_PER_SECOND))
         one = StatusKeeper({name: site.authority.public_key})
-        one.take(name, old, site.scene.start)
-        one.take(name, new, site.clock.now())
+        one.take(name, old)
+        one.take(name, new)
         if not one.judge(leaf, site.clock.now(), tier).accepted:
             waits_s.append(wait_s)
-    keeper.take(name, new, site.clock.now())
-    replayed = keeper.take(name, old, site.clock.now()).value
+    keeper.take(name, new)
+    replayed = keeper.take(name, old).value
     refused = not keeper.judge(leaf, site.clock.now(), tier).accepted
     renewal = await _renew_revoked(site)
     p99_s = sorted(waits_s)[98] if len(waits_s) == 100 else float("inf")

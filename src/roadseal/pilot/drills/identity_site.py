@@ -62,7 +62,7 @@ class Site:
     def keeper(self) -> StatusKeeper:
         """A relying party that has just polled."""
         keeper = StatusKeeper({self.authority.name: self.authority.public_key})
-        keeper.take(self.authority.name, self.authority.publish_status(), self.clock.now())
+        keeper.take(self.authority.name, self.authority.publish_status())
         return keeper
 
     @property

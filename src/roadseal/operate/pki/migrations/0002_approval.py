@@ -35,6 +35,7 @@ def upgrade() -> None:
         "pki_action",
         sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("text", sa.Text, nullable=False),
+        sa.Column("nonce", sa.Text, nullable=False),
         sa.Column("asked_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
@@ -46,6 +47,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "pki_bootstrap",
+        sa.Column("authority", sa.Text, primary_key=True),
         sa.Column("identity", sa.Text, primary_key=True),
         sa.Column("secret_hash", sa.LargeBinary, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
