@@ -21,7 +21,7 @@ from roadseal.crypto import Purpose
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import Request, Response
-from roadseal.operate.pki.authority import Authority
+from roadseal.operate.pki.authority import Authority, Issued
 from roadseal.operate.pki.enrolment import Enrolled, Enrolments
 from roadseal.operate.pki.est_messages import (
     CSR_ATTRIBUTES,
@@ -112,18 +112,26 @@ class EstService:
         if who is None:
             return _UNAUTHORIZED
         _refuse_other_names(csr, who)
-        issued = self._authority.issue(
+        # A key gets one certificate for one occasion, however often it asks; the occasion of a
+        # device without a certificate is its key, so that a second invitation doubles nothing.
+        issued = self._issue(
+            encoded, who, key, "bootstrap" if who.template is None else who.occasion
+        )
+        if who.template is None and issued.not_after < self._clock.now():
+            issued = self._issue(encoded, who, key, who.occasion)
+        return certificates_response([x509.load_der_x509_certificate(issued.certificate)])
+
+    def _issue(self, csr: bytes, who: Enrolled, key: PublicKey, occasion: str) -> Issued:
+        return self._authority.issue(
             IssueRequest(
-                encoded,
+                csr,
                 who.identity,
-                # A key gets one certificate for one occasion, however often it asks.
-                f"est/{who.occasion}/{key.hashes[0].hex()}",
+                f"est/{occasion}/{key.hashes[0].hex()}",
                 who.names,
                 self._policy.life_s,
                 who.template or self._policy.template,
             )
         )
-        return certificates_response([x509.load_der_x509_certificate(issued.certificate)])
 
     def _who(self, request: Request, key: PublicKey, *, renews: bool) -> Enrolled | None:
         certificate = request.peer.peer_certificate if request.peer else None
