@@ -93,7 +93,7 @@ def leaf(*extensions: Any, **rest: Any) -> x509.Certificate:
 
 
 EXPLICIT = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
-DNS, MAIL = x509.DNSName, x509.RFC822Name
+DNS, MAIL, URI = x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier
 NET = x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))
 CASES = {
     "plain": (ICA, LEAF, PathReason.OK),
@@ -147,6 +147,31 @@ CASES = {
     "mail-subhost": (
         ica(*CA, permit(MAIL("x.org"))),
         leaf(alternative(MAIL("a@b.x.org"))),
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "uri-final-dot": (
+        ica(*CA, exclude(URI("evil.example"))),
+        leaf(alternative(URI("https://evil.example./"))),
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "uri-without-host": (
+        ica(*CA, exclude(URI("evil.example"))),
+        leaf(alternative(URI("urn:evil:1"))),
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "uri-address": (
+        ica(*CA, permit(URI("good.example"))),
+        leaf(alternative(URI("https://10.0.0.1/"))),
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "uri-inside": (
+        ica(*CA, permit(URI(".good.example"))),
+        leaf(alternative(URI("https://a.good.example:8443/x"))),
+        PathReason.OK,
+    ),
+    "mail-final-dot": (
+        ica(*CA, exclude(MAIL("evil.example"))),
+        leaf(alternative(MAIL("a@evil.example."))),
         PathReason.NAME_CONSTRAINTS,
     ),
     "directory-outside": (

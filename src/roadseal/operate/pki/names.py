@@ -36,6 +36,11 @@ def outside_constraints(
         return None
     for name in _names(certificate):
         for one in constraints:
+            if _hostless(name) and any(
+                isinstance(base, x509.UniformResourceIdentifier)
+                for base in (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
+            ):
+                return f"{name.value} has no host that a constraint could be held to"
             if any(_within(name, base) for base in one.excluded_subtrees or ()):
                 return f"{name.value} is excluded"
             permitted = [base for base in one.permitted_subtrees or () if _comparable(name, base)]
@@ -71,7 +76,8 @@ def _within(name: x509.GeneralName, base: x509.GeneralName) -> bool:
         case x509.RFC822Name(), x509.RFC822Name():
             return _email_within(name.value, base.value)
         case x509.UniformResourceIdentifier(), x509.UniformResourceIdentifier():
-            return _host_within(urlsplit(name.value).hostname or "", base.value)
+            host = _uri_host(name.value)
+            return host is not None and _host_within(host, base.value)
         case x509.IPAddress(), x509.IPAddress():
             network = base.value
             return (
@@ -84,6 +90,23 @@ def _within(name: x509.GeneralName, base: x509.GeneralName) -> bool:
             inner, outer = _folded(name.value), _folded(base.value)
             return inner[: len(outer)] == outer
     return False
+
+
+def _hostless(name: x509.GeneralName) -> bool:
+    return isinstance(name, x509.UniformResourceIdentifier) and _uri_host(name.value) is None
+
+
+def _uri_host(uri: str) -> str | None:
+    """The host of a URI by name; None without one, which no constraint admits (§4.2.1.10)."""
+    try:
+        host = urlsplit(uri).hostname or ""
+    except ValueError:
+        return None
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host or None
+    return None
 
 
 def _dns_within(name: str, base: str) -> bool:
@@ -100,7 +123,7 @@ def _email_within(name: str, base: str) -> bool:
 
 
 def _host_within(host: str, base: str) -> bool:
-    host, base = host.lower(), base.lower()
+    host, base = host.lower().rstrip("."), base.lower().rstrip(".")
     return host.endswith(base) if base.startswith(".") else host == base
 
 

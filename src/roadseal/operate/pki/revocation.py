@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from cryptography import x509
+from sqlalchemy.dialects import postgresql, sqlite
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64, to_datetime
 from roadseal.errors import RoadsealError
@@ -203,11 +204,10 @@ def refuse_blocked(connection: sa.Connection, hashes: Sequence[bytes]) -> None:
 
 
 def _block(connection: sa.Connection, hashes: Sequence[bytes], now: Time64) -> None:
-    at = BLOCKED_KEY.c.key_hash.in_(set(hashes))
-    known = set(connection.scalars(sa.select(BLOCKED_KEY.c.key_hash).where(at)))
-    if new := set(hashes) - known:
-        rows = [{"key_hash": one, "since": now} for one in sorted(new)]
-        connection.execute(BLOCKED_KEY.insert(), rows)
+    # Another authority may block the same key at this moment, which must not undo a revocation.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [{"key_hash": one, "since": now} for one in sorted(set(hashes))]
+    connection.execute(insert(BLOCKED_KEY).on_conflict_do_nothing(), rows)
 
 
 def _key_hashes(row: Any) -> tuple[bytes, ...]:
