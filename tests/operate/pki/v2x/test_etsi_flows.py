@@ -214,6 +214,10 @@ def test_requests_at_the_same_moment_do_not_pass_the_limit(store_url: str) -> No
         ("invalidsignature", {"now": NOW - 3600 * SECOND}),
         ("invalidsignature", {"now": NOW + 3600 * SECOND}),
         ("deniedrequest", {"duration": Duration(6, 4)}),
+        ("deniedrequest", {"start": NOW + 40 * 31_556_952 * SECOND}),
+        ("deniedrequest", {"start": NOW + 24 * 3600 * SECOND}),
+        ("deniedrequest", {"name": "police.example"}),
+        ("deniedrequest", {"assurance": 0xE0}),
         ("deniedrequest", {"start": NOW - 10 * 31_556_952 * SECOND}),
         ("deniedpermissions", {"app_permissions": (Permission(service.CAM, b"\1\0\0"),)}),
         (
@@ -284,6 +288,7 @@ def test_a_wrong_service_is_no_request(eu: Europe) -> None:
         ("its-aa-deniedpermissions", {"duration": Duration.hours(169)}),
         ("its-aa-deniedpermissions", {"start": NOW + 100 * 24 * 3600 * SECOND}),
         ("its-aa-deniedpermissions", {"name": "vehicle 7"}),
+        ("deniedpermissions", {"assurance": 0xE0}),
         ("its-aa-outofsyncrequest", {"now": NOW - 3600 * SECOND}),
     ],
 )
@@ -294,6 +299,18 @@ def test_a_ticket_is_refused_with_the_standards_code(
     outcome = tell(eu, request)
     assert (outcome.verdict, outcome.certificate) == (verdict, None)
     assert read_response(request, outcome.answer, eu.authorities, NOW).verdict == verdict
+
+
+def test_nothing_outlives_its_issuer(eu: Europe) -> None:
+    enrolment = enrolled(eu)
+    in_three_years = Time64(NOW + 3 * 31_556_952 * SECOND)
+    late = ask(eu, now=in_three_years, start=in_three_years)  # the EA holds for five
+    assert eu.ea.handle(late.octets, in_three_years).verdict == "deniedrequest"
+    last_day = Time64(NOW + 5 * 31_556_952 * SECOND - 24 * 3600 * SECOND)
+    outcome = eu.aa.request(
+        ask_ticket(eu, enrolment, now=last_day, start=last_day).octets, last_day
+    )
+    assert outcome.verdict == "its-aa-deniedpermissions"
 
 
 def test_a_station_has_only_so_many_tickets_at_once(eu: Europe) -> None:

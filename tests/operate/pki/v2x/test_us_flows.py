@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -410,6 +411,32 @@ def test_a_device_that_asks_often_gets_one_batch_of_a_period(us: Field) -> None:
     assert us.system.ra.produce(i + 1, NOW) == 3
 
 
+@pytest.mark.parametrize(
+    ("verdict", "changes"),
+    [
+        ("bad_contents", {"duration": Duration(6, 500)}),
+        ("bad_contents", {"start": Time64(NOW + 200 * WEEK)}),
+        ("not_permitted", {"name": "signal-controller-of-somebody-else"}),
+        ("not_permitted", {"assurance": 0xE0}),
+    ],
+)
+def test_no_device_is_certified_for_ever_or_as_another(
+    us: Field, verdict: str, changes: dict, monkeypatch
+) -> None:
+    key, ra = SigningKey.generate("ecdsa-p256"), us.system.keys["us-ra"].certificate
+    enrolment = us.enrol("rsu-1", UNIT)
+    contents = CertificateContents(start=NOW, duration=Duration.hours(168), app_permissions=UNIT)
+    contents = replace(contents, **changes)
+    sent = application_request(contents, key, None, enrolment, ra, "explicit", NOW, os.urandom)
+    assert us.system.ra.handle(sent.octets, NOW).verdict == verdict
+    us.system.eca.ledger.enter(Station(b"car-1", key.algorithm, key.public_key, UNIT))
+    # Our own device asks for no level; this one does.
+    hostile = partial(CertificateContents, assurance=contents.assurance)
+    monkeypatch.setattr(us_device, "CertificateContents", hostile)
+    request = enrollment_request("car-1", contents, key, "explicit", NOW)
+    assert us.system.eca.handle(request.octets, NOW).verdict == verdict
+
+
 def test_a_unit_with_an_application_certificate_disturbs_no_batch(us: Field) -> None:
     application(us, "explicit")
     assert len(us.pseudonyms(us.enrol("car-1", CAR), period_of(NOW))[2]) == 3
@@ -595,4 +622,4 @@ def test_a_batch_that_was_made_survives_sigkill_and_the_next_is_made(tmp_path: P
     system = open_us(store, keyring, random=os.urandom, emit=EventLog(), per_period=2)
     for name, octets in lines:
         assert system.ra.ledger.get("batch", name.encode()).hex() == octets
-    assert system.ra.produce(period_of(NOW) + 1_000, NOW) == 2
+    assert system.ra.produce(period_of(NOW) + 100, NOW) == 2

@@ -47,6 +47,9 @@ _UNITS_S: Final = {
 _UNIT_NAMES: Final = tuple(_UNITS_S)
 _PLACEHOLDER: Final = bytes([2]) + (1).to_bytes(32)
 
+MAX_SKEW_US: Final = 5 * 60 * MICROSECONDS_PER_SECOND
+"""How far a station's clock may be ahead of the authority's."""
+
 
 def verification_key_value(algorithm: str, octets: bytes) -> tuple[str, Any]:
     """`PublicVerificationKey` of a key as `Signer` has it.
@@ -149,6 +152,23 @@ def ends_at(contents: CertificateContents) -> Time64:
     length_s = contents.duration.count * list(_UNITS_S.values())[contents.duration.unit]
     whole_us = contents.start_s * MICROSECONDS_PER_SECOND
     return Time64(whole_us + round(length_s * MICROSECONDS_PER_SECOND))
+
+
+def may_hold(contents: CertificateContents, now: Time64, longest: int, issuer: bytes) -> bool:
+    """Whether the validity that is asked for may be given.
+
+    It has not ended, is no longer than `longest` microseconds, ends within that time from now (and
+    the skew of the station's clock), and not after the issuer's certificate.
+    """
+    start, end = contents.start, ends_at(contents)
+    if not now < end <= now + longest + MAX_SKEW_US or end - start > longest:
+        return False
+    return end <= ends_of(issuer)
+
+
+def ends_of(certificate: bytes) -> Time64:
+    """The first instant at which a certificate no longer holds."""
+    return Time64(_core.describe_certificate(certificate)["validUntil"])
 
 
 def covers(granted: Iterable[Permission], asked: Iterable[Permission]) -> bool:

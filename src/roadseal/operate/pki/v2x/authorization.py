@@ -21,6 +21,7 @@ from roadseal.operate.pki.v2x.attributes import (
     contents_of,
     covers,
     ends_at,
+    ends_of,
     permissions_of,
     read_encryption_key,
     read_verification_key,
@@ -229,6 +230,7 @@ class AuthorizationAuthority:
             raise RefusedError("its-aa-deniedpermissions") from None
         end = ends_at(contents)
         too_early, too_late = end <= now, contents.start > now + self._ahead
+        too_late = too_late or end > ends_of(self.credential.certificate)
         if too_early or too_late or end - contents.start > self._longest or contents.name:
             # A ticket is nobody's: TS 103 097 clause 7.2.1 wants no name in it.
             raise RefusedError("its-aa-deniedpermissions")

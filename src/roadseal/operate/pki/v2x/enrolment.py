@@ -21,6 +21,7 @@ from roadseal.operate.pki.v2x.attributes import (
     contents_of,
     covers,
     ends_at,
+    may_hold,
     permissions_of,
     read_encryption_key,
     read_verification_key,
@@ -108,6 +109,7 @@ class EnrolmentAuthority:
         emit: hears of every certificate and every refusal.
         longest: validity of enrolment credentials at most, in microseconds (EU policy: 3 years).
         parallel: how many tickets of a station may hold at once (EU policy: 100).
+        assurance: the one assurance level and confidence that its stations may ask for.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class EnrolmentAuthority:
         emit: Emit,
         longest: int = 3 * YEAR_US,
         parallel: int = 100,
+        assurance: int = 0x60,
     ) -> None:
         self.credential = credential
         self.ledger = ledger
@@ -130,6 +133,7 @@ class EnrolmentAuthority:
         self._emit = emit
         self._longest = longest
         self._parallel = parallel
+        self._assurance = assurance
 
     def handle(self, octets: bytes, now: Time64) -> Outcome:
         """Answer an enrolment request or an AA's request to validate."""
@@ -187,7 +191,11 @@ class EnrolmentAuthority:
         _demand(judge_key(proof, Key(*key), _SCR, now))  # it holds the key that it asks for
         if not covers(_PERMITTED, contents.app_permissions):
             raise RefusedError("deniedpermissions")
-        if not self._in_time(ends_at(contents), contents.start, now):
+        if not may_hold(contents, now, self._longest, self.credential.certificate):
+            raise RefusedError("deniedrequest")
+        if contents.name not in (None, station.its_id.decode("utf-8", "replace")):
+            raise RefusedError("deniedrequest")  # it would speak for another
+        if contents.assurance not in (None, self._assurance):
             raise RefusedError("deniedrequest")
         granted = replace(
             contents,
@@ -222,9 +230,6 @@ class EnrolmentAuthority:
         if record.revoked is not None:
             raise RefusedError("baditsstatus")
         return Key(*key, record.certificate)
-
-    def _in_time(self, end: Time64, start: Time64, now: Time64) -> bool:
-        return end > now and end - start <= self._longest
 
     def _validate(
         self, request: bytes, opened: Opened, outer: Signed, content: Mapping[str, Any], now: Time64
@@ -285,6 +290,8 @@ class EnrolmentAuthority:
             contents = contents_of(attributes)
         except CoerError:
             raise RefusedError("deniedpermissions") from None
+        if contents.assurance not in (None, self._assurance):
+            raise RefusedError("deniedpermissions")
         start, end = contents.start, ends_at(contents)
 
         def judge(taken: Mapping[bytes, bytes]) -> None:

@@ -18,12 +18,14 @@ from roadseal.operate.pki.scms import linkage_value
 from roadseal.operate.pki.v2x.attributes import (
     contents_of,
     ends_at,
+    ends_of,
+    may_hold,
     read_encryption_key,
     read_verification_key,
 )
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_key, open_with_key
-from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
+from roadseal.operate.pki.v2x.enrolment import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.points import read_point
@@ -52,6 +54,10 @@ ENROLMENT_SERIES: Final = 4
 PSEUDONYM_SERIES: Final = 1
 APPLICATION_SERIES: Final = 3
 """CRL series of the CAMP proof of concept."""
+
+ENROLMENT_LONGEST_US: Final = 3 * YEAR_US
+APPLICATION_LONGEST_US: Final = YEAR_US
+"""How long certificates may hold that devices ask for: our choice, the standard leaves it open."""
 
 _VALUES: Final = "linkage-value"
 
@@ -138,6 +144,9 @@ class EnrollmentAuthority:
         if not _may_request(station.permissions, wanted.get("certRequestPermissions", ())):
             raise RefusedError("not_permitted")
         contents = _contents(wanted)
+        _demand_own(contents, station.its_id)
+        if not may_hold(contents, now, ENROLMENT_LONGEST_US, self.keys.certificate):
+            raise RefusedError("bad_contents")
         contents = replace(
             contents,
             request_permissions=(
@@ -247,11 +256,15 @@ class AuthorizingAuthority:
                 raise RefusedError("bad_key")
         contents = replace(_contents(wanted), craca_id=self.craca_id)
         kept: list[tuple[bytes, bytes]] = []
+        if ends_at(contents) > ends_of(self.keys.certificate):
+            raise RefusedError("bad_contents")
         if "linkageInfo" in asked:
             i, value, pair = self._linkage(asked["linkageInfo"], wanted)
             contents = replace(contents, linkage=(i, value), crl_series=PSEUDONYM_SERIES)
             kept = [(i.to_bytes(2) + value, pair + request_hash(request))]
         else:
+            if not may_hold(contents, now, APPLICATION_LONGEST_US, self.keys.certificate):
+                raise RefusedError("bad_contents")
             contents = replace(contents, crl_series=APPLICATION_SERIES)
         butterfly = bool(asked["flags"] & BUTTERFLY_EXPLICIT)
         if butterfly and asked["type"] == "implicit":
@@ -355,6 +368,14 @@ def _contents(wanted: dict[str, Any]) -> CertificateContents:
             raise RefusedError("bad_key")
         contents = replace(contents, encryption_key=key)
     return contents
+
+
+def _demand_own(contents: CertificateContents, device: bytes) -> None:
+    """A device is certified under its own name or none, and at no assurance level."""
+    if contents.name not in (None, device.decode("utf-8", "replace")):
+        raise RefusedError("not_permitted")
+    if contents.assurance is not None:
+        raise RefusedError("not_permitted")
 
 
 def _may_request(permitted: Sequence[Any], groups: Sequence[dict[str, Any]]) -> bool:

@@ -290,6 +290,10 @@ class RegistrationAuthority:
             raise RefusedError("not_permitted") from None
         if not asked_for or not covers(station.permissions, asked_for):
             raise RefusedError("not_permitted")
+        if wanted["id"] not in (("none", None), ("name", record.holder.decode("utf-8", "replace"))):
+            raise RefusedError("not_permitted")  # it would speak for another
+        if "assuranceLevel" in wanted:
+            raise RefusedError("not_permitted")
         name = request_hash(plaintext)
         kind, parameters = asked.get("additionalParams", ("none", None))
         if kind in ("unified", "compactUnified"):
