@@ -276,6 +276,27 @@ def test_a_blocked_key_does_not_come_back_in_another_encoding(tmp_path: Path) ->
     assert caught.value.code == "pki-key-profile"
 
 
+def test_an_issuing_authority_is_revoked_by_its_root(tmp_path: Path) -> None:
+    authority = make(open_store(tmp_path / "pki.db", SCHEMA))
+    issue(authority, 1)
+    leaf = x509.load_der_x509_certificate(authority.certificates()[0].certificate)
+    root = Authority.open(
+        open_store(tmp_path / "pki.db", SCHEMA),
+        "root",
+        passphrase=b"correct horse",
+        profile=authority.profile,
+        clock=ManualClock(NOW),
+        emit=EventLog(),
+    )
+    serial = f"{authority.chain[0].serial_number:x}"
+    root.revoke(serial, x509.ReasonFlags.ca_compromise)
+    lists = [x509.load_der_x509_crl(one) for one in (root.crl(), authority.crl())]
+    rules = PathRules(NOW, crls=lists)
+    verdict = validate_path(leaf, authority.chain[:1], authority.chain[1:], rules)
+    assert verdict.reason is PathReason.REVOKED
+    assert root.audit_holds()
+
+
 def test_removal_is_no_reason_to_revoke(tmp_path: Path) -> None:
     authority = make(open_store(tmp_path / "pki.db", SCHEMA))
     (serial,) = issue(authority, 1)

@@ -18,7 +18,7 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, ManualClock, SystemClock, Ti
 from roadseal.crypto import load_profile
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
-from roadseal.net import HttpClient, Request, Side, TlsContext, serve_http, tls_profile
+from roadseal.net import HttpClient, Reason, Request, Side, TlsContext, serve_http, tls_profile
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.enrolment import Enrolments
 from roadseal.operate.pki.est import EstPolicy, EstService
@@ -26,6 +26,7 @@ from roadseal.operate.pki.est_client import EstClient
 from roadseal.operate.pki.keys import SigningKey, generate_key
 from roadseal.operate.pki.request import DAY_S
 from roadseal.operate.pki.tls_identity import certification_request, issue_identity, tls_identity
+from roadseal.pilot.identities import handshake
 from roadseal.store import open_store
 
 NOW = parse_instant("2026-11-26T09:00:00")
@@ -312,6 +313,36 @@ def test_curl_and_openssl_enrol_and_renew(tmp_path: Path) -> None:
             mine = ["--cert", "device.pem", "--key", old_key.name]
             renewed = await ask("simplereenroll", *mine, *post)
             assert x509.load_pem_x509_certificate(renewed) != x509.load_pem_x509_certificate(issued)
+
+    asyncio.run(go())
+
+
+def test_who_expects_a_name_admits_nobody_without_one(tmp_path: Path) -> None:
+    """`anonymous` does not overrule `expect`, and grace is a server's."""
+
+    async def go() -> None:
+        async with site(tmp_path) as here:
+            profile, roots = tls_profile(here.authority.profile), here.authority.chain[-1:]
+            own = issue_identity(here.authority, "est.example", algorithm="ml-dsa-65")
+            server = TlsContext(Side.SERVER, profile, [own], roots, anonymous=True)
+            client = TlsContext(
+                Side.CLIENT, profile, [], roots, anonymous=True, leaf_grace_s=400 * DAY_S
+            )
+            refused = handshake(
+                client, server, here.clock, centre="est.example", units=["rsu-1.example"]
+            )
+            assert refused is not None
+            assert refused.reason is Reason.NO_CERTIFICATE
+            here.clock.advance(40 * DAY_S)
+            anybody = client.session(at=here.clock.now(), expect=["est.example"])
+            peer = server.session(at=here.clock.now())
+            while (out := anybody.outgoing()) or (back := peer.outgoing()):
+                if out:
+                    peer.receive(out)
+                else:
+                    anybody.receive(back)
+            assert anybody.refusal is not None
+            assert anybody.refusal.reason is Reason.EXPIRED
 
     asyncio.run(go())
 

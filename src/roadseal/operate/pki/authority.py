@@ -32,7 +32,7 @@ from roadseal.operate.pki.request import DAY_S, IssueRequest, requested_key
 from roadseal.operate.pki.revocation import Revocations, refuse_blocked
 from roadseal.operate.pki.serials import authority_serial, serial_with
 from roadseal.operate.pki.signer import Signer
-from roadseal.operate.pki.tables import AUTHORITY, CERTIFICATE
+from roadseal.operate.pki.tables import AUTHORITY, CERTIFICATE, SUBORDINATE
 from roadseal.operate.pki.template import (
     AUTHORITY as AUTHORITY_TEMPLATE,
 )
@@ -145,16 +145,17 @@ class Authority:
         )
         require_approval(store, action, now)
         signer, reference = KeyStore(passphrase, token).generate(algorithm, places)
-        certificate = _authority_certificate(name, signer, parent, now, life_s)
-        chain = (certificate, *(parent.chain if parent else ()))
-        authority = cls(store, name, chain, signer, profile, clock, emit)
-        pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain)
         try:
             with store.writing() as connection:
+                index = parent._ledger.lock(connection).next_index if parent else None
+                serial = authority_serial() if index is None else serial_with(index)
+                certificate = _authority_certificate(name, signer, parent, now, life_s, serial)
+                chain = (certificate, *(parent.chain if parent else ()))
+                authority = cls(store, name, chain, signer, profile, clock, emit)
                 connection.execute(
                     AUTHORITY.insert().values(
                         name=name,
-                        chain=pem,
+                        chain=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
                         key=reference,
                         next_index=0,
                         status_sequence=0,
@@ -164,6 +165,8 @@ class Authority:
                 )
                 entry = {"kind": "authority.created", "subject": name, "algorithm": algorithm}
                 authority._ledger.record(connection, [entry])
+                if parent is not None and index is not None:
+                    parent._certified(connection, authority, index)
         except sa.exc.IntegrityError:
             raise RoadsealError(
                 "pki-exists",
@@ -341,6 +344,25 @@ class Authority:
                 advice=f"Make a key of {' or '.join(accepted)}.",
             )
 
+    def _certified(self, connection: sa.Connection, child: Authority, index: int) -> None:
+        """Enter a subordinate authority's certificate, so that it can be revoked."""
+        certificate = child.chain[0]
+        row = {
+            "authority": self.name,
+            "serial": f"{certificate.serial_number:x}",
+            "idempotency_key": f"{SUBORDINATE}{child.name}",
+            "request_hash": b"",
+            "identity": child.name,
+            "status_index": index,
+            "key_hash": child.public_key.hashes[0],
+            "not_after": from_datetime(certificate.not_valid_after_utc),
+            "certificate": certificate.public_bytes(Encoding.DER),
+        }
+        connection.execute(CERTIFICATE.insert().values(**row))
+        self._ledger.set(connection, next_index=index + 1)
+        entry = {"kind": "authority.certified", "subject": child.name, "serial": row["serial"]}
+        self._ledger.record(connection, [entry])
+
     def _check(self, request: IssueRequest, now: Time64) -> PublicKey:
         template = template_of(request.template)
         key = requested_key(request.csr)
@@ -491,7 +513,12 @@ class Authority:
 
 
 def _authority_certificate(
-    name: str, signer: Signer, parent: Authority | None, now: Time64, life_s: int
+    name: str,
+    signer: Signer,
+    parent: Authority | None,
+    now: Time64,
+    life_s: int,
+    serial: int,
 ) -> x509.Certificate:
     issuing = parent._signer if parent else signer
     end = to_datetime(now) + timedelta(seconds=life_s)
@@ -499,7 +526,7 @@ def _authority_certificate(
         end = min(end, parent.chain[0].not_valid_after_utc)
     subject = common_name(name)
     body = to_be_signed(
-        serial=authority_serial(),
+        serial=serial,
         signature_algorithm=issuing.public_key.algorithm,
         issuer=parent._issuer if parent else subject,
         validity=(to_datetime(now) - _BACKDATE, end),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64, from_datetime
 from roadseal.crypto.algorithms import registry
 from roadseal.operate.pki.signature import key_name, signature_name
-from roadseal.operate.pki.tables import AUTHORITY, CERTIFICATE, IMPORTED
+from roadseal.operate.pki.tables import AUTHORITY, CERTIFICATE, IMPORTED, SUBORDINATE
 from roadseal.store import Store
 
 _DAY_US = 86_400 * MICROSECONDS_PER_SECOND
@@ -87,6 +87,8 @@ def certificates_in_use(store: Store) -> Iterator[tuple[str, str, x509.Certifica
             & (CERTIFICATE.c.status_index == newest.c.newest),
         )
         for row in connection.execute(in_use):
+            if row.idempotency_key.startswith(SUBORDINATE):
+                continue  # it was among the authorities
             certificate = x509.load_der_x509_certificate(row.certificate)
             yield row.authority, row.identity, certificate
         for row in connection.execute(IMPORTED.select()):

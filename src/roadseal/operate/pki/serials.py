@@ -36,7 +36,7 @@ def in_shard(uri: str, serial: int) -> bool:
 
 
 def authority_serial() -> int:
-    """A new serial number for an authority's own certificate, which no status list covers."""
+    """A new serial number for a root, which no status list covers."""
     return serial_with((1 << _INDEX_BITS) - 1)
 
 

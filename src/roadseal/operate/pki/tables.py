@@ -41,6 +41,9 @@ CERTIFICATE: Final = sa.Table(
     sa.UniqueConstraint("authority", "status_index"),
 )
 
+SUBORDINATE: Final = "authority/"
+"""Begins the idempotency key of an authority's own certificate in its parent's ledger."""
+
 BLOCKED_KEY: Final = sa.Table(
     "pki_blocked_key",
     METADATA,
