@@ -696,3 +696,17 @@ def test_a_column_of_degrees_and_minutes_is_a_place(tmp_path: Path) -> None:
     assert (done.assets[0].latitude, done.assets[0].longitude) == pytest.approx(
         (40.17, -73.9861), abs=1e-4
     )
+
+
+def test_an_encoding_that_is_said(tmp_path: Path) -> None:
+    text = "信号機番号,交差点名,緯度,経度\n" + "".join(
+        f"{n},交差点{n},35.{6800 + n},139.{7600 + n}\n" for n in range(1, 9)
+    )
+    (tmp_path / "c.csv").write_bytes(text.encode("shift_jis"))
+    table = read_source(tmp_path / "c.csv", "shift_jis")
+    assert table.columns == ("信号機番号", "交差点名", "緯度", "経度")
+    assert not table.notes
+    for bad in ("martian", "hex", "x\0"):
+        with pytest.raises(RoadsealError) as refused:
+            read_source(tmp_path / "c.csv", bad)
+        assert refused.value.code == "estate-encoding"

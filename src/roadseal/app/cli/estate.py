@@ -46,6 +46,9 @@ def import_(
     epsg: Annotated[
         int | None, typer.Option(help="System of projected coordinates, such as 25832.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV that is not in Unicode, such as cp1251.")
+    ] = None,
     save_mapping: Annotated[Path | None, typer.Option(help="Write the mapping here.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Keep nothing.")] = False,
     db: Database = "assess.db",
@@ -59,7 +62,7 @@ def import_(
     from roadseal.assess.inventory.estate import import_table, load_mapping, read_source
     from roadseal.clock import SystemClock
 
-    table = read_source(source)
+    table = read_source(source, encoding)
     estate = _estate_name(name or _stem(source))
     proposal = None
     if mapping:

@@ -19,6 +19,7 @@ from roadseal.assess.inventory.estate.table import (
     distinct_columns,
     unreadable,
 )
+from roadseal.errors import RoadsealError
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40
@@ -31,13 +32,22 @@ _BOMS: Final = (
 )
 
 
-def read_csv(path: Path) -> Table:
+def read_csv(path: Path, encoding: str | None = None) -> Table:
     """Read delimited text.
 
+    Args:
+        path: the file.
+        encoding: by its name in Python, such as ``shift_jis``; told from the octets without it.
+
     Raises:
-        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``,
+            ``estate-encoding``.
     """
-    encoding, notes = _encoding(path)
+    notes: tuple[Note, ...] = ()
+    if encoding is None:
+        encoding, notes = _encoding(path)
+    else:
+        _check_encoding(encoding)
     separator = _separator(path, encoding)
     head = list(islice(_records(path, encoding, separator), _HEAD_ROWS))
     header_at = header_row([cells for _, cells in head])
@@ -130,6 +140,17 @@ def _encoding(path: Path) -> tuple[str, tuple[Note, ...]]:
             quote = error.object[error.start : error.start + 8].hex(" ")
             return "cp1252", (note(0, "file", Action.REPAIRED, "encoding", quote, "cp1252"),)
     return "utf-8", ()
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        b"a".decode(name)
+    except (LookupError, ValueError):
+        raise RoadsealError(
+            "estate-encoding",
+            f"{name!r} is no encoding of text that is known here.",
+            advice="Such as cp1251, shift_jis, gb18030, iso8859-2, utf-16.",
+        ) from None
 
 
 def _separator(path: Path, encoding: str) -> str:

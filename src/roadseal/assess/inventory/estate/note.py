@@ -42,7 +42,7 @@ RULES: Final = {
     # the file
     "title-line": "Lines before the row of column names are skipped.",
     "no-header": "A table without column names gets numbers for names.",
-    "encoding": "Text that is not UTF-8 is read as Windows-1252.",
+    "encoding": "Text that is not Unicode is read as Windows-1252 where `--encoding` says nothing.",
     "repeated-column": "A column name that occurs twice gets a number.",
     "outside-selection": "Elements that are no road equipment are left out and counted.",
     "other-sheets": "The sheet with the most filled cells is read; the others are named.",

@@ -29,14 +29,16 @@ _REFUSED: Final = {
 _HEAD_BYTES: Final = 1 << 20
 
 
-def read_source(source: str | Path) -> Table:
+def read_source(source: str | Path, encoding: str | None = None) -> Table:
     """Open an estate: CSV, spreadsheet, GeoJSON, OSM XML, jpo-cvmanager dump or database.
 
     Args:
         source: a path, or the URL of a jpo-cvmanager database.
+        encoding: of a CSV; told from its octets without it.
 
     Raises:
-        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``,
+            ``estate-encoding``.
     """
     if isinstance(source, str) and "://" in source:
         return read_cvmanager_database(source)
@@ -58,12 +60,12 @@ def read_source(source: str | Path) -> Table:
         if head.startswith(magic):
             raise unreadable(path.name, why, advice)
     try:
-        return _read(path, head)
+        return _read(path, head, encoding)
     except OSError as error:
         raise unreadable(path.name, error.strerror or "the disk refuses") from None
 
 
-def _read(path: Path, head: bytes) -> Table:
+def _read(path: Path, head: bytes, encoding: str | None) -> Table:
     if head.startswith((_ZIP, _OLE)):
         return read_sheet(path)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -76,4 +78,4 @@ def _read(path: Path, head: bytes) -> Table:
     text = head.decode("utf-8", errors="replace")
     if is_cvmanager_dump(text) or (text.startswith("--") and "PostgreSQL database dump" in text):
         return read_cvmanager_dump(path)
-    return read_csv(path)
+    return read_csv(path, encoding)
