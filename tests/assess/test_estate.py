@@ -710,3 +710,30 @@ def test_an_encoding_that_is_said(tmp_path: Path) -> None:
         with pytest.raises(RoadsealError) as refused:
             read_source(tmp_path / "c.csv", bad)
         assert refused.value.code == "estate-encoding"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "Номер,Перекрёсток,Широта,Долгота,Производитель,Модель,Год установки,Статус",
+        "信号機番号,交差点名,緯度,経度,メーカー,型式,設置年度,状態",
+        "编号,路口名称,纬度,经度,厂商,型号,安装日期,状态",
+        "Αριθμός,Διασταύρωση,Γεωγραφικό πλάτος,Γεωγραφικό μήκος,Κατασκευαστής,Μοντέλο,"
+        "Έτος εγκατάστασης,Κατάσταση",
+    ],
+    ids=["ru", "ja", "zh", "el"],
+)
+def test_cities_that_do_not_write_latin(tmp_path: Path, columns: str) -> None:
+    text = f"{columns}\n" + "".join(
+        f"{n},ул. 東 {n},35.{6800 + n},139.{7600 + n},京三製作所,Пульсар,{1990 + n},{state}\n"
+        for n, state in enumerate(("в работе", "удалён", "", "в работе"))
+    )
+    table = read_source(written(tmp_path, text))
+    mapping = guess_mapping(table).mapping
+    reject = f'\n[[reject]]\ncolumn = "{table.columns[-1]}"\nvalues = ["УДАЛЁН"]\n'
+    done = import_table(table, read_mapping(TomlSource("m", mapping.to_toml() + reject)), "x")
+    assert [each.id for each in done.assets] == ["x/0", "x/2", "x/3"]
+    first = done.assets[0]
+    assert (first.name, first.vendor, first.model, first.installed) == (
+        "ул. 東 0", "京三製作所", "Пульсар", "1990")  # fmt: skip
+    assert (first.latitude, first.longitude) == (35.68, 139.76)

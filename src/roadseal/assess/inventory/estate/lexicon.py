@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
-_SEPARATORS: Final = re.compile(r"[^a-z0-9@.]+")
+_SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _TRUNCATED_CHARS: Final = 6
 
@@ -22,9 +22,11 @@ def normal(text: str) -> str:
 
     >>> normal("Geogr. Länge (WGS84)"), normal("streetName"), normal("INT_TYPE")
     ('geogr. lange wgs84', 'street name', 'int type')
+    >>> normal("Широта, №"), normal("京三製作所")
+    ('широта no', '京三製作所')
     """
     text = _CAMEL.sub(" ", text).replace("ß", "ss")
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return _SEPARATORS.sub(" ", plain).strip(" .")
 
