@@ -111,6 +111,11 @@ CASES = {
         "<tls-crypt>\n" + "0123abcd\n" * 16 + "</tls-crypt>\ndata-ciphers AES-128-GCM\n",
         {"aes-128-gcm"},
     ),
+    "examples/loopback-server": (
+        "rport 16001\nremote localhost\ndev null\nverb 3\nreneg-sec 10\ntls-server\ndh dh2048.pem\n"
+        "ca ca.crt\nkey server.key\ntls-auth ta.key 0\ncipher AES-256-GCM\nping 1\n",
+        {"aes-256-gcm"},
+    ),
     "opcua.xml": (
         "<Uri>http://opcfoundation.org/UA/SecurityPolicy#Basic128Rsa15</Uri>",
         {"rsa-pkcs1", "rsa-pkcs1-sha-1", "aes-128-cbc"},

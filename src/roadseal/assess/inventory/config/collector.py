@@ -88,7 +88,7 @@ _WORDS: Final = (
     b"createUser", b"usmUser ", b"tls_version", b"psk_file", b"allow_anonymous", b"CipherString",
     b"Ciphersuites", b"MinProtocol", b"default_md", b"default_bits", b"driftfile", b"wpa_",
     b"rsn_pairwise", b"key_mgmt", b"data-ciphers", b"tls-cipher", b"ncp-ciphers", b"persist-key",
-    b"wep_key", b"authby", b"rouser", b"rwuser",
+    b"wep_key", b"authby", b"rouser", b"rwuser", b"tls-client", b"tls-server", b"remote-cert-tls",
 )  # fmt: skip
 _PROSE: Final = (
     "*.py", "*.c", "*.h", "*.cc", "*.cpp", "*.rs", "*.go", "*.js", "*.java", "*.md", "*.rst",
