@@ -737,3 +737,11 @@ def test_cities_that_do_not_write_latin(tmp_path: Path, columns: str) -> None:
     assert (first.name, first.vendor, first.model, first.installed) == (
         "ул. 東 0", "京三製作所", "Пульсар", "1990")  # fmt: skip
     assert (first.latitude, first.longitude) == (35.68, 139.76)
+
+
+@pytest.mark.parametrize("word", ["Total", "GESAMT:", "Итого"])
+def test_the_line_of_totals_is_no_asset(tmp_path: Path, word: str) -> None:
+    text = "id,name,lat,lon\n" + "".join(f"{n},S{n},41.1{n},-87.6{n}\n" for n in range(9))
+    done = imported(written(tmp_path, f"{text}{word},9,,\n"))
+    assert len(done.assets) == 9
+    assert rules(done)["rejected", "total-row"] == 1

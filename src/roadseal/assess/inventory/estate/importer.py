@@ -13,7 +13,7 @@ from typing import Final
 from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.dates import parse_date
 from roadseal.assess.inventory.estate.guess import PARTS
-from roadseal.assess.inventory.estate.lexicon import normal, unknown_words
+from roadseal.assess.inventory.estate.lexicon import normal, unknown_words, words
 from roadseal.assess.inventory.estate.mapping import DEGREES, Mapping
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.place import Place, in_degrees, parse_degrees, parse_place
@@ -94,6 +94,7 @@ class _Cleaner:
         self._seen_ids: Counter[str] = Counter()
         self._translations: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._unknown = unknown_words()
+        self._totals = frozenset(words("total")["words"])
         self._texts: dict[str, str | None] = {}
         if "id" not in self._at:
             self._note(0, "id", Action.REPAIRED, "no-reference", "no column", "every row")
@@ -111,6 +112,9 @@ class _Cleaner:
         reference, name = self._text("id", fitted), self._name(fitted)
         if not (reference or name or place):
             self._rejected(number, "says-nothing", " ".join(filter(None, fitted)))
+            return None
+        if place is None and normal(reference or name) in self._totals:
+            self._rejected(number, "total-row", " ".join(filter(None, fitted)))
             return None
         kind = self._kind(number, fitted)
         constants = self._mapping.constants

@@ -57,6 +57,7 @@ RULES: Final = {
     "short-row": "A row with fewer values than columns is filled with unknown.",
     "duplicate-row": "A row equal to an earlier one in every cell is rejected.",
     "not-in-service": "A row that the mapping says is planned, pending or removed is rejected.",
+    "total-row": "A row called a total that stands at no place is rejected.",
     "says-nothing": "A row with neither reference, name nor place is rejected.",
     # values
     "duplicate-reference": "A reference used by an earlier row gets a number.",
