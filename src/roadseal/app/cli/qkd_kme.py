@@ -45,10 +45,10 @@ def serve(config: Config) -> None:
     """
     from roadseal.clock import SystemClock
     from roadseal.operate.qkd.kme_config import read_config
-    from roadseal.operate.qkd.kme_server import collect_seldom
+    from roadseal.operate.qkd.kme_server import answer_evenly
 
     found = read_config(config)
-    collect_seldom()
+    answer_evenly()
     console = Console(stderr=True)
 
     async def run() -> None:
