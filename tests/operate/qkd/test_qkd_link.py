@@ -122,3 +122,23 @@ def test_bad_points_name_their_row(text: str) -> None:
 def test_without_points_there_is_no_fit() -> None:
     with pytest.raises(RoadsealError, match="no point"):
         fit(read_points(["loss_db,rate_bps,use", "5,100,predict"]))
+
+
+@pytest.mark.parametrize("angle", [1e-7, 1e-3, 0.1, 1.0, 10.0])
+def test_drift_is_the_mean_of_malus_law_between_realignments(angle: float) -> None:
+    steps = [angle * (step + 0.5) / 100_000 for step in range(100_000)]
+    mean = sum(math.sin(one) ** 2 for one in steps) / len(steps)
+    link = LinkModel(6.0, misalignment=0.02, drift_rad_s=angle / 60, realign_s=60.0)
+    assert link.wrong_chance == pytest.approx(0.02 + 0.96 * mean, rel=1e-3, abs=1e-9)
+
+
+def test_drift_costs_key_and_realigning_gives_it_back() -> None:
+    still = optimise(LinkModel(9.0))
+    slow, fast = (
+        optimise(LinkModel(9.0, drift_rad_s=0.005, realign_s=interval)) for interval in (60, 5)
+    )
+    assert 0 < slow.rate_bps < fast.rate_bps < still.rate_bps
+    assert slow.error_rate > fast.error_rate > still.error_rate
+    assert optimise(LinkModel(9.0, drift_rad_s=1.0)).rate_bps == 0
+    with pytest.raises(RoadsealError, match="No link has these parameters"):
+        LinkModel(9.0, drift_rad_s=-1)

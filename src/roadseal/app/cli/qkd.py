@@ -39,6 +39,8 @@ def rate(
     dark_hz: Annotated[float, typer.Option(help="Dark counts a second.")] = 5e4,
     misalignment: Annotated[float, typer.Option(help="Wrong detector, 0 to 0.5.")] = 0.02,
     intercepted: Annotated[float, typer.Option(help="Share an eavesdropper measures.")] = 0.0,
+    drift_rad_s: Annotated[float, typer.Option(help="Polarisation drift, rad/s.")] = 0.0,
+    realign_s: Annotated[float, typer.Option(help="How often the receiver realigns.")] = 60.0,
     block_bits: Annotated[float, typer.Option(help="Sifted key bits of a block.")] = 1e7,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +55,16 @@ def rate(
 
     points = [
         optimise(
-            LinkModel(loss, clock_hz, efficiency, dark_hz, misalignment, intercepted),
+            LinkModel(
+                loss,
+                clock_hz,
+                efficiency,
+                dark_hz,
+                misalignment,
+                intercepted,
+                drift_rad_s=drift_rad_s,
+                realign_s=realign_s,
+            ),
             block_bits=block_bits,
         )
         for loss in loss_db

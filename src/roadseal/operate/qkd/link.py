@@ -27,6 +27,7 @@ PROVENANCE: Final = "simulated"
 
 _INTERCEPTED_ERROR: Final = 0.25  # BB84: the eavesdropper's basis is wrong half the time
 _LEAST_MU: Final = 1e-3
+_STILL: Final = 1e-6  # rad: below it the mean of sin² is nothing, and its formula 0/0
 _DEFAULT_START: Final = Intensities(0.37, 0.11, 0.68, 0.82)
 
 
@@ -42,6 +43,8 @@ class LinkModel:
         misalignment: chance that a photon makes the wrong detector click.
         intercepted: share of the pulses that an eavesdropper measures and sends on.
         cut: whether the fibre is cut.
+        drift_rad_s: how fast the polarisation (or phase) turns away from the receiver's, rad/s.
+        realign_s: how often the receiver turns after it, seconds.
     """
 
     loss_db: float
@@ -51,6 +54,8 @@ class LinkModel:
     misalignment: float = 0.02
     intercepted: float = 0.0
     cut: bool = False
+    drift_rad_s: float = 0.0
+    realign_s: float = 60.0
 
     def __post_init__(self) -> None:
         sound = (
@@ -60,20 +65,33 @@ class LinkModel:
             and 0 <= self.dark_hz <= self.clock_hz
             and 0 <= self.misalignment <= 0.5
             and 0 <= self.intercepted <= 1
+            and 0 <= self.drift_rad_s < math.inf
+            and 0 < self.realign_s < math.inf
         )
         if not sound:
             raise RoadsealError(
                 "qkd-link-impossible",
                 "No link has these parameters.",
                 advice="Give a loss from 0 to 300 dB, an efficiency above 0 and up to 1, a "
-                "misalignment up to 0.5, an intercepted share from 0 to 1, and no more dark "
-                "counts than pulses.",
+                "misalignment up to 0.5, an intercepted share from 0 to 1, no more dark counts "
+                "than pulses, and a drift and an interval of realignment that are finite.",
             )
 
     @property
     def transmittance(self) -> float:
         """Share of photons that leave the fibre."""
         return 0.0 if self.cut else 10 ** (-self.loss_db / 10)
+
+    @property
+    def wrong_chance(self) -> float:
+        """Chance that a photon makes the wrong detector click, averaged between realignments.
+
+        An angle θ between the ends sends a photon to the wrong detector with sin² θ (Malus); it
+        grows from 0 to drift x interval, over which sin² has the mean 1/2 - sin(2φ)/(4φ).
+        """
+        angle = self.drift_rad_s * self.realign_s
+        turned = 0.0 if angle < _STILL else 0.5 - math.sin(2 * angle) / (4 * angle)
+        return self.misalignment + (1 - 2 * self.misalignment) * turned
 
     @property
     def dark_chance(self) -> float:
@@ -92,7 +110,7 @@ class LinkModel:
     def error_chance(self, mean: float) -> float:
         """Chance that a pulse clicks in the wrong detector, both ends in one basis."""
         seen = 1 - math.exp(-mean * self.transmittance * self.efficiency)
-        wrong = seen * self.misalignment + self.dark_chance / 2
+        wrong = seen * self.wrong_chance + self.dark_chance / 2
         extra = self.intercepted * _INTERCEPTED_ERROR
         return wrong + extra * (self.click_chance(mean) - 2 * wrong)
 
