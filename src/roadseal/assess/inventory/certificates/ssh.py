@@ -58,6 +58,8 @@ def rfc4716(source: Source) -> Iterator[Finding | Gap]:
     """Describe the keys of ``---- BEGIN SSH2 PUBLIC KEY ----`` blocks (RFC 4716)."""
     for offset in source.hits[RFC4716_BEGIN]:
         start = offset + len(RFC4716_BEGIN)
+        if source.data[start : start + 1] not in (b"\r", b"\n"):
+            continue  # the words alone, as a program has them
         end = source.data.find(RFC4716_END, start, start + _MAX_LINE)
         body = _RFC4716_HEADER.sub(b"", source.data[start : max(end, start)])
         location = Location(source.uri, offset=offset)
