@@ -147,12 +147,29 @@ def test_a_revoked_authority_is_refused_with_everything_it_issued() -> None:
 
 
 def test_no_mutant_of_a_list_holds_or_raises() -> None:
+    """But one: R, written by its x alone, is the same point where a bit adds that its y is even."""
     draw = random.Random(8)
     octets = sign_trust_list(FULL, ROOT.credential, NOW)
+    form_of_r = len(octets) - 65  # before R and s, 32 octets each
+    x_only, even = 0x80, 0x82
+    assert octets[form_of_r] == x_only
     for _ in range(MUTANTS):
         mutant = bytearray(octets)
-        mutant[draw.randrange(len(mutant))] ^= 1 << draw.randrange(8)
+        at = draw.randrange(len(mutant))
+        mutant[at] ^= 1 << draw.randrange(8)
         verdict = read_list(bytes(mutant), [ROOT.certificate], NOW)
-        assert verdict.reason is not Reason.OK
+        if (at, mutant[at]) == (form_of_r, even) and verdict.reason is Reason.OK:
+            assert verdict == read_list(octets, [ROOT.certificate], NOW)
+        else:
+            assert verdict.reason is not Reason.OK
+
+
+def test_a_list_holds_with_one_parity_of_r_only() -> None:
+    octets = bytearray(sign_trust_list(FULL, ROOT.credential, NOW))
+    held = []
+    for form in (0x82, 0x83):  # compressed, y even or odd
+        octets[-65] = form
+        held.append(read_list(bytes(octets), [ROOT.certificate], NOW).reason is Reason.OK)
+    assert sorted(held) == [False, True]
     for length in range(0, len(octets), 7):
         assert read_list(octets[:length], [ROOT.certificate], NOW).reason is Reason.MALFORMED
