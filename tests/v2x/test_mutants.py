@@ -10,10 +10,8 @@ checked.
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -31,6 +29,7 @@ from v2x_material import (
     message,
 )
 
+from other_form import is_other_form_of_r
 from roadseal._core import describe_certificate, describe_message
 from roadseal.v2x import Identification, Policy, Verifier, service
 
@@ -86,15 +85,6 @@ def from_the_field(count: int) -> list[tuple[Judge, bytes]]:
     judge = judge_of(field_verifier(), None)
     rows = random.Random(1).sample(field_rows(), min(count, 136))
     return [(judge, bytes.fromhex(row["spdu"])) for row in rows]
-
-
-def is_other_form_of_r(octets: bytes, mutant: bytes) -> bool:
-    """Whether the two differ in nothing but the way in which R, or a certificate's R, is given."""
-    at = next(at for at, (a, b) in enumerate(zip(octets, mutant, strict=True)) if a != b)
-    trees = [json.dumps(describe_message(one)) for one in (octets, mutant)]
-    forms = [re.sub('"r": "(x-only|compressed-y-0) ', '"r": "', tree) for tree in trees]
-    forms = [form.replace('"canonical": false', '"canonical": true') for form in forms]
-    return {octets[at], mutant[at]} == {0x80, 0x82} and forms[0] == forms[1]
 
 
 def tally(judge: Judge, octets: bytes, batch: list[bytes]) -> Counter[str]:

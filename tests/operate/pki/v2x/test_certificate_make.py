@@ -265,7 +265,7 @@ def test_no_mutant_of_a_profile_raises_anything_else() -> None:
                     octets = bytearray(text[at].encode())
                     if octets:
                         octets[draw.randrange(len(octets))] = draw.randrange(128)
-                    text[at] = octets.decode()
+                    text[at] = octets.decode(errors="replace")  # an é may be hit in its middle
             if not text:
                 break
         try:

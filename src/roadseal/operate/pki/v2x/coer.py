@@ -287,6 +287,8 @@ class Record(Type):
         bitmap = reader.counted()
         if len(bitmap) < 2 or bitmap[0] > 7:
             raise CoerError(f"an extension bitmap is malformed at {reader.at}")
+        if not any(bitmap[1:]) or bitmap[-1] & ((1 << bitmap[0]) - 1):  # X.696 §16.2: canonical
+            raise CoerError(f"an extension bitmap is not canonical at {reader.at}")
         count = 8 * (len(bitmap) - 1) - bitmap[0]
         known = list((self.additions or {}).items())
         for index in range(count):
