@@ -40,7 +40,7 @@ def build(
         Path | None, typer.Option(help='TOML: [attach] "pattern/of/location*" = "estate/asset".')
     ] = None,
     templates: Annotated[
-        Path | None, typer.Option(help="TOML of templates, beside the shipped ones.")
+        Path | None, typer.Option(help="TOML of templates, or a folder of them; they go first.")
     ] = None,
     crqc: Annotated[
         str, typer.Option(help="When a quantum computer comes: a profile.")

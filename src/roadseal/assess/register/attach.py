@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from roadseal.assess.inventory.estate import Asset, Kind
 from roadseal.assess.inventory.finding import Basis, Finding, Role
-from roadseal.assess.inventory.template import Template
+from roadseal.assess.inventory.template import Template, declared_uses
 from roadseal.assess.register.use import Use, is_symmetric
 
 _FIRMNESS = tuple(Basis)
@@ -77,22 +77,19 @@ def uses_of(
         firmness = _FIRMNESS.index(use.basis)
         firmest[_place(use)] = min(firmness, firmest.get(_place(use), firmness))
     uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[_place(use)]]
-    for template in templates:
-        if not template.fits(asset):
-            continue
-        uses += [
-            Use(
-                each.role,
-                each.algorithm,
-                _flow(each.flow, asset),
-                each.basis,
-                f"template {template.id}: {each.source or template.source}",
-                each.says,
-                each.anchor,
-            )
-            for each in template.uses_of(asset)
-            if (each.role, is_symmetric(each.algorithm)) not in firmest
-        ]
+    uses += [
+        Use(
+            each.role,
+            each.algorithm,
+            _flow(each.flow, asset),
+            each.basis,
+            f"template {template.id}: {each.source or template.source}",
+            each.says,
+            each.anchor,
+        )
+        for template, each in declared_uses(asset, templates)
+        if (each.role, is_symmetric(each.algorithm)) not in firmest
+    ]
     return tuple(dict.fromkeys(uses))
 
 
