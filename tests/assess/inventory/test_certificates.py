@@ -1,5 +1,7 @@
 """Certificates and keys that others made, by every tool at hand; what malformed ones still say."""
 
+import base64
+import hashlib
 import os
 import random
 import re
@@ -284,6 +286,27 @@ def test_a_bundle_of_more_than_the_matcher_keeps_is_read_to_its_end(tmp_path: Pa
     assert not gaps
     assert len(found) == MAX_HITS + 50
     assert found[-1].location.line == (MAX_HITS + 49) * 3 + 1
+
+
+def test_lines_of_any_length_and_ending_hold_the_same_certificate() -> None:
+    encoded = system_certificates()[0]
+    text = base64.b64encode(encoded)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    bodies = {
+        "unix": b"\n".join(lines),
+        "dos": b"\r\n".join(lines),
+        "long": text,
+        "indented": b"\n    ".join(lines),
+        "quoted": b"\\n".join(lines),
+        "spaced": b" ".join(lines),
+        "unpadded": text.rstrip(b"="),
+        "mail": b"\n> ".join(lines),
+    }
+    for name, body in bodies.items():
+        block = b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----\n"
+        (found,), gaps = read(f"{name}.pem", block)
+        assert found.facts["sha256"] == hashlib.sha256(encoded).hexdigest(), name
+        assert not gaps
 
 
 def test_words_of_prose_are_no_keys() -> None:

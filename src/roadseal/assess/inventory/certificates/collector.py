@@ -147,7 +147,7 @@ def _pem(source: Source, context: Context) -> Iterator[Output]:
     for block in pem.blocks(source.data, _pem_offsets(source)):
         location = Location(source.uri, offset=block.offset, line=block.line)
         after = block.offset + len(_PEM) + len(block.label) + 5
-        if not _BODY.match(source.data[after : after + 400]):
+        if not block.clean and not _BODY.match(source.data[after : after + 400]):
             continue  # programs and manuals carry the bare words
         if block.octets is None:
             yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
