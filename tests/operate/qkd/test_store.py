@@ -18,10 +18,13 @@ import pytest
 
 from roadseal.clock import SystemClock
 from roadseal.errors import RoadsealError
+from roadseal.operate.qkd.allotment import Allotment
+from roadseal.operate.qkd.cells import CELL_BYTES, Span
 from roadseal.operate.qkd.client import Etsi014Error
 from roadseal.operate.qkd.health import objection
 from roadseal.operate.qkd.kme_server import start_pair
-from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore, Pending, Span, zeroise_files
+from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore
+from roadseal.operate.qkd.store_files import zeroise_files
 
 BLOCK = random.Random(5).randbytes(8192)
 FRESH = random.Random(6).randbytes(8192)
@@ -38,10 +41,11 @@ def stocked(tmp_path: Path) -> KeyStore:
 
 
 def take(store: KeyStore, count: int) -> list[bytes]:
-    spans = store.reserve("KME_B", [1] * count)
-    assert spans is not None
-    store.spend(spans)
-    return [bytes(each) for each in store.take(spans, erase=True)]
+    reserved = store.reserve("KME_B", [(count, 1)])
+    assert reserved is not None
+    store.spend(reserved[0])
+    octets = b"".join(store.take(span, erase=True) for span in reserved[0])
+    return [octets[i : i + CELL_BYTES] for i in range(0, len(octets), CELL_BYTES)]
 
 
 def refused(tmp_path: Path, code: str) -> None:
@@ -63,7 +67,7 @@ def test_a_crash_skips_the_rest_of_the_lease_and_nothing_else(tmp_path):
     take(store, 3)
     os.close(store._lock)  # as a killed process leaves it
     store = opened(tmp_path)
-    assert store.reserve("KME_B", [1]) is None  # 127 cells: one lease covered them all
+    assert store.reserve("KME_B", [(1, 1)]) is None  # 127 cells: one lease covered them all
     store.close()
 
 
@@ -71,10 +75,11 @@ def test_the_two_ends_never_allocate_the_same_cells(tmp_path):
     store = stocked(tmp_path)
     other = KeyStore.open(tmp_path / "other", tmp_path / "other.kek", "KME_B")
     other.import_block("KME_A", 1, BLOCK, provenance="simulated")
-    mine, theirs = store.reserve("KME_B", [1] * 127), other.reserve("KME_A", [1] * 128)
+    mine, theirs = store.reserve("KME_B", [(127, 1)]), other.reserve("KME_A", [(128, 1)])
     assert mine is not None
     assert theirs is not None
-    assert {s.first for s in mine}.isdisjoint(s.first for s in theirs)
+    ((low,),), ((high,),) = mine, theirs
+    assert (low.first, low.end, high.first, high.end) == (1, 128, 128, 256)
     assert store.check("KME_B", 1) == other.check("KME_A", 1)
 
 
@@ -182,8 +187,7 @@ def test_a_record_that_a_crash_cut_short_took_no_effect(tmp_path):
 @pytest.mark.fuzz
 def test_any_altered_byte_is_refused_or_without_effect(tmp_path):
     store = stocked(tmp_path)
-    span = Span("KME_B", 1, 200, 1)
-    key = Pending("0" * 8, span, 256, "SAE_B", frozenset({"SAE_A"}))
+    key = Allotment(Span("KME_B", 1, 200, 1), 256, bytes(16), "SAE_B", frozenset({"SAE_A"}))
     assert store.objection_to(key) is None
     store.expect([key])
     store.close()
@@ -227,7 +231,7 @@ def test_two_processes_cannot_open_one_store(tmp_path):
 @pytest.mark.parametrize("call", ["write", "fdatasync", "short-write"])
 def test_a_full_or_failing_disk_stops_the_store(tmp_path, monkeypatch, call):
     store = stocked(tmp_path)
-    spans = store.reserve("KME_B", [1])
+    (spans,) = store.reserve("KME_B", [(1, 1)])
     real_write = os.write
 
     def fail(descriptor, data=b""):
@@ -241,10 +245,10 @@ def test_a_full_or_failing_disk_stops_the_store(tmp_path, monkeypatch, call):
     assert raised.value.code == "qkd-store-stopped"
     monkeypatch.undo()
     with pytest.raises(RoadsealError):
-        store.reserve("KME_B", [1])
+        store.reserve("KME_B", [(1, 1)])
     store.close()
     store = opened(tmp_path)  # the lease counts if it reached the disk, and nothing has left
-    assert (store.reserve("KME_B", [1]) is None) == (call == "fdatasync")
+    assert (store.reserve("KME_B", [(1, 1)]) is None) == (call == "fdatasync")
 
 
 def test_zeroise_erases_a_closed_store_and_refuses_an_open_one(tmp_path):
