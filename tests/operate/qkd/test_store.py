@@ -18,6 +18,7 @@ import pytest
 
 from roadseal.clock import SystemClock
 from roadseal.errors import RoadsealError
+from roadseal.operate.qkd import journal
 from roadseal.operate.qkd.allotment import Allotment
 from roadseal.operate.qkd.cells import CELL_BYTES, Span
 from roadseal.operate.qkd.client import Etsi014Error
@@ -185,8 +186,11 @@ def test_a_record_that_a_crash_cut_short_took_no_effect(tmp_path):
 
 
 @pytest.mark.fuzz
-def test_any_altered_byte_is_refused_or_without_effect(tmp_path):
+@pytest.mark.parametrize("compacted", [False, True])
+def test_any_altered_byte_is_refused_or_without_effect(tmp_path, compacted):
     store = stocked(tmp_path)
+    if compacted:
+        store._journal.compact(store._ledger.records())
     key = Allotment(Span("KME_B", 1, 200, 1), 256, bytes(16), "SAE_B", frozenset({"SAE_A"}))
     assert store.objection_to(key) is None
     store.expect([key])
@@ -319,8 +323,15 @@ def under_load(directory: Path, blocks: Path, out: Path) -> None:
                         note("E", keys)
                         note("D", await s.dec_keys(me, [key.key_id for key in keys]))
 
+        async def compact() -> None:
+            while True:
+                for end in (pair.a, pair.b):
+                    await end.kme.tidy()
+                await asyncio.sleep(0.002)
+
+        journal._LEAST_TO_COMPACT = 4096  # so that many kills fall into a compaction
         loads = [master("SAE_A", "SAE_B"), master("SAE_B", "SAE_A")]
-        await asyncio.gather(*loads, master("SAE_A", "SAE_B"))
+        await asyncio.gather(*loads, master("SAE_A", "SAE_B"), compact())
 
     asyncio.run(run())
 
