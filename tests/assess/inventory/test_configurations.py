@@ -68,7 +68,7 @@ CASES = {
     ),
     "snmp2/snmpd.conf": (
         "agentAddress udp:161\nrocommunity public\n",
-        {"community-string", "plaintext"},
+        {"community-string", "plaintext", "default-credential"},
     ),
     "persistent/snmpd.conf": (
         "engineBoots 4\noldEngineID 0x80001f88\nusmUser 1 3 0x80001f88 0x61 0x61 NULL"
@@ -77,7 +77,8 @@ CASES = {
     ),
     "wep/hostapd.conf": ("interface=w\nssid=x\nwep_default_key=1\nwep_key1=1234567890\n", {"wep"}),
     "mosquitto.conf": (
-        "listener 8883\ntls_version tlsv1.2\nciphers ECDHE-ECDSA-AES128-GCM-SHA256\npsk_file /p\n",
+        "listener 8883\ntls_version tlsv1.2\nciphers ECDHE-ECDSA-AES128-GCM-SHA256\npsk_file /p\n"
+        "psk_hint rsu\n",
         {"ecdh", "ecdsa", "aes-128-gcm", "psk"},
     ),
     "openssl.cnf": (
