@@ -33,6 +33,10 @@ CASES = {
         "#SSLCipherSuite RC4-MD5\nSSLOpenSSLConfCmd Curves X25519:secp521r1\n",
         {"aes-256-gcm", "x25519", "p521"},
     ),
+    "weak/nginx.conf": (
+        "server { listen 443 ssl; ssl_certificate x; ssl_ciphers ALL:eNULL:!aNULL:RC4:-MD5; }",
+        {"null", "rc4-128"},
+    ),
     "haproxy.cfg": (
         "global\n  ssl-default-bind-ciphers DHE-RSA-AES256-SHA\nfrontend f\n"
         "  bind :443 ssl crt /x.pem curves P-384 ssl-min-ver TLSv1.2\n",
