@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roadseal.assess.inventory.estate import Asset, Kind
@@ -91,6 +91,24 @@ def uses_of(
         if (each.role, is_symmetric(each.algorithm)) not in firmest
     ]
     return tuple(dict.fromkeys(uses))
+
+
+def uses_by_kind(
+    templates: Sequence[Template],
+) -> Callable[[Asset, Sequence[Finding]], tuple[Use, ...]]:
+    """`uses_of` for many assets: those that nobody looked at and that agree are asked once."""
+    known: dict[tuple[object, ...], tuple[Use, ...]] = {}
+
+    def uses(asset: Asset, findings: Sequence[Finding]) -> tuple[Use, ...]:
+        if findings:
+            return uses_of(asset, templates, findings)
+        # Everything of an asset that templates and `_flow` look at.
+        key = (asset.kind, asset.vendor, asset.model, asset.exposure, asset.services)
+        if key not in known:
+            known[key] = uses_of(asset, templates)
+        return known[key]
+
+    return uses
 
 
 def _place(use: Use) -> tuple[Role, bool]:
