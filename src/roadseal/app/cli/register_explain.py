@@ -14,7 +14,7 @@ from roadseal.assess.register.build import decimal_year
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from roadseal.assess.register.document import Register
+    from roadseal.assess.register.document import AnyRegister
 
 _CARAF_THREAT_YEAR = 2035
 _LANES = {
@@ -26,7 +26,7 @@ _LANES = {
 }
 
 
-def explanation(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
+def explanation(register: AnyRegister, asset: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the score of an asset was made of, with where each input is from."""
     document, case = register.document, register.case(asset)
     flows = document["flows"]

@@ -234,7 +234,11 @@ def _case(
             }
             for each in classes
         ),
-        key=lambda part: (part["lane"] == Lane.BROKEN, -part["p50"], part["use"]),
+        key=lambda part: (
+            part["lane"] == Lane.BROKEN,
+            -part["p50"],
+            str(columns.uses[part["use"]]),  # not by its number, which hangs on the other assets
+        ),
     )
     first = classes[0]
     lanes = {
