@@ -3,7 +3,8 @@
 From a CSV through the register to an answer, in SQLite or in the empty PostgreSQL database whose
 URL is given; beside the raw work of the same run: as many rows through SQLite's own driver, and a
 sort of as many numbers. The estate is made up; it is spread over kinds, media, update paths and
-ages. The shipped templates and one more say what its assets use: more than three dependencies an asset.
+ages. The shipped templates and one more say what its assets use: more than three dependencies an
+asset.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -14,23 +14,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.register_kept import (
+    AsJson,
+    Database,
+    assess_store,
+    forget,
+    list_registers,
+    own_templates,
+    rescore,
+)
+from roadseal.app.cli.register_view import rank_of, show_list, show_summary, standing_text
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.assess.inventory.template import Template
     from roadseal.assess.register.document import AnyRegister
-    from roadseal.store import Store
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
 File = Annotated[
     str, typer.Argument(help="A register: a file of register build --out, or a name of --keep.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
 
-_COLOURS = {"T1": "bold red", "T2": "yellow", "T3": "cyan", "T4": "green", "unassessed": "magenta"}
 _INCOMPLETE = 3
 
 
@@ -89,12 +94,12 @@ def build(
         [finding for found, _ in scans for finding in found],
         [coverage for _, coverage in scans],
         rules=_attach_rules(attach),
-        templates=(*_own_templates(templates), *shipped_templates()),
+        templates=(*own_templates(templates), *shipped_templates()),
         crqc=crqc,
     )
     register: AnyRegister
     if keep:
-        register = keep_register(_store(db), keep, estates, inputs)
+        register = keep_register(assess_store(db), keep, estates, inputs)
     else:
         assets, origins = _estates(db, estates)
         register = Register(build_register(replace(inputs, assets=assets, estates=origins)))
@@ -104,88 +109,8 @@ def build(
         coverage = register.document["coverage"]
         typer.echo(json.dumps({"tiers": register.counts(), "coverage": coverage}))
     else:
-        _summary(Console(), register)
+        show_summary(Console(), register)
     raise typer.Exit(exit_code(register))
-
-
-@app.command("list")
-def list_(db: Database = "assess.db", as_json: AsJson = False) -> None:
-    """The registers that are kept in the database.
-
-    Example: [bold]roadseal register list[/]
-    """
-    from roadseal.assess.register.kept import kept_registers
-
-    kept = kept_registers(_store(db))
-    if as_json:
-        rows = [{"name": each.name, "as_of": each.document["as_of"]} for each in kept]
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    table = Table("register", "as of", "estates", "assets", box=None)
-    for each in kept:
-        names = ", ".join(estate["name"] for estate in each.document["estates"])
-        assets = f"{each.document['coverage']['assets']:,}"
-        table.add_row(escape(each.name), each.document["as_of"], escape(names), assets)
-    Console().print(table)
-
-
-@app.command()
-def forget(
-    name: Annotated[str, typer.Argument(help="Name of a kept register.")],
-    db: Database = "assess.db",
-) -> None:
-    """Delete a kept register, and the replaced estates that were kept for it.
-
-    Example: [bold]roadseal register forget spring[/]
-    """
-    from roadseal.assess.register.keeping import drop_register
-    from roadseal.assess.register.kept import open_kept
-
-    store = _store(db)
-    open_kept(store, name)
-    with store.writing() as connection:
-        drop_register(connection, name)
-
-
-@app.command()
-def rescore(
-    register: Annotated[str, typer.Argument(help="Name of a kept register.")],
-    asset: Annotated[str, typer.Argument(help="Its id, or the part after the estate's name.")],
-    findings: Annotated[
-        list[Path] | None, typer.Option("--findings", help="What was found of it, by scan --out.")
-    ] = None,
-    templates: Annotated[
-        Path | None, typer.Option(help="TOML of templates, or a folder of them; they go first.")
-    ] = None,
-    db: Database = "assess.db",
-    as_json: AsJson = False,
-) -> None:
-    """Score one asset of a kept register again; exits with 1 if it got worse.
-
-    Without findings or templates it is scored on what it was known to use. All findings given
-    are taken to be of this asset.
-
-    Example: [bold]roadseal register rescore city rsu-1 --findings rsu-1.json[/]
-    """
-    from roadseal.assess.inventory.scan_file import load_scan
-    from roadseal.assess.inventory.template import shipped_templates
-    from roadseal.assess.register.kept import open_kept
-    from roadseal.assess.register.rescore import rescore as score_again
-
-    own = _own_templates(templates)
-    found = [finding for path in findings or () for finding in load_scan(path)[0]]
-    anew = (*own, *shipped_templates()) if own or found else ()
-    done = score_again(open_kept(_store(db), register), asset, templates=anew, findings=found)
-    was, now = (
-        (each["tier"], _median(each)) if each else ("unassessed", 0.0)
-        for each in (done.before, done.after)
-    )
-    if as_json:
-        typer.echo(json.dumps({"id": done.id, "before": was, "after": now}))
-    else:
-        console = Console()
-        console.print(f"[bold]{escape(done.id)}[/] {_standing(was)} → {_standing(now)}")
-    raise typer.Exit(1 if _rank(now) > _rank(was) else 0)
 
 
 @app.command()
@@ -211,8 +136,8 @@ def show(
         typer.echo(json.dumps([row_of(loaded, asset) for asset in loaded.ranked()], indent=1))
         return
     console = Console()
-    _summary(console, loaded)
-    _list(console, loaded, loaded.ranked(limit), loaded.document["coverage"]["assets"])
+    show_summary(console, loaded)
+    show_list(console, loaded, loaded.ranked(limit), loaded.document["coverage"]["assets"])
 
 
 @app.command()
@@ -251,7 +176,7 @@ def diff(
     from roadseal.assess.register.difference import difference
 
     changes = list(difference(_load(old, db), _load(new, db)))
-    worse = [each for each in changes if _rank(each.after) > _rank(each.before)]
+    worse = [each for each in changes if rank_of(each.after) > rank_of(each.before)]
     if as_json:
         rows = [
             {
@@ -265,11 +190,11 @@ def diff(
         typer.echo(json.dumps(rows, indent=1))
     else:
         table = Table("asset", "before", "after", "because", box=None)
-        for each in sorted(changes, key=lambda each: (-_rank(each.after), each.id))[:limit]:
+        for each in sorted(changes, key=lambda each: (-rank_of(each.after), each.id))[:limit]:
             table.add_row(
                 escape(each.id),
-                _standing(each.before),
-                _standing(each.after),
+                standing_text(each.before),
+                standing_text(each.after),
                 escape("; ".join(each.reasons)),
             )
         console = Console()
@@ -327,7 +252,7 @@ def query(
     if as_json:
         typer.echo(json.dumps([row_of(loaded, asset) for asset in found], indent=1))
     else:
-        _list(Console(), loaded, found[:limit], fitting)
+        show_list(Console(), loaded, found[:limit], fitting)
     raise typer.Exit(0 if found else 1)
 
 
@@ -346,6 +271,11 @@ def report(
     write_report(_load(register, db).whole(), out)
 
 
+app.command("list")(list_registers)
+app.command()(rescore)
+app.command()(forget)
+
+
 def exit_code(register: AnyRegister) -> int:
     """3 while evidence is incomplete, 1 if something is in T1 or broken today, else 0."""
     if not register.document["coverage"]["complete"]:
@@ -359,27 +289,14 @@ def _load(name: str, db: str) -> AnyRegister:
     from roadseal.assess.register.kept import open_kept
 
     if not Path(name).is_file() and ("://" in db or Path(db).is_file()):
-        return open_kept(_store(db), name)
+        return open_kept(assess_store(db), name)
     return load_register(Path(name))
-
-
-def _store(db: str) -> Store:
-    from roadseal.assess.inventory.tables import SCHEMA
-    from roadseal.store import open_store
-
-    return open_store(db, SCHEMA)
-
-
-def _own_templates(path: Path | None) -> tuple[Template, ...]:
-    from roadseal.assess.inventory.template import load_templates
-
-    return load_templates(path) if path else ()
 
 
 def _estates(db: str, names: list[str]) -> tuple[list[Any], list[dict[str, Any]]]:
     from roadseal.assess.inventory.estate.shelf import load_estate
 
-    store = _store(db)
+    store = assess_store(db)
     assets: list[Any] = []
     origins: list[dict[str, Any]] = []
     for name in names:
@@ -418,68 +335,3 @@ def _day(as_of: datetime | None) -> date:
     from roadseal.clock import SystemClock, to_datetime
 
     return as_of.date() if as_of else to_datetime(SystemClock().now()).date()
-
-
-def _summary(console: Console, register: AnyRegister) -> None:
-    document, counts = register.document, register.counts()
-    line = "  ".join(f"[{_COLOURS[tier]}]{tier}[/] {count}" for tier, count in counts.items())
-    console.print(f"{line}    [red]broken today[/] {register.broken()}", highlight=False)
-    coverage, stability = document["coverage"], document["stability"]
-    built = f"{document['as_of']}, {document['score']['version']}, {document['crqc']['name']}"
-    console.print(
-        f"[dim]{built}; order the same under {len(stability['profiles'])} profiles for"
-        f" {stability['share']:.0%} of pairs[/]"
-    )
-    if not coverage["complete"]:
-        console.print(
-            f"[bold magenta]incomplete[/] {coverage['looked_at']} of {coverage['assets']}"
-            " assets looked at,"
-            f" {coverage['with_unknown_algorithm']} with cryptography nobody knows,"
-            f" {coverage['unassessed']} unassessed, {len(coverage['scan_gaps'])} gaps in scans",
-            highlight=False,
-        )
-
-
-def _list(
-    console: Console, register: AnyRegister, assets: Sequence[Mapping[str, Any]], total: int
-) -> None:
-    from roadseal.assess.register.export import row_of
-
-    table = Table(
-        "tier", "asset", "name", "worst lane", "P50", "P10–P90", "evidence", "reason", box=None
-    )
-    for asset in assets:
-        row = row_of(register, asset)
-        spread = f"{row['p10']:.0%}–{row['p90']:.0%}" if row["p50"] is not None else ""
-        middle = f"{row['p50']:.0%}" if row["p50"] is not None else ""
-        table.add_row(
-            f"[{_COLOURS[row['tier']]}]{row['tier']}[/]",
-            escape(row["id"]),
-            escape(row["name"][:32]),
-            row["worst_lane"],
-            middle,
-            spread,
-            row["evidence"],
-            escape(row["top_reason"]),
-        )
-    console.print(table)
-    if total > len(assets):
-        console.print(f"[dim]{len(assets)} of {total}; --limit shows more[/]")
-
-
-def _rank(standing: tuple[str, float] | None) -> float:
-    """Higher is worse; what is not there is not bad, and what is not known worse than T4."""
-    if standing is None:
-        return -1.0
-    order = ("T4", "unassessed", "T3", "T2", "T1")
-    return order.index(standing[0]) + min(standing[1], 0.999)
-
-
-def _median(case: Mapping[str, Any]) -> float:
-    return float(case["lanes"][case["headline"]][1])
-
-
-def _standing(standing: tuple[str, float] | None) -> str:
-    if standing is None:
-        return "–"
-    return f"[{_COLOURS[standing[0]]}]{standing[0]}[/] {standing[1]:.0%}"
