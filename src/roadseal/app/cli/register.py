@@ -23,7 +23,13 @@ from roadseal.app.cli.register_kept import (
     own_templates,
     rescore,
 )
-from roadseal.app.cli.register_view import rank_of, show_list, show_summary, standing_text
+from roadseal.app.cli.register_view import (
+    rank_of,
+    show_certificates,
+    show_list,
+    show_summary,
+    standing_text,
+)
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -137,6 +143,7 @@ def show(
         return
     console = Console()
     show_summary(console, loaded)
+    show_certificates(console, loaded)
     show_list(console, loaded, loaded.ranked(limit), loaded.document["coverage"]["assets"])
 
 

@@ -39,6 +39,9 @@ def explanation(register: AnyRegister, asset: Mapping[str, Any]) -> dict[str, An
         if case
         else "nothing is known of its cryptography: somebody has to look",
         "unknown": list(asset["unknown"]),
+        "certificates": [
+            each for each in document.get("certificates", ()) if each["asset"] == asset["id"]
+        ],
         "inputs": [],
         "parts": [],
         "obligations": [],
@@ -144,6 +147,18 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
         )
     if told["inputs"]:
         console.print(inputs)
+    for each in told["certificates"]:
+        ends = f"ends {each['not_after'][:10]}" if each["not_after"] else "end unknown"
+        under = (
+            f"issued under {each['issued_under']} ({each['issued_under_source'] or 'declared'})"
+            if each["issued_under"]
+            else "profile not known"
+        )
+        console.print(
+            f"[cyan]certificate[/] {escape(each['title'])}: {ends}, {escape(under)}"
+            f" [dim]{escape(each['where'])}[/]",
+            highlight=False,
+        )
     for each in told["obligations"]:
         console.print(
             f"[yellow]{each['on']}[/] {escape(each['algorithm'])} falls for"

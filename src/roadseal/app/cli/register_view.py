@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from roadseal.assess.register.document import AnyRegister
+
+SOON_DAYS = 90
+"""Certificates that end within so many days are counted apart."""
 
 _COLOURS = {"T1": "bold red", "T2": "yellow", "T3": "cyan", "T4": "green", "unassessed": "magenta"}
 
@@ -35,6 +40,25 @@ def show_summary(console: Console, register: AnyRegister) -> None:
             f" {coverage['unassessed']} unassessed, {len(coverage['scan_gaps'])} gaps in scans",
             highlight=False,
         )
+
+
+def show_certificates(console: Console, register: AnyRegister) -> None:
+    """How many certificates there are, when they end, and under which profiles they were issued."""
+    rows = register.document.get("certificates", ())
+    if not rows:
+        return
+    as_of = date.fromisoformat(register.document["as_of"])
+    soon = (as_of + timedelta(days=SOON_DAYS)).isoformat()
+    ends = [row["not_after"][:10] for row in rows if row["not_after"]]
+    over = sum(end < as_of.isoformat() for end in ends)
+    near = sum(as_of.isoformat() <= end <= soon for end in ends)
+    profiles = Counter(row["issued_under"] or "profile unknown" for row in rows)
+    named = ", ".join(f"{escape(name)} {count}" for name, count in sorted(profiles.items()))
+    console.print(
+        f"certificates {len(rows)}: [red]{over} ended[/], [yellow]{near} end within {SOON_DAYS}"
+        f" days[/]; {named}",
+        highlight=False,
+    )
 
 
 def show_list(

@@ -32,8 +32,8 @@ def attach(
 ) -> Attachment:
     """Join findings to assets.
 
-    By `rules` first; then by a folder of the location that is named like the asset's reference;
-    then by address, of the location or of the endpoint that was seen in it.
+    By `rules` first; then by a folder of the location that is named like the asset's reference or
+    its address; then by address, of the location or of the endpoint that was seen in it.
 
     Args:
         assets: the estate.
@@ -55,9 +55,8 @@ def attach(
             ),
             None,
         )
-        target = target or next(
-            (by_reference[part] for part in uri.split("/") if part in by_reference), None
-        )
+        for names in (by_reference, by_address):
+            target = target or next((names[part] for part in uri.split("/") if part in names), None)
         for place in (uri, str(finding.facts.get("endpoint", ""))):
             target = target or by_address.get(place.rsplit(":", 1)[0].strip("[]"))
         if target in known:

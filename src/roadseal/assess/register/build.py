@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 
 from roadseal.assess.inventory.estate import Asset
+from roadseal.assess.inventory.imports.profiles import join_profiles
 from roadseal.assess.register.attach import attach, uses_by_kind
+from roadseal.assess.register.certificates import certificate_rows
 from roadseal.assess.register.columns import columns_of
 from roadseal.assess.register.judge import FORMAT, Inputs, Looked, decimal_year, judge, use_row
 
@@ -21,12 +23,12 @@ def build_register(inputs: Inputs) -> dict[str, Any]:
 
     Returns:
         The document: ``format``, ``as_of``, ``score``, ``crqc``, ``estates``, ``coverage``,
-        ``stability``, ``uses``, ``cases``, ``assets``, ``timeline``.
+        ``certificates``, ``stability``, ``uses``, ``cases``, ``assets``, ``timeline``.
 
     Raises:
         RoadsealError: ``crqc-unknown``.
     """
-    attachment = attach(inputs.assets, inputs.findings, inputs.rules)
+    attachment = attach(inputs.assets, join_profiles(inputs.findings), inputs.rules)
     uses = uses_by_kind(inputs.templates)
     columns = columns_of(
         inputs.assets,
@@ -37,6 +39,7 @@ def build_register(inputs: Inputs) -> dict[str, Any]:
         Counter(fact for asset in inputs.assets for fact in asset.gaps),
         len(attachment.by_asset),
         attachment.loose,
+        certificate_rows(attachment),
     )
     judgement = judge(columns, inputs, looked)
     case = judgement.scores.case.tolist()

@@ -119,6 +119,14 @@ def _xlsx(register: AnyRegister) -> bytes:
     owed.write_row(0, 0, columns, bold)
     for number, each in enumerate(register.document["timeline"], 1):
         owed.write_row(number, 0, [each[column] for column in columns])
+    held = book.add_worksheet("certificates")
+    named = (
+        *("not_after", "issued_under", "asset", "title", "algorithm", "issuer", "serial"),
+        *("sha256", "issued_under_source", "where"),
+    )
+    held.write_row(0, 0, named, bold)
+    for number, each in enumerate(register.document.get("certificates", ()), 1):
+        held.write_row(number, 0, [each[column] for column in named])
     book.close()
     return content.getvalue()
 

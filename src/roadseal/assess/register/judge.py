@@ -59,12 +59,14 @@ class Looked:
         unknown_facts: fact → how many of them do not say it.
         looked_at: how many have a finding.
         loose: findings of none.
+        certificates: what was found of them, as `certificate_rows` has it.
     """
 
     assets: int
     unknown_facts: Mapping[str, int]
     looked_at: int
     loose: Sequence[Finding]
+    certificates: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def judge(columns: Columns, inputs: Inputs, looked: Looked) -> Judgement:
         "crqc": _crqc(profile),
         "estates": [dict(each) for each in inputs.estates],
         "coverage": _coverage(inputs.coverages, columns, scores, looked),
+        "certificates": [dict(each) for each in looked.certificates],
         "stability": _stability(columns, model, as_of, scores),
         "policies": [
             {"id": pack.id, "edition": pack.edition, "verified_on": pack.verified_on.isoformat()}

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from roadseal.assess.inventory.estate import FACTS, Asset
 from roadseal.assess.inventory.estate.shelf import RETIRED, asset_of_row, drop_estate
+from roadseal.assess.inventory.imports.profiles import join_profiles
 from roadseal.assess.inventory.tables import (
     ASSET,
     CASE,
@@ -24,6 +25,7 @@ from roadseal.assess.inventory.tables import (
     STANDING,
 )
 from roadseal.assess.register.attach import Attachment, attach, uses_by_kind
+from roadseal.assess.register.certificates import certificate_rows
 from roadseal.assess.register.columns import Columns, exposure_code, leaving_code, update_code
 from roadseal.assess.register.judge import Inputs, Judgement, Looked, judge, use_row
 from roadseal.assess.register.kept import KeptRegister, open_kept, unknown
@@ -116,14 +118,15 @@ class _Gathered:
 
     def looked(self) -> Looked:
         total, seen = len(self.exposure), len(self.attachment.by_asset)
-        return Looked(total, self.facts, seen, self.attachment.loose)
+        rows = certificate_rows(self.attachment)
+        return Looked(total, self.facts, seen, self.attachment.loose, rows)
 
 
 def _gather(connection: sa.Connection, keys: Sequence[int], inputs: Inputs) -> _Gathered:
     gathered = _Gathered()
     if inputs.findings:
         assets = [asset for key in keys for asset in _assets(connection, key)]
-        gathered.attachment = attach(assets, inputs.findings, inputs.rules)
+        gathered.attachment = attach(assets, join_profiles(inputs.findings), inputs.rules)
     found, uses_of = gathered.attachment.by_asset, uses_by_kind(inputs.templates)
     circumstances: dict[tuple[Any, ...], tuple[int, int, int]] = {}
     numbers_of: dict[tuple[Any, ...], tuple[int, ...]] = {}
