@@ -126,7 +126,7 @@ class ConfigurationCollector:
             return
         if any(fnmatch(name, prose) for prose in _PROSE):
             return
-        statements = list(directives(source.data[:].decode("utf-8", "replace")))
+        statements = list(directives(source.data[:].decode("utf-8-sig", "replace")))
         if chosen := recognise(name, statements):
             yield from _findings(chosen, statements, source, name)
 

@@ -1,6 +1,6 @@
 """What field devices run: time and wireless networks.
 
-Sources: chrony.conf(5), hostapd.conf, wpa_supplicant.conf(5).
+Sources: chrony.conf(5), ntp.conf(5), hostapd.conf, wpa_supplicant.conf(5).
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from roadseal.assess.inventory.config.spelling import Uses, named
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
 
 _WEP = AlgorithmUse("wep", Role.ENCRYPTION)
+_AUTOKEY = AlgorithmUse("ntp-autokey", Role.LIVE_AUTHENTICATION)
 _NTS = AlgorithmUse("tls-1.3-default", Role.KEY_EXCHANGE, preferred=False)
 
 
 def _chrony(one: Directive) -> tuple[str, Uses] | None:
     if "nts" in one.words:
         return "NTS", [_NTS]
+    if "autokey" in one.words:
+        return "Autokey", [_AUTOKEY]
     if "key" in one.words:
         return "a symmetric key", [AlgorithmUse("ntp-key", Role.INTEGRITY)]
     return "time without authentication", [PLAIN]
@@ -92,6 +95,38 @@ DEVICES: Final = (
             }
         ),
         ("chrony.conf", "*.sources"),
+    ),
+    Format(
+        "ntp",
+        "NTP",
+        {
+            "server": _chrony,
+            "pool": _chrony,
+            "peer": _chrony,
+            "broadcast": _chrony,
+            "crypto": lambda one: ("Autokey", [_AUTOKEY]),
+            "nts": lambda one: ("NTS", [_NTS]) if {"enable", "cert"} & {*one.words} else None,
+        },
+        frozenset(
+            {
+                "driftfile",
+                "restrict",
+                "statsdir",
+                "statistics",
+                "filegen",
+                "leapfile",
+                "trustedkey",
+                "requestkey",
+                "controlkey",
+                "keys",
+                "keysdir",
+                "tos",
+                "broadcastclient",
+                "interface",
+                "includefile",
+            }
+        ),
+        ("ntp*.conf",),
     ),
     Format(
         "hostapd",
