@@ -26,6 +26,7 @@ from roadseal.net.profile import (
     PROFILES,
     TlsProfile,
     tls_profile,
+    widened,
 )
 from roadseal.net.qday import Opened, Outcome, QuantumOracle, classical_secrets_opened
 from roadseal.net.refusal import Reason, Refusal
@@ -82,4 +83,5 @@ __all__ = [
     "shipped_links",
     "summarise",
     "tls_profile",
+    "widened",
 ]

@@ -6,8 +6,10 @@ the handshake and checked again against what was negotiated after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from roadseal.crypto.profile import Profile
 from roadseal.crypto.purpose import Purpose
@@ -170,6 +172,28 @@ PROFILES = MappingProxyType(
     {profile.name: profile for profile in (CLASSICAL, PQC, HYBRID, HYBRID_TRANSITION)}
 )
 """The shipped profiles by name."""
+
+
+def widened(*profiles: TlsProfile) -> TlsProfile:
+    """What accepts everything that any of `profiles` does: for the time of a migration.
+
+    Quantum-safe groups and schemes come first, otherwise the order is that of the profiles.
+    """
+    if len(profiles) == 1:
+        return profiles[0]
+    by_name = {group.name: group for group in _GROUPS}
+
+    def joined(values: Iterable[tuple[str, ...]], known: Mapping[str, Any]) -> tuple[str, ...]:
+        names = dict.fromkeys(name for some in values for name in some)
+        return tuple(sorted(names, key=lambda name: not known[name].quantum_safe))
+
+    return TlsProfile(
+        "+".join(one.name for one in profiles),
+        joined((one.groups for one in profiles), by_name),
+        joined((one.signature_schemes for one in profiles), _SCHEMES_BY_NAME),
+        joined((one.certificate_algorithms for one in profiles), _SCHEMES_BY_NAME),
+        tuple(dict.fromkeys(suite for one in profiles for suite in one.cipher_suites)),
+    )
 
 
 def tls_profile(profile: Profile) -> TlsProfile:

@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from roadseal.app.cli.campaign_network import check_rotation, named_rotation, network_executor
 from roadseal.app.cli.campaign_view import show_forecast, show_incident, show_rehearsal, show_report
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.fleet import Campaign, CampaignReport, Device
+    from roadseal.fleet import Campaign, CampaignReport, Device, Executor
     from roadseal.pilot.fleet.site import Site
     from roadseal.store import Store
 
@@ -32,6 +33,7 @@ Module = Annotated[str | None, typer.Option(help="Only devices with this key mod
 Devices = Annotated[int, typer.Option("--devices", min=1, max=100_000, help="Simulated units.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of strata, order and faults.")]
 
+_NETWORK_BATCH = 1000  # units answer side by side, and a batch waits for the slowest
 _EPILOGUE = "Units reached from here are simulated; keys, certificates and authorities are real."
 
 
@@ -39,6 +41,9 @@ _EPILOGUE = "Units reached from here are simulated; keys, certificates and autho
 def enlist(
     file: Annotated[Path, typer.Argument(help="CSV: id, vendor, firmware, module.")],
     db: Database = "campaign.db",
+    est_only: Annotated[
+        bool, typer.Option("--est-only", help="They renew over EST and fetch no orders.")
+    ] = False,
 ) -> None:
     """Record the devices that there are.
 
@@ -46,6 +51,7 @@ def enlist(
     """
     from roadseal.fleet import enlist as record
     from roadseal.fleet import read_inventory
+    from roadseal.operate.pki.est_units import enlist_foreign
 
     try:
         text = file.read_text("utf-8-sig")
@@ -54,7 +60,10 @@ def enlist(
             "fleet-inventory", f"{file} cannot be read as UTF-8.", advice=f"Check it: {error}."
         ) from None
     devices = read_inventory(text, str(file))
-    typer.echo(f"{record(_store(db), devices)} devices enlisted")
+    store = _store(db)
+    typer.echo(f"{record(store, devices)} devices enlisted")
+    if est_only:
+        enlist_foreign(store, [one.id for one in devices])
 
 
 @app.command(epilog=_EPILOGUE)
@@ -106,10 +115,28 @@ def plan(
     min_reports: Annotated[float, typer.Option(help="Percent of a wave's devices.")] = 90,
     rollback: Annotated[bool, typer.Option(help="Take a halted stratum back by itself.")] = True,
     drop_root: Annotated[bool, typer.Option("--drop-root", help="A root rollover.")] = False,
+    new: Annotated[
+        str | None, typer.Option("--to", help="Authority to move units on the network to.")
+    ] = None,
+    old: Annotated[str, typer.Option("--from", help="Authority that they are with.")] = "issuing",
+    profile: Annotated[str, typer.Option(help="What new certificates must hold under.")] = (
+        "pqc-2030"
+    ),
+    old_profile: Annotated[str, typer.Option("--from-profile", help="Of the old authority.")] = (
+        "classical-2016"
+    ),
+    algorithm: Annotated[
+        str | None, typer.Option(help="Of the new keys; default: the profile's first.")
+    ] = None,
+    lease: Annotated[float, typer.Option(help="Seconds that a worker may hold a task.")] = 300,
+    retry: Annotated[float, typer.Option(help="Seconds before a second attempt.")] = 60,
     seed: Seed = 1,
     as_json: AsJson = False,
 ) -> None:
     """Lay down a rotation of certificates; nothing begins.
+
+    With --to it is for units on the network, whose agents fetch their orders from `pki serve`;
+    without, for the simulated units of this database.
 
     Example: [bold]roadseal campaign plan spring --waves 59,5%,25%,100% --soak 3600[/]
     """
@@ -117,6 +144,7 @@ def plan(
     from roadseal.events import EventLog
     from roadseal.fleet import Campaign, Gate, Plan, select
     from roadseal.operate.pki.rotation import rotation_change
+    from roadseal.operate.pki.rotation_plan import record_rotation
     from roadseal.pilot.fleet.costs import measure_costs
 
     store = _store(db)
@@ -125,14 +153,21 @@ def plan(
         gate=Gate(max_failures / 100, min_reports / 100, soak, patience),
         automatic_rollback=rollback,
         spread_s=spread,
+        lease_s=lease,
+        retry_s=retry,
         seed=seed,
     )
+    rotation = named_rotation(old, old_profile, new, profile, algorithm) if new else None
+    if rotation is not None:
+        check_rotation(store, rotation)
     with _progress() as tell:
         tell("measuring costs", 0.0)
         change = rotation_change(drop_root=drop_root, costs=measure_costs())
         tell("measuring costs", 1.0)
     devices = select(store, vendor=vendor, firmware=firmware, module=module)
     Campaign.create(store, name, change, wanted, devices, clock=SystemClock(), emit=EventLog())
+    if rotation is not None:
+        record_rotation(store, name, rotation)
     dry_run(name, db, as_json)
 
 
@@ -217,15 +252,20 @@ def rollback(name: Name, db: Database = "campaign.db") -> None:
         raise typer.Exit(1)
 
 
-@app.command(epilog=_EPILOGUE)
+@app.command()
 def work(
     name: Name,
     db: Database = "campaign.db",
     until: Annotated[float, typer.Option(help="Stop after so many seconds.")] = 3600,
+    answer: Annotated[
+        float, typer.Option(help="Seconds to wait for units; longer than they poll.")
+    ] = 75,
     as_json: AsJson = False,
 ) -> None:
-    """Steer the campaign and do its work, on the simulated units of this database.
+    """Steer the campaign and do its work.
 
+    If it was planned with --to, on units on the network: their agents fetch orders from
+    `pki serve` on the same database. Otherwise on the simulated units of this database.
     Several may run at once. Exits with 1 if a stratum is halted, with 3 if there is more to do.
 
     Example: [bold]roadseal campaign work spring[/]
@@ -235,14 +275,20 @@ def work(
     from roadseal.clock import SystemClock
     from roadseal.fleet import CampaignPhase
     from roadseal.fleet import work as perform
+    from roadseal.fleet.work import BATCH
 
-    site = _site(db)
-    campaign, executor, clock = _open(db, name), site.executor(), SystemClock()
+    campaign, clock = _open(db, name), SystemClock()
+    executor: Executor = (
+        _site(db).executor()
+        if _simulated(campaign.store)
+        else network_executor(campaign.store, name, answer_s=answer)
+    )
+    batch = BATCH if _simulated(campaign.store) else _NETWORK_BATCH
     ends_s = clock.monotonic_s() + until
     with _progress() as tell:
         while clock.monotonic_s() < ends_s:
             campaign.steer()
-            if perform(campaign, executor, clock):
+            if perform(campaign, executor, clock, batch=batch):
                 tell("devices", _done(campaign))
                 continue
             campaign.steer()
@@ -373,9 +419,10 @@ def rehearse(
 
 def _store(db: str) -> Store:
     from roadseal.fleet import SCHEMA
+    from roadseal.operate.pki import SCHEMA as PKI
     from roadseal.store import open_store
 
-    return open_store(db, SCHEMA)
+    return open_store(db, SCHEMA, PKI)
 
 
 def _open(db: str, name: str) -> Campaign:
@@ -395,12 +442,6 @@ def _site(db: str) -> Site:
     from roadseal.events import EventLog
     from roadseal.pilot.fleet.site import open_site
 
-    if not _simulated(_store(db)):
-        raise RoadsealError(
-            "campaign-units",
-            "This database has no simulated units, and a shell reaches no others.",
-            advice="Make some with `roadseal campaign simulate`, or give RotationExecutor a way.",
-        )
     return open_site(db, _passphrase(), SystemClock(), EventLog())
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.pki_agent import agent_app
 from roadseal.app.cli.pki_ceremony import approvals, approve, ceremony
 from roadseal.app.cli.pki_common import (
     DAY_S,
@@ -46,6 +47,7 @@ def init(
     profile: ProfileName = "hybrid-2026",
     root: Annotated[str | None, typer.Option(help="Algorithm of the root.")] = None,
     issuing: Annotated[str | None, typer.Option(help="Algorithm of the issuing one.")] = None,
+    suffix: Annotated[str, typer.Option(help="After their names: -pqc makes root-pqc.")] = "",
 ) -> None:
     """Make a root and an issuing authority; the passphrase is in ROADSEAL_PKI_PASSPHRASE.
 
@@ -68,7 +70,7 @@ def init(
     for name, kind in (("root", root or strongest), ("issuing", issuing or accepted[0])):
         parent = Authority.create(
             store,
-            name,
+            name + suffix,
             algorithm=kind,
             passphrase=passphrase(),
             profile=chosen,
@@ -77,7 +79,7 @@ def init(
             parent=parent,
             token=open_token(),
         )
-        write_file(directory / f"{name}.pem", parent.chain[0].public_bytes(Encoding.PEM))
+        write_file(directory / f"{name}{suffix}.pem", parent.chain[0].public_bytes(Encoding.PEM))
 
 
 @app.command()
@@ -264,41 +266,19 @@ def export(
 ) -> None:
     """Write every certificate in use to a folder, for `roadseal scan` and the register.
 
-    Beside them stands profiles.json: the crypto profile that each was issued under, which the
-    scan puts onto the certificate as declared.
-
     Example: [bold]roadseal pki export certificates/ && roadseal scan certificates/[/]
     """
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from roadseal.operate.pki.expiry import certificates_in_use
-    from roadseal.operate.pki.issued_under import issued_under
 
-    store = open_database(db)
-    profiles = issued_under(store)
-    said = []
     count = 0
-    for source, identity, certificate in certificates_in_use(store):
-        name = "".join(one if one.isalnum() or one in "-." else "_" for one in identity)[:80]
-        # The folder bears the name of the device, by which the register finds its asset.
-        file = directory / source / name / f"{name}-{certificate.serial_number:x}.pem"
+    for source, identity, certificate in certificates_in_use(open_database(db)):
+        name = "".join(one if one.isalnum() or one in "-." else "_" for one in identity)
+        file = directory / source / f"{name[:80]}-{certificate.serial_number:x}.pem"
         write_file(file, certificate.public_bytes(Encoding.PEM))
-        if profile := profiles.get((source, certificate.serial_number)):
-            said.append(
-                {
-                    "sha256": certificate.fingerprint(SHA256()).hex(),
-                    "issued_under": profile,
-                    "authority": source,
-                    "identity": identity,
-                    "serial": f"{certificate.serial_number:x}",
-                    "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
-                }
-            )
         count += 1
-    statement = {"format": "roadseal-certificate-profiles/1", "certificates": said}
-    write_file(directory / "profiles.json", (json.dumps(statement, indent=1) + "\n").encode())
-    typer.echo(f"{count} certificates are in {directory}, {len(said)} with their profile.")
+    typer.echo(f"{count} certificates are in {directory}.")
 
 
 app.command()(ceremony)
@@ -306,6 +286,7 @@ app.command()(approvals)
 app.command()(approve)
 app.command()(expiring)
 app.command()(serve)
+app.add_typer(agent_app, name="agent")
 
 
 def _deliver(ca: Authority, issued: Issued, out: Path) -> None:

@@ -141,6 +141,7 @@ class Answer:
         certificate: what it prefers, for a probe.
         serial: of what it prefers, when others may be revoked.
         signature: over the probe's nonce.
+        is_witnessed: the centre has seen the key used in TLS; a unit cannot say this itself.
     """
 
     refused: Refused | None = None
@@ -148,6 +149,7 @@ class Answer:
     certificate: bytes = b""
     serial: str = ""
     signature: bytes = b""
+    is_witnessed: bool = False
 
     @property
     def size(self) -> int:

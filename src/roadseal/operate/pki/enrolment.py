@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from cryptography import x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.public_key import PublicKey
-from roadseal.operate.pki.tables import BOOTSTRAP, CERTIFICATE, GRACE
+from roadseal.operate.pki.tables import BOOTSTRAP, CERTIFICATE, GRACE, PERMIT
 from roadseal.operate.pki.template import subject_names, template_like
 from roadseal.store import Store
 
@@ -32,12 +33,14 @@ class Enrolled:
         occasion: what the new certificate is asked for with: a serial number, or a secret's hash.
         names: its names in the subjectAltName; empty: its identity.
         template: kind of the certificate it came with; None for a bootstrap credential.
+        idempotency_key: names the request, where a campaign has ordered it.
     """
 
     identity: str
     occasion: str
     names: tuple[str, ...] = ()
     template: str | None = None
+    idempotency_key: str | None = None
 
 
 class Enrolments:
@@ -65,6 +68,24 @@ class Enrolments:
             connection.execute(BOOTSTRAP.delete().where(self._invited(identity)))
             connection.execute(BOOTSTRAP.insert().values(**row))
         return secret
+
+    def permit(self, identity: str, predecessor: str, request: str, expires_at: Time64) -> None:
+        """Let a unit move here once with the certificate that `predecessor` gave it.
+
+        One key gets one certificate for `request`; an earlier permit of the unit is void.
+        """
+        at = (PERMIT.c.authority == self._authority) & (PERMIT.c.identity == identity)
+        with self._store.writing() as connection:
+            connection.execute(PERMIT.delete().where(at))
+            connection.execute(
+                PERMIT.insert().values(
+                    authority=self._authority,
+                    identity=identity,
+                    predecessor=predecessor,
+                    request=request,
+                    expires_at=expires_at,
+                )
+            )
 
     def by_secret(self, identity: str, secret: str, key: PublicKey, now: Time64) -> Enrolled:
         """Recognise a device by its bootstrap secret, and spend it on `key`.
@@ -98,33 +119,45 @@ class Enrolments:
         renews: bool,
         grace_s: int,
     ) -> Enrolled:
-        """Recognise a device by a certificate of this authority whose key TLS has seen used.
+        """Recognise a device by a certificate whose key TLS has seen used.
+
+        The certificate is of this authority, or of one that a permit lets the device come from.
 
         Raises:
-            RoadsealError: ``est-credential``: not issued here; ``pki-revoked``; ``est-grace``:
-                expired too long ago, or renewed once before.
+            RoadsealError: ``est-credential``: neither; ``pki-revoked``; ``est-grace``: expired too
+                long ago, or renewed once before.
         """
-        serial = f"{certificate.serial_number:x}"
-        at = (CERTIFICATE.c.authority == self._authority) & (CERTIFICATE.c.serial == serial)
         with self._store.writing() as connection:
-            row = connection.execute(CERTIFICATE.select().where(at)).first()
-            if row is None or row.certificate != certificate.public_bytes(Encoding.DER):
+            row = _issued(connection, certificate)
+            moves = row.authority != self._authority
+            request = self._permitted(connection, row, now) if moves and renews else None
+            if moves and request is None:
                 raise _no_credential()
-            if row.revoked_at is not None:
-                raise RoadsealError(
-                    "pki-revoked",
-                    f"The certificate of {row.identity} is revoked.",
-                    advice="Find out why, then enrol the device with a new bootstrap credential.",
-                )
             if now > row.not_after:
                 self._spend_grace(connection, row, key, now, renews=renews, grace_s=grace_s)
-        kind = template_like(certificate)
-        return Enrolled(row.identity, serial, subject_names(certificate), kind)
+        return Enrolled(
+            row.identity,
+            f"{certificate.serial_number:x}",
+            subject_names(certificate),
+            template_like(certificate),
+            f"{request}/enrol" if request else None,
+        )
+
+    def _permitted(self, connection: sa.Connection, row: sa.Row[Any], now: Time64) -> str | None:
+        """The request that a permit lets this certificate's device make here."""
+        return connection.scalar(
+            sa.select(PERMIT.c.request).where(
+                PERMIT.c.authority == self._authority,
+                PERMIT.c.identity == row.identity,
+                PERMIT.c.predecessor == row.authority,
+                PERMIT.c.expires_at > now,
+            )
+        )
 
     def _spend_grace(
         self,
         connection: sa.Connection,
-        row: sa.Row[tuple[object, ...]],
+        row: sa.Row[Any],
         key: PublicKey,
         now: Time64,
         *,
@@ -143,6 +176,54 @@ class Enrolments:
         if used_for is None:
             spent = {"serial": row.serial, "used_for": key.hashes[0]}
             connection.execute(GRACE.insert().values(authority=self._authority, **spent))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a certificate was issued to, and by which authority."""
+
+    identity: str
+    authority: str
+
+
+def holder_of(store: Store, certificate: x509.Certificate, now: Time64) -> Holder:
+    """Who comes with `certificate`, of whichever authority in this database; TLS has seen its key.
+
+    Raises:
+        RoadsealError: ``est-credential``: unknown or expired; ``pki-revoked``.
+    """
+    with store.reading() as connection:
+        row = _issued(connection, certificate)
+    if now > row.not_after:
+        raise _no_credential()
+    return Holder(row.identity, row.authority)
+
+
+def issuer_of(store: Store, certificate: x509.Certificate) -> str | None:
+    """The authority in this database that issued `certificate`, revoked or not; None: none did."""
+    with store.reading() as connection:
+        row = _recorded(connection, certificate)
+    return None if row is None else str(row.authority)
+
+
+def _recorded(connection: sa.Connection, certificate: x509.Certificate) -> sa.Row[Any] | None:
+    serial, encoded = f"{certificate.serial_number:x}", certificate.public_bytes(Encoding.DER)
+    rows = connection.execute(CERTIFICATE.select().where(CERTIFICATE.c.serial == serial))
+    return next((one for one in rows if one.certificate == encoded), None)
+
+
+def _issued(connection: sa.Connection, certificate: x509.Certificate) -> sa.Row[Any]:
+    """The row of a certificate that is in force, but for its end."""
+    row = _recorded(connection, certificate)
+    if row is None:
+        raise _no_credential()
+    if row.revoked_at is not None:
+        raise RoadsealError(
+            "pki-revoked",
+            f"The certificate of {row.identity} is revoked.",
+            advice="Find out why, then enrol the device with a new bootstrap credential.",
+        )
+    return row
 
 
 def _hash(identity: str, secret: str) -> bytes:

@@ -73,6 +73,16 @@ class EstService:
         self._emit = emit
         self._policy = policy or EstPolicy()
 
+    @property
+    def name(self) -> str:
+        """The authority's, which is its label in addresses (RFC 7030 §3.2.2)."""
+        return self._authority.name
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """The authority's certificates, its own first."""
+        return self._authority.chain
+
     async def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what the client does."""
         operation = self._operation(request)
@@ -126,7 +136,7 @@ class EstService:
             IssueRequest(
                 csr,
                 who.identity,
-                f"est/{occasion}/{key.hashes[0].hex()}",
+                who.idempotency_key or f"est/{occasion}/{key.hashes[0].hex()}",
                 who.names,
                 self._policy.life_s,
                 who.template or self._policy.template,

@@ -29,6 +29,10 @@ class EstClient:
         self._http = http
         self._base = "/" + "/".join((*WELL_KNOWN, *([label] if label else ())))
 
+    def at(self, label: str) -> EstClient:
+        """The same session, for the authority called `label`."""
+        return EstClient(self._http, label)
+
     async def authorities(self) -> list[x509.Certificate]:
         """The authority's certificates, up to its root.
 

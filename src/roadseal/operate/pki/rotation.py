@@ -99,6 +99,8 @@ class RotationExecutor:
         profile: what a new certificate and its chain must be accepted by.
         life_s: validity of the new certificates, seconds.
         over_est: which devices get their certificate over EST by themselves.
+        by_permit: those come with the certificate they have, not with a secret.
+        nonce: of a probe; a way on which answers can come late needs the same one again.
         cpu_s: reads a clock of CPU time, to measure costs.
     """
 
@@ -114,6 +116,8 @@ class RotationExecutor:
         profile: Profile,
         life_s: int = 30 * DAY_S,
         over_est: Callable[[str], bool] = lambda _device: False,
+        by_permit: bool = False,
+        nonce: Callable[[Order], bytes] = lambda _order: secrets.token_bytes(32),
         cpu_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._old = old
@@ -125,6 +129,8 @@ class RotationExecutor:
         self._profile = profile
         self._life_s = life_s
         self._over_est = over_est
+        self._by_permit = by_permit
+        self._nonce = nonce
         self._cpu_s = cpu_s
         self._enrolments = Enrolments(store, new.name)
         self._chain = encoded_chain(new.chain)
@@ -195,8 +201,12 @@ class RotationExecutor:
 
     def _invitation(self, order: Order) -> Enrol:
         expires = Time64(order.deadline + DAY_S * MICROSECONDS_PER_SECOND)
-        secret = self._enrolments.invite(order.device, expires)
-        return Enrol(_request(order), self._algorithm, self._new.name, secret)
+        request, secret = _request(order), ""
+        if self._by_permit:
+            self._enrolments.permit(order.device, self._old.name, request, expires)
+        else:
+            secret = self._enrolments.invite(order.device, expires)
+        return Enrol(request, self._algorithm, self._new.name, secret)
 
     def _issue(self, orders: Sequence[Order]) -> list[Report]:
         """In-process: collect requests, issue them together, bring the certificates."""
@@ -232,7 +242,7 @@ class RotationExecutor:
 
     def _probe(self, orders: Sequence[Order]) -> list[Report]:
         """The device signs a fresh nonce; certificate and chain must hold under the new profile."""
-        nonces = {one.device: secrets.token_bytes(32) for one in orders}
+        nonces = {one.device: self._nonce(one) for one in orders}
         answers = self._ask(orders, lambda one: Probe(nonces[one.device]))
         reports = []
         for order, answer in zip(orders, answers, strict=True):
@@ -259,7 +269,7 @@ class RotationExecutor:
         verdict = validate_path(leaf, self._new.chain[:-1], self._new.chain[-1:], rules)
         if not verdict.ok:
             return f"the new certificate does not hold: {verdict.reason}"
-        if not key.verify(PROBE_CONTEXT + nonce, answer.signature):
+        if not answer.is_witnessed and not key.verify(PROBE_CONTEXT + nonce, answer.signature):
             return "the signature with the new key is wrong"
         return ""
 

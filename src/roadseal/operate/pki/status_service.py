@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
@@ -22,6 +22,7 @@ from roadseal.operate.pki.standing import StatusKeeper, Taken
 
 STATUS: Final = "application/vnd.roadseal.status"
 _SHARD_NUMBER: Final = re.compile("[0-9]{1,4}")
+_NOT_OURS: Final = b"\x30\x03\x0a\x01\x06"  # OCSPResponse with the status unauthorized(6)
 LIFE_S: Final = 600
 """Validity of a published list, seconds."""
 
@@ -73,6 +74,15 @@ class StatusService:
     def _ocsp(self, encoded: bytes) -> Response:
         headers = {"content-type": "application/ocsp-response"}
         return Response(200, headers, self._authority.ocsp(encoded))
+
+
+async def answer_in_turn(services: Sequence[StatusService], request: Request) -> Response:
+    """Answer for several authorities: by the first that knows what is asked."""
+    for service in services:
+        response = await service.handle(request)
+        if response.status != 404 and response.body != _NOT_OURS:
+            break
+    return response
 
 
 async def push_status(

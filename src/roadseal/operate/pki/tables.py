@@ -119,4 +119,51 @@ IMPORTED: Final = sa.Table(
     sa.Column("imported_at", sa.BigInteger, nullable=False),
 )
 
+ROTATION: Final = sa.Table(
+    "pki_rotation",
+    METADATA,
+    sa.Column("campaign", sa.Text, primary_key=True),
+    sa.Column("old", sa.Text, nullable=False),  # authority
+    sa.Column("old_profile", sa.Text, nullable=False),
+    sa.Column("new", sa.Text, nullable=False),  # authority
+    sa.Column("new_profile", sa.Text, nullable=False),
+    sa.Column("algorithm", sa.Text, nullable=False),  # of the new keys
+    sa.Column("nonce_key", sa.LargeBinary, nullable=False),  # makes the nonces of probes
+)
+
+ORDER: Final = sa.Table(
+    "pki_order",
+    METADATA,
+    sa.Column("device", sa.Text, primary_key=True),  # a unit has one order, the newest
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON, without secrets
+    sa.Column("posted_at", sa.BigInteger, nullable=False),
+    sa.Column("answer", sa.Text),  # JSON; absent: none yet
+    sa.Column("is_read", sa.Boolean, nullable=False),  # the answer, by a worker
+)
+
+UNIT: Final = sa.Table(
+    "pki_unit",
+    METADATA,
+    sa.Column("device", sa.Text, primary_key=True),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),  # it asked for orders
+)
+
+FOREIGN: Final = sa.Table(
+    "pki_foreign_unit",  # speaks EST only: fetches no orders
+    METADATA,
+    sa.Column("device", sa.Text, primary_key=True),
+)
+
+PERMIT: Final = sa.Table(
+    "pki_permit",
+    METADATA,
+    sa.Column("authority", sa.Text, primary_key=True),  # that may issue
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("predecessor", sa.Text, nullable=False),  # whose certificate the unit comes with
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+
 SCHEMA: Final = Schema("pki", METADATA, Path(__file__).parent / "migrations")

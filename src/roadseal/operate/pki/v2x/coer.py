@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Final
 
 MAX_DEPTH: Final = 40
@@ -247,23 +246,17 @@ class Record(Type):
     fields: Mapping[str, Type]
     additions: Mapping[str, Type] | None = None
 
-    @cached_property
-    def _parts(self) -> list[tuple[str, Type, bool]]:
-        """Name, type, and whether it is optional, of each field."""
-        return [
-            (name.removesuffix("?"), kind, name[-1] == "?") for name, kind in self.fields.items()
-        ]
-
     def encode(self, value: Mapping[str, Any]) -> bytes:
-        optional = [name for name, _, is_optional in self._parts if is_optional]
+        optional = [name[:-1] for name in self.fields if name.endswith("?")]
         additions = self.additions or {}
         added = [name for name in additions if name in value]
         bits = [bool(added)] if self.additions is not None else []
         bits += [name in value for name in optional]
         octets = _bits(bits)
-        for name, kind, is_optional in self._parts:
-            if name in value or not is_optional:
-                octets += kind.encode(value[name])
+        for name, kind in self.fields.items():
+            plain = name.removesuffix("?")
+            if plain in value or not name.endswith("?"):
+                octets += kind.encode(value[plain])
         if added:
             present = _bits([name in value for name in additions])
             unused = -len(additions) % 8
@@ -275,14 +268,15 @@ class Record(Type):
 
     def read(self, reader: Reader) -> dict[str, Any]:
         _descend(reader)
+        optional = [name for name in self.fields if name.endswith("?")]
         extensible = self.additions is not None
-        count = sum(is_optional for _, _, is_optional in self._parts) + extensible
-        bits = iter(_read_bits(reader, count) if count else ())
-        extended = extensible and next(bits)
+        bits = _read_bits(reader, len(optional) + extensible)
+        extended = bits.pop(0) if extensible else False
+        present = dict(zip(optional, bits, strict=True))
         value = {
-            name: kind.read(reader)
-            for name, kind, is_optional in self._parts
-            if not is_optional or next(bits)
+            name.removesuffix("?"): kind.read(reader)
+            for name, kind in self.fields.items()
+            if present.get(name, True)
         }
         if extended:
             self._read_additions(reader, value)
@@ -314,10 +308,6 @@ class Choice(Type):
     alternatives: Mapping[str, Type]
     extensions: Mapping[str, Type] = field(default_factory=dict)
 
-    @cached_property
-    def _known(self) -> list[tuple[str, Type]]:
-        return [*self.alternatives.items(), *self.extensions.items()]
-
     def encode(self, value: tuple[str, Any]) -> bytes:
         name, inner = value
         octets: bytes
@@ -336,13 +326,14 @@ class Choice(Type):
         index = tag - 0x80
         if not 0 <= index < 0x3F:
             raise CoerError(f"a choice is malformed at {reader.at}")
+        known = [*self.alternatives.items(), *self.extensions.items()]
         if index < len(self.alternatives):
-            name, kind = self._known[index]
+            name, kind = known[index]
             value = name, kind.read(reader)
         else:
             octets = reader.counted()
-            if index < len(self._known):
-                name, kind = self._known[index]
+            if index < len(known):
+                name, kind = known[index]
                 value = name, kind.decode(octets)
             else:
                 value = f"#{index}", octets
