@@ -11,7 +11,9 @@ PURE_CRATES := --workspace --exclude roadseal-python# the binding is tested from
 
 # What Debian has to give. libx11-6 … libatomic1 are what the SUMO wheels leave to the system.
 DEBIAN := gcc libc6-dev libx11-6 libxext6 libxrender1 libgl1 libatomic1
-DEBIAN_DEV := chromium curl fonts-dejavu-core openssl postgresql softhsm2 tshark
+# The strongSwan and WireGuard ones (6 MB) are foreign ends of tunnels that tests bring up on loopback.
+DEBIAN_DEV := chromium curl fonts-dejavu-core openssl postgresql softhsm2 tshark \
+	charon-systemd iproute2 strongswan-swanctl wireguard-go wireguard-tools
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python

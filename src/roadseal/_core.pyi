@@ -17,6 +17,7 @@ __all__ = [
     "Verifier",
     "VerifyingKey",
     "authentication_tag",
+    "base64_lines",
     "butterfly_cocoons",
     "butterfly_expansions",
     "certificate_digest",
@@ -299,6 +300,9 @@ class CertificateOutline:
     def self_issued(self) -> bool: ...
     @property
     def defects(self) -> list[str]: ...
+
+def base64_lines(text: bytes) -> bytes | None:
+    """The octets of well-formed base64 in lines of any length, or None."""
 
 def certificate_outline(data: bytes) -> CertificateOutline | None:
     """The outline of the certificate at the start of `data`, or None if there is none."""

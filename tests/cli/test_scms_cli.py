@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from roadseal.app.cli.scms import app
 from roadseal.app.cli.v2x import app as v2x
-from roadseal.clock import SystemClock
+from roadseal.clock import SystemClock, Time64, parse_instant
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.net import HttpClient, serve_plain_http
@@ -36,6 +36,8 @@ from roadseal.operate.pki.v2x.us_system import create_us, open_us
 from roadseal.store import open_store
 from roadseal.v2x import CertificateContents, Duration, Reason, SigningKey
 from roadseal.v2x.testing import VEHICLE
+
+DUAL = "ecdsa-p256+fn-dsa-512/pre1"
 
 
 @pytest.fixture
@@ -117,13 +119,60 @@ def test_european_stations_under_post_quantum_authorities(folder: Path) -> None:
     assert "1 revoked" in result.output
 
 
+def test_european_authorities_are_followed_and_retired(folder: Path) -> None:
+    row("init")
+    row("enrol", "rsu-1", "--kind", "rsu", "--algorithm", DUAL)
+    (old,) = row("batch", "rsu-1", "--count", 1)["certificates"]
+    assert refusal("retire", "eu-aa") == "scms-last"
+    for role, algorithm in (("root", "ml-dsa-65"), ("ea", "ml-dsa-44"), ("aa", "ml-dsa-44")):
+        made = row("follow", role, "--algorithm", algorithm)
+        assert made == {"authority": f"eu-{role}-2", "algorithm": algorithm}
+    row("retire", "eu-aa")
+    # Registered with the old EA and enrolled there; the new one takes the credential's word.
+    (new,) = row("batch", "rsu-1", "--count", 1)["certificates"]
+    files = [f"stations/rsu-1/{name}" for name in (old, new)]
+    verified = CliRunner().invoke(
+        v2x, ["certificate", "verify", *files, "--issuers", "authorities", "--json"]
+    )
+    rows = [json.loads(line) for line in verified.stdout.splitlines()]
+    assert [one["profile"] for one in rows] == ["ecdsa-p256", "ph-ml-dsa-44/rs1"]
+    assert {one["verdict"] for one in rows} == {"ok"}
+    row("crl", "--system", "eu")
+    names = sorted(path.stem for path in Path("lists").glob("*.oer"))
+    assert names == ["eu-crl", "eu-ctl", "eu-ectl", "eu-root-crl", "eu-root-ctl"]
+    result = run("read", *sorted(Path("lists").glob("*.oer")), "--trust", "authorities", "--json")
+    said = {one["file"]: one for one in map(json.loads, result.stdout.splitlines())}
+    assert {one["verdict"] for one in said.values()} == {"ok"}
+    assert refusal("follow", "aa", "--algorithm", "rsa") == "scms-algorithm"
+    assert refusal("follow", "aa", "--root", "eu-root-9") == "scms-absent"
+    assert refusal("retire", "eu-tlm") == "scms-last"
+
+
+def test_nothing_outlives_an_authority(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row("init")
+    start, year = SystemClock().now(), 31_556_952_000_000
+
+    def later(years: float) -> None:
+        now = Time64(start + round(years * year))
+        monkeypatch.setattr(SystemClock, "now", lambda _: now)
+
+    later(3.5)
+    until = parse_instant(row("enrol", "rsu-1", "--kind", "rsu")["valid_until"])
+    assert start + 4.9 * year < until <= start + 5 * year
+    later(5 - 1 / 366)  # a day before the end
+    assert len(row("batch", "rsu-1")["certificates"]) == 2
+    later(5.01)
+    assert refusal("enrol", "rsu-2") == "scms-ended"
+    row("follow", "ea")
+    row("enrol", "rsu-2")
+
+
 def test_mistakes_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("enrol", "x") == "scms-absent"
     assert refusal("init", "--algorithm", "rsa") == "scms-algorithm"
     run("init")
     assert refusal("init") == "scms-exists"
     assert refusal("enrol", "../x") == "scms-name"
-    assert refusal("enrol", "x", "--algorithm", "ecdsa-p256+fn-dsa-512/pre1") == "scms-refused"
     assert refusal("batch", "nobody") == "unreadable-file"
     assert refusal("expand", "00", "00") == "scms-expand"
     monkeypatch.setenv("ROADSEAL_SCMS_PASSPHRASE", "wrong")

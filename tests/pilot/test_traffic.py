@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 from pathlib import Path
 
 import libsumo
@@ -10,7 +11,9 @@ from traffic_scenes import SCENES, bologna, grid, grid_config
 
 from roadseal.errors import RoadsealError
 from roadseal.pilot.corridor import read_corridor
+from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
 from roadseal.pilot.passages import stop_line_passages
+from roadseal.pilot.scenario import Scenario, read_sumocfg
 from roadseal.pilot.simulation import simulate
 from roadseal.pilot.traffic import Trace, record
 
@@ -142,6 +145,79 @@ def test_bologna_is_recorded_from_a_read_only_place(tmp_path: Path) -> None:
     assert trace.trips.height > 40
     assert trace.signals["signal"].n_unique() == 13
     assert sorted(scenario.directory.iterdir()) == before
+
+
+def with_persons(folder: Path) -> Scenario:
+    """The grid, and a person who walks; one who shares a vehicle's id, as SUMO allows."""
+    persons = folder / "persons.rou.xml"
+    names = ("emergency_0", "walker")
+    walk = '<walk edges="A0B0 B0C0"/>'
+    rows = "".join(f'<person id="{name}" depart="0">{walk}</person>' for name in names)
+    persons.write_text(f"<routes>{rows}</routes>")
+    scenario = grid()
+    return dataclasses.replace(scenario, route_files=(*scenario.route_files, persons), root=None)
+
+
+def test_persons_are_no_vehicles(tmp_path: Path) -> None:
+    without = record(grid(), seed=4, duration_s=60, out_dir=tmp_path / "traces")
+    trace = record(with_persons(tmp_path), seed=4, duration_s=60, out_dir=tmp_path / "traces")
+    assert "walker" not in trace.trips["vehicle"]
+    assert trace.trips["vehicle"].is_unique().all()
+    assert set(trace.vehicles["vehicle"].unique()) <= set(trace.trips["vehicle"])
+    assert trace.trips.height == without.trips.height
+    rows = trace.vehicles.group_by("step", "vehicle").len()
+    assert rows["len"].max() == 1
+
+
+def test_the_cache_may_lie_among_the_files_of_the_scenario(tmp_path: Path) -> None:
+    config = tmp_path / "mine.sumocfg"
+    text = grid_config().read_text()
+    for name in ("grid.net.xml", "grid.rou.xml", "detectors.add.xml"):
+        (tmp_path / name).write_bytes((grid_config().parent / name).read_bytes())
+    config.write_text(text)
+    place = tmp_path / "out" / "cache"
+    trace = record(read_sumocfg(config), seed=1, duration_s=5, out_dir=place)
+    assert trace.trips.height > 0
+
+
+def test_what_the_scenario_says_of_devices_hides_no_vehicle(tmp_path: Path) -> None:
+    options = '<device.fcd.probability value="0"/><device.tripinfo.probability value="0"/>'
+    config = tmp_path / "hidden.sumocfg"
+    text = grid_config().read_text().replace("<output>", f"<output>{options}")
+    for name in ("grid.net.xml", "grid.rou.xml", "detectors.add.xml"):
+        text = text.replace(name, str(grid_config().parent / name))
+    config.write_text(text)
+    trace = record(read_sumocfg(config), seed=1, duration_s=20, out_dir=tmp_path / "traces")
+    assert trace.trips.height > 5
+    assert trace.vehicle_steps > 500
+
+
+def test_the_files_of_a_scenario_may_be_compressed(tmp_path: Path) -> None:
+    packed = {
+        name: tmp_path / f"{name}.gz" for name in ("grid.net.xml", "grid.rou.xml", "signals.xml")
+    }
+    plain = grid()
+    added = '<additional><tlLogic id="B1" type="static" programID="other"><phase duration="9" '
+    state = next(
+        s for s in read_corridor(plain.net_file, name="", source="").signals if s.id == "B1"
+    )
+    added += f'state="{state.phases[0].state}"/></tlLogic></additional>'
+    for name, file in packed.items():
+        data = (
+            added.encode() if name == "signals.xml" else (grid_config().parent / name).read_bytes()
+        )
+        file.write_bytes(gzip.compress(data))
+    net, routes, signals = packed.values()
+    scenario = dataclasses.replace(
+        plain, net_file=net, route_files=(routes,), additional_files=(signals,), root=None
+    )
+    scenario = dataclasses.replace(scenario, emergency_vehicles=())
+    demand = EmergencyDemand(count=1, first_s=5, last_s=9)
+    scenario = add_emergency_vehicles(scenario, demand, tmp_path, seed=1)
+    corridor = read_corridor(scenario.net_file, scenario.additional_files, name="", source="")
+    assert [p.duration_s for p in corridor.signal("B1").phases] == [9.0]
+    trace = record(scenario, seed=1, duration_s=20, out_dir=tmp_path / "traces")
+    assert trace.trips["emergency"].sum() == 1
 
 
 def test_sumo_s_refusal_names_file_and_line(tmp_path: Path) -> None:

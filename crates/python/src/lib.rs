@@ -36,7 +36,9 @@ mod _core {
     #[pymodule_export]
     use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of, signer_certificates};
     #[pymodule_export]
-    use crate::scanning::{CertificateOutline, SignatureMatcher, certificate_outline, public_key_outline};
+    use crate::scanning::{
+        CertificateOutline, SignatureMatcher, base64_lines, certificate_outline, public_key_outline,
+    };
     #[pymodule_export]
     use crate::verifying::{CertificateVerdict, Verdict, Verifier};
 }

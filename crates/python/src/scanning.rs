@@ -95,6 +95,12 @@ pub fn public_key_outline(data: &[u8]) -> Option<CertificateOutline> {
     scan::public_key(data).map(convert)
 }
 
+/// The octets of well-formed base64 in lines of any length, or None.
+#[pyfunction]
+pub fn base64_lines(text: &[u8]) -> Option<Cow<'static, [u8]>> {
+    scan::base64_lines(text).map(Cow::Owned)
+}
+
 fn convert(outline: scan::Outline) -> CertificateOutline {
     CertificateOutline {
         length: outline.length,

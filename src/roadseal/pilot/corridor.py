@@ -17,6 +17,7 @@ import sumolib
 
 from roadseal.errors import RoadsealError
 from roadseal.pilot.georeference import UtmZone, read_projection
+from roadseal.pilot.scenario import open_xml
 
 Point = tuple[float, float]
 """Network metres (x, y)."""
@@ -289,7 +290,8 @@ def _added_programs(files: Iterable[Path]) -> dict[str, ElementTree.Element]:
     programs = {}
     for file in files:
         try:
-            root = ElementTree.parse(file).getroot()  # noqa: S314  the operator's own scenario
+            with open_xml(file) as stream:
+                root = ElementTree.parse(stream).getroot()  # noqa: S314  the operator's own scenario
         except (OSError, ElementTree.ParseError) as error:
             raise RoadsealError(
                 "scenario-unreadable",

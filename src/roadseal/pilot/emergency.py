@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import sumolib
 
 from roadseal.errors import RoadsealError
-from roadseal.pilot.scenario import Scenario
+from roadseal.pilot.scenario import Scenario, open_xml
 
 Route = tuple[str, ...]
 """Edge ids in driving order."""
@@ -116,11 +116,12 @@ def _route_file(
 def _demand_routes(files: Sequence[Path]) -> set[Route]:
     routes = set()
     for file in files:
-        for _, element in ElementTree.iterparse(file):  # noqa: S314  the operator's own scenario
-            if element.tag == "route" and element.get("edges"):
-                routes.add(tuple(element.get("edges", "").split()))
-            if element.tag == "vehicle":
-                element.clear()
+        with open_xml(file) as stream:
+            for _, element in ElementTree.iterparse(stream):  # noqa: S314  the operator's own
+                if element.tag == "route" and element.get("edges"):
+                    routes.add(tuple(element.get("edges", "").split()))
+                if element.tag == "vehicle":
+                    element.clear()
     return routes
 
 

@@ -6,10 +6,12 @@ that what a scenario's own files ask SUMO to write never lands beside them.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,6 +30,8 @@ _RUN_DECIDES = (  # what a run sets itself, and outputs nobody asked Roadseal fo
     "begin",
     "configuration-file",
     "delay",
+    "device.fcd",
+    "device.tripinfo",
     "duration-log",
     "end",
     "error-log",
@@ -39,6 +43,7 @@ _RUN_DECIDES = (  # what a run sets itself, and outputs nobody asked Roadseal fo
     "no-warnings",
     "num-clients",
     "output-prefix",
+    "person-device.",
     "precision",
     "quit-on-end",
     "random",
@@ -144,6 +149,15 @@ def read_sumocfg(config: Path, *, source: str = "") -> Scenario:
         demand=f"The scenario's own demand ({', '.join(file.name for file in routes)}).",
         source=source or f"SUMO scenario {config.parent.name}/{config.name}.",
     )
+
+
+def open_xml(file: Path) -> BufferedReader | gzip.GzipFile:
+    """Open a file of a scenario, which may be compressed with gzip: SUMO goes by the `.gz`.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
 
 
 def _options(config: Path) -> list[tuple[str, str]]:

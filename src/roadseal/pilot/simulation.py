@@ -7,7 +7,6 @@ files ask SUMO to write lands there and is removed with it.
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import tempfile
@@ -23,13 +22,26 @@ import libsumo
 import polars as pl
 
 from roadseal.errors import RoadsealError
-from roadseal.pilot.scenario import Scenario
+from roadseal.pilot.scenario import Scenario, open_xml
 
 Progress = Callable[[float, float], None]
 """Told (simulated seconds done, simulated seconds in all) about once a simulated second."""
 
 SUMO_VERSION = str(libsumo.getVersion()[1])
+_SUMO_ERRORS = (libsumo.TraCIException, libsumo.FatalTraCIError)
 _MIRROR_LIMIT = 5_000
+_TRIP = {  # column: attribute of SUMO's tripinfo
+    "vehicle": "id",
+    "type": "vType",
+    "arrived": "arrival",
+    "stops": "waitingCount",
+    "depart_s": "depart",
+    "depart_delay_s": "departDelay",
+    "travel_time_s": "duration",
+    "time_loss_s": "timeLoss",
+    "waiting_s": "waitingTime",
+    "route_length_m": "routeLength",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +102,22 @@ class Simulation:
         time_loss_s, waiting_s, route_length_m, sorted by departure. Vehicles still under way are
         counted up to the end of the run.
         """
-        raw = pl.read_parquet(self._directory / "trips.parquet")
-        number = {
-            "depart_s": "depart",
-            "depart_delay_s": "departDelay",
-            "travel_time_s": "duration",
-            "time_loss_s": "timeLoss",
-            "waiting_s": "waitingTime",
-            "route_length_m": "routeLength",
-        }
-        return raw.select(
-            pl.col("tripinfo_id").alias("vehicle"),
-            pl.col("tripinfo_vType").alias("type"),
-            (pl.col("tripinfo_arrival").cast(pl.Float64) >= 0).alias("arrived"),
-            pl.col("tripinfo_waitingCount").cast(pl.UInt16).alias("stops"),
-            *(
-                pl.col(f"tripinfo_{source}").cast(pl.Float64).alias(name)
-                for name, source in number.items()
-            ),
-        ).sort("depart_s", "vehicle")
+        # As XML: in SUMO's column formats persons are taken for vehicles, or end the run.
+        events = ElementTree.iterparse(self._directory / "trips.xml")  # noqa: S314  SUMO's own
+        rows = []
+        for _, element in events:
+            if element.tag == "tripinfo":
+                rows.append({name: element.get(source) for name, source in _TRIP.items()})
+            element.clear()
+        return (
+            pl.DataFrame(rows, schema=dict.fromkeys(_TRIP, pl.String))
+            .with_columns(
+                pl.col("arrived").cast(pl.Float64) >= 0,
+                pl.col("stops").cast(pl.UInt16),
+                pl.col(*list(_TRIP)[4:]).cast(pl.Float64),
+            )
+            .sort("depart_s", "vehicle")
+        )
 
     def incidents(self) -> Incidents:
         """What SUMO counted as abnormal; call once the run is finished."""
@@ -158,19 +167,18 @@ def simulate(
         try:
             libsumo.start(["sumo", *_arguments(config, directory, seed, step_s, with_traces)])
             yield Simulation(directory, scenario.begin_s, step_s)
-        except libsumo.TraCIException as error:
+        except _SUMO_ERRORS as error:
             raise _explained(error, scenario, directory) from error
         finally:
             if libsumo.isLoaded():
-                with suppress(libsumo.TraCIException):
+                with suppress(*_SUMO_ERRORS):
                     libsumo.close()
 
 
 def _check_well_formed(file: Path) -> None:
     """Refuse XML that breaks off or is garbled: on some of it libsumo ends the process."""
-    opened = gzip.open if file.suffix == ".gz" else open
     try:
-        with opened(file, "rb") as stream:
+        with open_xml(file) as stream:
             expat.ParserCreate().ParseFile(stream)
     except OSError as error:
         raise RoadsealError(
@@ -193,7 +201,7 @@ def _arguments(
         "configuration-file": config,
         "seed": seed,
         "step-length": step_s,
-        "tripinfo-output": directory / "trips.parquet",
+        "tripinfo-output": directory / "trips.xml",
         "tripinfo-output.write-unfinished": "true",
         "statistic-output": directory / "statistics.xml",
         "error-log": directory / "errors.txt",
@@ -204,6 +212,7 @@ def _arguments(
     }
     if with_traces:
         options["fcd-output"] = directory / "fcd.parquet"
+        options["person-fcd-output"] = os.devnull  # otherwise persons are among the vehicles
         options["fcd-output.attributes"] = "x,y,angle,speed,lane"
         options["output.compression"] = "snappy"
     return [part for name, value in options.items() for part in (f"--{name}", str(value))]
@@ -246,8 +255,11 @@ def _link_tree(scenario: Scenario, mirror: Path) -> None:
         if file.is_relative_to(root)
     }
     links = 0
+    here = mirror.resolve()
     for place in sorted({scenario.directory, *places}):
-        for parent, _, names in os.walk(place):
+        for parent, folders, names in os.walk(place):
+            # The cache may lie among the scenario's files: a mirror must not mirror itself.
+            folders[:] = [f for f in folders if not here.is_relative_to(Path(parent, f).resolve())]
             target = mirror / Path(parent).relative_to(root)
             target.mkdir(parents=True, exist_ok=True)
             for name in names:
@@ -264,7 +276,7 @@ def _link_tree(scenario: Scenario, mirror: Path) -> None:
 
 
 def _explained(error: Exception, scenario: Scenario, directory: Path) -> RoadsealError:
-    with suppress(libsumo.TraCIException):
+    with suppress(*_SUMO_ERRORS):
         libsumo.close()
     errors = directory / "errors.txt"
     logged = errors.read_text(errors="replace") if errors.is_file() else ""

@@ -32,7 +32,7 @@ from roadseal.errors import RoadsealError
 from roadseal.pilot.scenario import Scenario
 from roadseal.pilot.simulation import SUMO_VERSION, Incidents, Progress, Simulation, simulate
 
-_LAYOUT = 1  # raise it when the tables change: older traces are then recorded again
+_LAYOUT = 2  # raise it when the tables change: older traces are then recorded again
 _TABLES = ("vehicles", "signals", "trips")
 _MOTION = ("x", "y", "speed", "angle")
 _SLICE = 500_000  # rows

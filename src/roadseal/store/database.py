@@ -75,20 +75,22 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(url: str | Path, *schemas: Schema) -> Store:
+def open_store(url: str | Path, *schemas: Schema, durable: bool = True) -> Store:
     """Open the database at `url` and bring the tables of `schemas` up to date.
 
     Args:
         url: a path, which becomes an SQLite file, or a URL such as
             ``postgresql+psycopg://user@host/name``.
         schemas: the rooms that will use it.
+        durable: whether a transaction that has ended survives a loss of power; an SQLite file that
+            is thrown away with its process need not.
 
     Raises:
         RoadsealError: ``store-url``, ``store-unreachable``.
     """
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _configure_sqlite if durable else _configure_throw_away)
         event.listen(engine, "begin", _begin_sqlite)
     try:
         for schema in schemas:
@@ -128,6 +130,11 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout = {_BUSY_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _configure_throw_away(connection: Any, record: Any) -> None:
+    _configure_sqlite(connection, record)
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,6 +1,8 @@
 """How the tests of the collectors run one, and where material of others lies."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,20 @@ def material(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not here: set ROADSEAL_TESTDATA")
     return path
+
+
+def debian(package: str, folder: Path) -> Path:
+    """What a package of Debian brings, unpacked in `folder` and not installed."""
+    if not shutil.which("apt-get"):
+        pytest.skip("no Debian")
+    got = subprocess.run(
+        ["apt-get", "download", package], cwd=folder, capture_output=True, check=False
+    )
+    archives = list(folder.glob("*.deb"))
+    if got.returncode or not archives:
+        pytest.skip(f"{package} cannot be downloaded here")
+    subprocess.run(["dpkg-deb", "-x", archives[0], folder / "x"], check=True)
+    return folder / "x"
 
 
 def mutants(seeds: list[bytes], count: int) -> Iterator[bytes]:

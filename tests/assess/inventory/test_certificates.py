@@ -1,5 +1,7 @@
 """Certificates and keys that others made, by every tool at hand; what malformed ones still say."""
 
+import base64
+import hashlib
 import os
 import random
 import re
@@ -284,6 +286,70 @@ def test_a_bundle_of_more_than_the_matcher_keeps_is_read_to_its_end(tmp_path: Pa
     assert not gaps
     assert len(found) == MAX_HITS + 50
     assert found[-1].location.line == (MAX_HITS + 49) * 3 + 1
+
+
+STORES = [
+    ("", {"pbkdf2-sha-256", "aes-256-cbc", "pkcs12-kdf-sha-256"}),
+    ("-macalg sha512", {"pbkdf2-sha-256", "aes-256-cbc", "pkcs12-kdf-sha-512"}),
+    ("-nomac", {"pbkdf2-sha-256", "aes-256-cbc", "null", "rsa-2048", "rsa-pkcs1-sha-256"}),
+    ("-keypbe NONE -certpbe NONE", {"null", "pkcs12-kdf-sha-256", "rsa-2048", "rsa-pkcs1-sha-256"}),
+    ("-keypbe NONE", {"pbkdf2-sha-256", "aes-256-cbc", "pkcs12-kdf-sha-256", "rsa-2048"}),
+    ("-certpbe AES-128-CBC -keypbe PBE-SHA1-3DES -macalg sha1",
+     {"pbkdf2-sha-256", "aes-128-cbc", "3des-cbc", "pkcs12-kdf-sha-1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "expected"), STORES)
+def test_keystores_of_openssl_say_what_protects_them_and_what_does_not(
+    options: str, expected: set[str], tmp_path: Path
+) -> None:
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout",
+        "k", "-out", "c", cwd=tmp_path)  # fmt: skip
+    run("openssl", "pkcs12", "-export", "-in", "c", "-inkey", "k", "-passout", "pass:abcdef",
+        *options.split(), "-out", "x.p12", cwd=tmp_path)  # fmt: skip
+    found, gaps = read("x.p12", (tmp_path / "x.p12").read_bytes())
+    assert not gaps
+    names = set(algorithms(found))
+    assert names == expected
+    clear = [one for one in found if one.collector == "certificate/private-key"]
+    assert bool(clear) is ("-keypbe NONE" in options)
+    run("openssl", "pkcs12", "-in", "x.p12", "-passin", "pass:abcdef", "-nodes", "-out", "bag.pem",
+        cwd=tmp_path)  # fmt: skip
+    bag = (tmp_path / "bag.pem").read_bytes().replace(b"\n", b"\r\n")
+    found, gaps = read("bag.pem", bag)
+    assert not gaps
+    assert algorithms(found) == ["rsa-2048", "rsa-pkcs1-sha-256", "rsa-2048"]
+
+
+def test_a_jceks_says_what_its_keys_are_under(tmp_path: Path) -> None:
+    run("keytool", "-genkeypair", "-keyalg", "RSA", "-dname", "CN=x", "-storetype", "JCEKS",
+        "-keystore", "x.jceks", "-storepass", "abcdef", "-keypass", "abcdef",
+        cwd=tmp_path)  # fmt: skip
+    found, gaps = read("x.jceks", (tmp_path / "x.jceks").read_bytes())
+    assert not gaps
+    assert "3des-cbc" in algorithms(found)
+    assert not any(name.startswith("unreadable") for name in algorithms(found))
+
+
+def test_lines_of_any_length_and_ending_hold_the_same_certificate() -> None:
+    encoded = system_certificates()[0]
+    text = base64.b64encode(encoded)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    bodies = {
+        "unix": b"\n".join(lines),
+        "dos": b"\r\n".join(lines),
+        "long": text,
+        "indented": b"\n    ".join(lines),
+        "quoted": b"\\n".join(lines),
+        "spaced": b" ".join(lines),
+        "unpadded": text.rstrip(b"="),
+        "mail": b"\n> ".join(lines),
+    }
+    for name, body in bodies.items():
+        block = b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----\n"
+        (found,), gaps = read(f"{name}.pem", block)
+        assert found.facts["sha256"] == hashlib.sha256(encoded).hexdigest(), name
+        assert not gaps
 
 
 def test_words_of_prose_are_no_keys() -> None:

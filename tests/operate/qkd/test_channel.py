@@ -13,9 +13,9 @@ import pytest
 from roadseal.clock import ManualClock, Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
-from roadseal.net import Authority, Request, Side, TlsContext, connect, serve
+from roadseal.net import Authority, Side, TlsContext, connect, serve
 from roadseal.net.profile import HYBRID
-from roadseal.operate.qkd.adapters import skip_handler, write_ikev2_ppk, write_wireguard_psk
+from roadseal.operate.qkd.adapters import write_ikev2_ppk, write_wireguard_psk
 from roadseal.operate.qkd.channel import (
     ChannelRefusedError,
     ChannelSettings,
@@ -288,34 +288,3 @@ def test_files_for_wireguard_and_ikev2(tmp_path) -> None:
         write_wireguard_psk(tmp_path / "psk", key[:16])
     with pytest.raises(RoadsealError):
         write_ikev2_ppk(tmp_path / "ppk.conf", 'x" }', key)
-
-
-def test_skip_gives_a_key_and_fetches_it() -> None:
-    keys = {}
-
-    class Given:
-        def __init__(self, key_id, octets):
-            self.key_id, self.octets = key_id, octets
-
-    async def fresh(bits):
-        keys["k1"] = Given("k1", bytearray(bits // 8))
-        return keys["k1"]
-
-    async def fetch(key_id):
-        if key_id not in keys:
-            raise RoadsealError("qkd-kme-400", "not there", advice="ask again")
-        return keys.pop(key_id)
-
-    handle = skip_handler("router-a", "router-b", fresh=fresh, fetch=fetch)
-
-    def get(target):
-        answer = asyncio.run(handle(Request("GET", target)))
-        return answer.status, answer.json()
-
-    assert get("/capabilities")[1]["remoteSystemID"] == ["router-b"]
-    assert get("/key?remoteSystemID=router-b&size=256") == (200, {"keyId": "k1", "key": "00" * 32})
-    assert get("/key/k1?remoteSystemID=router-b")[0] == 200
-    assert get("/key/k1?remoteSystemID=router-b")[0] == 503
-    assert get("/key?remoteSystemID=router-c")[0] == 400
-    assert get("/key?remoteSystemID=router-b&size=7")[0] == 400
-    assert get("/else")[0] == 404

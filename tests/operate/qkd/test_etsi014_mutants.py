@@ -72,14 +72,17 @@ def test_mutants_of_the_sync_move_nothing_that_is_not_whole(tmp_path) -> None:
         peer = pair.a.kme.settings.kme_id
         good = {
             "keys": [
-                {
-                    "key_ID": KEY_IDS["key_IDs"][0]["key_ID"],
-                    "span": ["KME_B", 0, 1, 1],
-                    "bits": 256,
-                    "master": "SAE_A",
-                    "slaves": ["SAE_B"],
-                    "until": 0,
-                }
+                [
+                    "KME_B",
+                    0,
+                    1,
+                    2,
+                    256,
+                    "bc4904197d60487fadc14ddcc177c139" + "00" * 16,
+                    "SAE_A",
+                    ["SAE_B"],
+                    0,
+                ]
             ],
             "checks": {"0": kme.store.check(peer, 0)},
         }
@@ -94,8 +97,8 @@ def test_mutants_of_the_sync_move_nothing_that_is_not_whole(tmp_path) -> None:
             statuses.add(answer.status)
         assert statuses <= {200, 400, 409}
         assert 400 in statuses
-        for key in kme.store.pending.values():
-            assert key.span.cells * 256 >= key.bits
-            assert set(key.slaves) <= {"SAE_B", "urn:sae:b/2"}
+        for keys, _ in kme.store.waiting.values():
+            assert keys.cells_each * 256 >= keys.bits
+            assert set(keys.slaves) <= {"SAE_B", "urn:sae:b/2"}
 
     with_pair(tmp_path, test)

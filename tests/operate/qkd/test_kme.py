@@ -107,7 +107,7 @@ def test_a_key_that_nobody_fetches_in_time_is_erased_at_both_ends(tmp_path):
             assert [await end.give_up_overdue() for end in ends] == [0, 0]
             pair.clock.advance(7 * 86_400 + 1)
             assert [await end.give_up_overdue() for end in ends] == [1, 1]
-            assert not any(end.store.pending for end in ends)
+            assert not any(end.store.waiting for end in ends)
             span = "qkd.given-up"
             assert [event.facts["keys"] for event in log.events if event.kind == span] == [1, 1]
         assert octets([left]) != octets([late])
@@ -116,7 +116,7 @@ def test_a_key_that_nobody_fetches_in_time_is_erased_at_both_ends(tmp_path):
     with_pair(tmp_path, test, clock=ManualClock(start))
     for name in ("KME_A", "KME_B"):  # and so it stays
         store = KeyStore.open(tmp_path / name, tmp_path / f"{name}.kek", name)
-        assert not store.pending
+        assert not store.waiting
         store.close()
 
 

@@ -79,8 +79,8 @@ def kme_status(config: Config, as_json: AsJson = False) -> None:
 
     Example: [bold]roadseal qkd kme status --config kme-a.toml[/]
     """
+    from roadseal.operate.qkd.cells import CELL_BYTES
     from roadseal.operate.qkd.kme_config import read_config
-    from roadseal.operate.qkd.store import CELL_BYTES
 
     found = read_config(config)
     store = found.open_store()
@@ -89,7 +89,7 @@ def kme_status(config: Config, as_json: AsJson = False) -> None:
             "link": link,
             "available_bits": store.available(link) * 8 * CELL_BYTES,
             "imported_bits": store.capacity(link) * 8 * CELL_BYTES,
-            "waiting_keys": sum(key.span.link == link for key in store.pending.values()),
+            "waiting_keys": store.waiting_on(link),
         }
         for link in found.peers
     ]
@@ -150,7 +150,7 @@ def zeroise(
     Example: [bold]roadseal qkd kme zeroise --config kme-a.toml --yes[/]
     """
     from roadseal.operate.qkd.kme_config import read_config
-    from roadseal.operate.qkd.store import zeroise_files
+    from roadseal.operate.qkd.store_files import zeroise_files
 
     found = read_config(config)
     if not yes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,26 +14,47 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.register_kept import (
+    AsJson,
+    Database,
+    assess_store,
+    forget,
+    list_registers,
+    own_templates,
+    rescore,
+)
+from roadseal.app.cli.register_view import (
+    rank_of,
+    show_certificates,
+    show_list,
+    show_summary,
+    standing_text,
+)
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.assess.register.document import Register
+    from roadseal.assess.register.document import AnyRegister
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
-File = Annotated[Path, typer.Argument(help="A register, as register build wrote it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+File = Annotated[
+    str, typer.Argument(help="A register: a file of register build --out, or a name of --keep.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
 
-_COLOURS = {"T1": "bold red", "T2": "yellow", "T3": "cyan", "T4": "green", "unassessed": "magenta"}
 _INCOMPLETE = 3
 
 
 @app.command()
 def build(
     estates: Annotated[list[str], typer.Argument(help="Names of imported estates.")],
-    out: Annotated[Path, typer.Option("--out", help="Where the register goes, JSON.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the register goes, JSON.")
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", help="Keep it in the database under this name: for large estates."),
+    ] = None,
     findings: Annotated[
         list[Path] | None, typer.Option("--findings", help="Result of roadseal scan --out.")
     ] = None,
@@ -40,7 +62,7 @@ def build(
         Path | None, typer.Option(help='TOML: [attach] "pattern/of/location*" = "estate/asset".')
     ] = None,
     templates: Annotated[
-        Path | None, typer.Option(help="TOML of templates, beside the shipped ones.")
+        Path | None, typer.Option(help="TOML of templates, or a folder of them; they go first.")
     ] = None,
     crqc: Annotated[
         str, typer.Option(help="When a quantum computer comes: a profile.")
@@ -59,32 +81,41 @@ def build(
     Example: [bold]roadseal register build sf --findings scan.json --out register.json[/]
     """
     from roadseal.assess.inventory.scan_file import load_scan
-    from roadseal.assess.inventory.template import load_templates, shipped_templates
+    from roadseal.assess.inventory.template import shipped_templates
     from roadseal.assess.register import Inputs, build_register, register_bytes
     from roadseal.assess.register.document import Register
+    from roadseal.assess.register.keeping import keep_register
     from roadseal.assess.register.writing import write_whole
 
-    assets, origins = _estates(db, estates)
-    scans = [load_scan(path) for path in findings or ()]
-    own = load_templates(templates) if templates else ()
-    document = build_register(
-        Inputs(
-            assets,
-            _day(as_of),
-            [finding for found, _ in scans for finding in found],
-            [coverage for _, coverage in scans],
-            origins,
-            _attach_rules(attach),
-            (*own, *shipped_templates()),
-            crqc,
+    if not (out or keep):
+        raise RoadsealError(
+            "register-nowhere",
+            "Where the register goes is not said.",
+            advice="Give --out register.json, or --keep NAME for the database.",
         )
+    scans = [load_scan(path) for path in findings or ()]
+    inputs = Inputs(
+        (),
+        _day(as_of),
+        [finding for found, _ in scans for finding in found],
+        [coverage for _, coverage in scans],
+        rules=_attach_rules(attach),
+        templates=(*own_templates(templates), *shipped_templates()),
+        crqc=crqc,
     )
-    write_whole(out, [register_bytes(document)])
-    register = Register(document)
-    if as_json:
-        typer.echo(json.dumps({"tiers": register.counts(), "coverage": document["coverage"]}))
+    register: AnyRegister
+    if keep:
+        register = keep_register(assess_store(db), keep, estates, inputs)
     else:
-        _summary(Console(), register)
+        assets, origins = _estates(db, estates)
+        register = Register(build_register(replace(inputs, assets=assets, estates=origins)))
+    if out:
+        write_whole(out, [register_bytes(register.whole().document)])
+    if as_json:
+        coverage = register.document["coverage"]
+        typer.echo(json.dumps({"tiers": register.counts(), "coverage": coverage}))
+    else:
+        show_summary(Console(), register)
     raise typer.Exit(exit_code(register))
 
 
@@ -95,6 +126,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write all of it: .csv, .xlsx, .geojson, .json.")
     ] = None,
+    db: Database = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """What moves first, and what was not looked at.
@@ -103,22 +135,23 @@ def show(
     """
     from roadseal.assess.register.export import export, row_of
 
-    loaded = _load(register)
+    loaded = _load(register, db)
     if out:
         export(loaded, out)
-    ranked = loaded.ranked()
     if as_json:
-        typer.echo(json.dumps([row_of(loaded, asset) for asset in ranked], indent=1))
+        typer.echo(json.dumps([row_of(loaded, asset) for asset in loaded.ranked()], indent=1))
         return
     console = Console()
-    _summary(console, loaded)
-    _list(console, loaded, ranked, limit)
+    show_summary(console, loaded)
+    show_certificates(console, loaded)
+    show_list(console, loaded, loaded.ranked(limit), loaded.document["coverage"]["assets"])
 
 
 @app.command()
 def explain(
     register: File,
     asset: Annotated[str, typer.Argument(help="Its id, or the part after the estate's name.")],
+    db: Database = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """Why an asset stands where it stands: one screen, every input, every source.
@@ -127,7 +160,7 @@ def explain(
     """
     from roadseal.app.cli.register_explain import explanation, show_explanation
 
-    loaded = _load(register)
+    loaded = _load(register, db)
     told = explanation(loaded, loaded.find(asset))
     if as_json:
         typer.echo(json.dumps(told, indent=1))
@@ -137,9 +170,10 @@ def explain(
 
 @app.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="The earlier register.")],
-    new: Annotated[Path, typer.Argument(help="The later register.")],
+    old: Annotated[str, typer.Argument(help="The earlier register: a file, or a kept one.")],
+    new: Annotated[str, typer.Argument(help="The later register.")],
     limit: Limit = 40,
+    db: Database = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """What changed since last time, and why; exits with 1 if something got worse.
@@ -148,8 +182,8 @@ def diff(
     """
     from roadseal.assess.register.difference import difference
 
-    changes = difference(_load(old), _load(new))
-    worse = [each for each in changes if _rank(each.after) > _rank(each.before)]
+    changes = list(difference(_load(old, db), _load(new, db)))
+    worse = [each for each in changes if rank_of(each.after) > rank_of(each.before)]
     if as_json:
         rows = [
             {
@@ -163,11 +197,11 @@ def diff(
         typer.echo(json.dumps(rows, indent=1))
     else:
         table = Table("asset", "before", "after", "because", box=None)
-        for each in sorted(changes, key=lambda each: (-_rank(each.after), each.id))[:limit]:
+        for each in sorted(changes, key=lambda each: (-rank_of(each.after), each.id))[:limit]:
             table.add_row(
                 escape(each.id),
-                _standing(each.before),
-                _standing(each.after),
+                standing_text(each.before),
+                standing_text(each.after),
                 escape("; ".join(each.reasons)),
             )
         console = Console()
@@ -194,6 +228,7 @@ def query(
     ] = None,
     unknown: Annotated[str | None, typer.Option(help="A fact that is not known.")] = None,
     limit: Limit = 50,
+    db: Database = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """The assets that fit, worst first; exits with 1 if none does.
@@ -201,9 +236,10 @@ def query(
     Example: [bold]roadseal register query register.json --tier T1 --corridor mission[/]
     """
     from roadseal.assess.register.export import row_of
+    from roadseal.assess.register.kept import KeptRegister
     from roadseal.assess.register.query import Query, ask
 
-    loaded = _load(register)
+    loaded = _load(register, db)
     wanted = Query(
         tuple(tier or ()),
         tuple(kind or ()),
@@ -214,11 +250,16 @@ def query(
         basis,
         unknown,
     )
-    found = list(ask(loaded, wanted))
+    if isinstance(loaded, KeptRegister):
+        found = loaded.ask(wanted, None if as_json else limit)
+        fitting = len(found) if len(found) < limit else loaded.count(wanted)
+    else:
+        found = list(ask(loaded.whole(), wanted))
+        fitting = len(found)
     if as_json:
         typer.echo(json.dumps([row_of(loaded, asset) for asset in found], indent=1))
     else:
-        _list(Console(), loaded, found, limit)
+        show_list(Console(), loaded, found[:limit], fitting)
     raise typer.Exit(0 if found else 1)
 
 
@@ -226,6 +267,7 @@ def query(
 def report(
     register: File,
     out: Annotated[Path, typer.Option("--out", help="Where the page goes, HTML.")],
+    db: Database = "assess.db",
 ) -> None:
     """One HTML file: map, gaps, what moves first and why, what falls when.
 
@@ -233,31 +275,35 @@ def report(
     """
     from roadseal.assess.register.report import write_report
 
-    write_report(_load(register), out)
+    write_report(_load(register, db).whole(), out)
 
 
-def exit_code(register: Register) -> int:
+app.command("list")(list_registers)
+app.command()(rescore)
+app.command()(forget)
+
+
+def exit_code(register: AnyRegister) -> int:
     """3 while evidence is incomplete, 1 if something is in T1 or broken today, else 0."""
     if not register.document["coverage"]["complete"]:
         return _INCOMPLETE
-    bad = register.counts()["T1"] or any(
-        case["broken_today"] for case in register.document["cases"]
-    )
-    return 1 if bad else 0
+    return 1 if register.counts()["T1"] or register.broken() else 0
 
 
-def _load(path: Path) -> Register:
+def _load(name: str, db: str) -> AnyRegister:
+    """A register from its file, or else from the database if there is one."""
     from roadseal.assess.register.document import load_register
+    from roadseal.assess.register.kept import open_kept
 
-    return load_register(path)
+    if not Path(name).is_file() and ("://" in db or Path(db).is_file()):
+        return open_kept(assess_store(db), name)
+    return load_register(Path(name))
 
 
 def _estates(db: str, names: list[str]) -> tuple[list[Any], list[dict[str, Any]]]:
     from roadseal.assess.inventory.estate.shelf import load_estate
-    from roadseal.assess.inventory.tables import SCHEMA
-    from roadseal.store import open_store
 
-    store = open_store(db, SCHEMA)
+    store = assess_store(db)
     assets: list[Any] = []
     origins: list[dict[str, Any]] = []
     for name in names:
@@ -296,69 +342,3 @@ def _day(as_of: datetime | None) -> date:
     from roadseal.clock import SystemClock, to_datetime
 
     return as_of.date() if as_of else to_datetime(SystemClock().now()).date()
-
-
-def _summary(console: Console, register: Register) -> None:
-    document, counts = register.document, register.counts()
-    line = "  ".join(f"[{_COLOURS[tier]}]{tier}[/] {count}" for tier, count in counts.items())
-    broken = sum(
-        1
-        for asset in register.assets
-        if (register.case(asset) or {"broken_today": 0})["broken_today"]
-    )
-    console.print(f"{line}    [red]broken today[/] {broken}", highlight=False)
-    coverage, stability = document["coverage"], document["stability"]
-    built = f"{document['as_of']}, {document['score']['version']}, {document['crqc']['name']}"
-    console.print(
-        f"[dim]{built}; order the same under {len(stability['profiles'])} profiles for"
-        f" {stability['share']:.0%} of pairs[/]"
-    )
-    if not coverage["complete"]:
-        console.print(
-            f"[bold magenta]incomplete[/] {coverage['looked_at']} of {coverage['assets']}"
-            " assets looked at,"
-            f" {coverage['with_unknown_algorithm']} with cryptography nobody knows,"
-            f" {coverage['unassessed']} unassessed, {len(coverage['scan_gaps'])} gaps in scans",
-            highlight=False,
-        )
-
-
-def _list(
-    console: Console, register: Register, assets: list[Mapping[str, Any]], limit: int
-) -> None:
-    from roadseal.assess.register.export import row_of
-
-    table = Table(
-        "tier", "asset", "name", "worst lane", "P50", "P10–P90", "evidence", "reason", box=None
-    )
-    for asset in assets[:limit]:
-        row = row_of(register, asset)
-        spread = f"{row['p10']:.0%}–{row['p90']:.0%}" if row["p50"] is not None else ""
-        middle = f"{row['p50']:.0%}" if row["p50"] is not None else ""
-        table.add_row(
-            f"[{_COLOURS[row['tier']]}]{row['tier']}[/]",
-            escape(row["id"]),
-            escape(row["name"][:32]),
-            row["worst_lane"],
-            middle,
-            spread,
-            row["evidence"],
-            escape(row["top_reason"]),
-        )
-    console.print(table)
-    if len(assets) > limit:
-        console.print(f"[dim]{limit} of {len(assets)}; --limit shows more[/]")
-
-
-def _rank(standing: tuple[str, float] | None) -> float:
-    """Higher is worse; what is not there is not bad, and what is not known worse than T4."""
-    if standing is None:
-        return -1.0
-    order = ("T4", "unassessed", "T3", "T2", "T1")
-    return order.index(standing[0]) + min(standing[1], 0.999)
-
-
-def _standing(standing: tuple[str, float] | None) -> str:
-    if standing is None:
-        return "–"
-    return f"[{_COLOURS[standing[0]]}]{standing[0]}[/] {standing[1]:.0%}"

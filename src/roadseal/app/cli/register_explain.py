@@ -14,7 +14,7 @@ from roadseal.assess.register.build import decimal_year
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from roadseal.assess.register.document import Register
+    from roadseal.assess.register.document import AnyRegister
 
 _CARAF_THREAT_YEAR = 2035
 _LANES = {
@@ -26,7 +26,7 @@ _LANES = {
 }
 
 
-def explanation(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
+def explanation(register: AnyRegister, asset: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the score of an asset was made of, with where each input is from."""
     document, case = register.document, register.case(asset)
     flows = document["flows"]
@@ -39,6 +39,9 @@ def explanation(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
         if case
         else "nothing is known of its cryptography: somebody has to look",
         "unknown": list(asset["unknown"]),
+        "certificates": [
+            each for each in document.get("certificates", ()) if each["asset"] == asset["id"]
+        ],
         "inputs": [],
         "parts": [],
         "obligations": [],
@@ -144,6 +147,18 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
         )
     if told["inputs"]:
         console.print(inputs)
+    for each in told["certificates"]:
+        ends = f"ends {each['not_after'][:10]}" if each["not_after"] else "end unknown"
+        under = (
+            f"issued under {each['issued_under']} ({each['issued_under_source'] or 'declared'})"
+            if each["issued_under"]
+            else "profile not known"
+        )
+        console.print(
+            f"[cyan]certificate[/] {escape(each['title'])}: {ends}, {escape(under)}"
+            f" [dim]{escape(each['where'])}[/]",
+            highlight=False,
+        )
     for each in told["obligations"]:
         console.print(
             f"[yellow]{each['on']}[/] {escape(each['algorithm'])} falls for"

@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
@@ -92,18 +92,10 @@ def init(
 
     Example: [bold]roadseal scms init --system eu --algorithm ml-dsa-65[/]
     """
-    from roadseal.crypto import registry
     from roadseal.operate.pki.v2x.eu_system import create_eu
     from roadseal.operate.pki.v2x.us_system import create_us
-    from roadseal.v2x.policy import VERIFIABLE
 
-    if algorithm not in VERIFIABLE:
-        raise RoadsealError(
-            "scms-algorithm",
-            f"Authorities cannot sign with {algorithm!r}"
-            + (" in V2X certificates." if algorithm in registry() else ": it is unknown."),
-            advice=f"Choose one of: {', '.join(VERIFIABLE)}.",
-        )
+    _known(algorithm)
     opened, now = _open(db), SystemClock().now()
     (create_eu if system is System.EU else create_us)(opened.keyring, now, algorithm=algorithm)
     names = opened.keyring.names(f"{system}-")
@@ -114,6 +106,55 @@ def init(
         return
     text = f"Made {', '.join(names)} in {escape(db)}; certificates in {escape(str(out))}."
     Console().print(text, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def follow(
+    role: Annotated[Literal["root", "ea", "aa"], typer.Argument(help="Which authority.")],
+    algorithm: Annotated[
+        str | None, typer.Option(help="What it signs with; as the one before it if absent.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="The root that issues it: eu-root, eu-root-2, …")
+    ] = None,
+    db: Database = "scms.db",
+    out: Out = Path("authorities"),
+    as_json: AsJson = False,
+) -> None:
+    """Make one more European root, EA or AA beside the old one; the next lists say so.
+
+    Whoever serves the database starts again. Stations get certificates of the newest.
+
+    Example: [bold]roadseal scms follow aa --algorithm ml-dsa-65[/]
+    """
+    from roadseal.operate.pki.v2x import follow_eu
+
+    _known(algorithm or "ecdsa-p256")
+    opened, now = _open(db), SystemClock().now()
+    name = follow_eu(opened.keyring, role, now, algorithm=algorithm, root=root)
+    keys = opened.keyring.load(name)
+    _write(out / f"{name}.oer", keys.certificate)
+    row: dict[str, object] = {"authority": name, "algorithm": keys.algorithm}
+    _tell(row, as_json, f"Made {name} ({keys.algorithm}) in {db}; its certificate is in {out}.")
+
+
+@app.command()
+def retire(
+    name: Annotated[str, typer.Argument(help="eu-root, eu-ea, eu-aa, or one that followed.")],
+    db: Database = "scms.db",
+    as_json: AsJson = False,
+) -> None:
+    """Leave a European authority out of the lists from now on; another one must be in use.
+
+    What it issued stays good for who still knows it: to refuse that, revoke it.
+
+    Example: [bold]roadseal scms retire eu-aa[/]
+    """
+    from roadseal.operate.pki.v2x import retire_eu
+
+    opened = _open(db)
+    retire_eu(opened.keyring, opened.eu().ledger, name)
+    _tell({"authority": name}, as_json, f"{name} is on no list any more.")
 
 
 @app.command()
@@ -216,6 +257,8 @@ def crl(
 ) -> None:
     """Sign the lists as they are now: CRL, CTL and ECTL (EU); linked and hash CRL (US).
 
+    Of a European root that another one follows, the lists bear its name.
+
     Example: [bold]roadseal scms crl --system us --out lists/[/]
     """
     opened, now = _open(db), SystemClock().now()
@@ -226,6 +269,9 @@ def crl(
             "eu-ctl": eu.ctl(now, access_point),
             "eu-ectl": eu.ectl(now, access_point),
         }
+        for root, _ in list(eu.in_use("root"))[:-1]:  # those that another one follows
+            lists[f"{root}-crl"] = eu.crl(now, root=root)
+            lists[f"{root}-ctl"] = eu.ctl(now, access_point, root=root)
     else:
         us = opened.us()
         lists = {"us-linked": us.ma.linked_crl(now), "us-hash": us.ma.hash_crl(now)}
@@ -431,6 +477,19 @@ def _revoke_us(us: UsSystem, octets: bytes, now: Time64) -> str:
         return outcome
     name = _core.certificate_digest(octets)[0][-8:]
     return "enrolment" if us.eca.ledger.revoke(name, now) else "unknown"
+
+
+def _known(algorithm: str) -> None:
+    from roadseal.crypto import registry
+    from roadseal.v2x.policy import VERIFIABLE
+
+    if algorithm not in VERIFIABLE:
+        raise RoadsealError(
+            "scms-algorithm",
+            f"Authorities cannot sign with {algorithm!r}"
+            + (" in V2X certificates." if algorithm in registry() else ": it is unknown."),
+            advice=f"Choose one of: {', '.join(VERIFIABLE)}.",
+        )
 
 
 def _revoke_eu(eu: EuSystem, octets: bytes, now: Time64) -> str:

@@ -6,16 +6,19 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from roadseal.app.cli.v2x_input import iso, read_bytes
-from roadseal.clock import Time64
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
     from roadseal.operate.pki.v2x.eu_system import EuSystem
     from roadseal.operate.pki.v2x.us_system import UsSystem
-    from roadseal.v2x import Credential, Permission
+    from roadseal.v2x import Credential, Duration, Permission
+
+_WEEK_H: Final = 168
+_THREE_YEARS_H: Final = 26_297  # the policy's longest for a credential
 
 
 class Kind(StrEnum):
@@ -128,7 +131,7 @@ def _enrol_eu(
     from roadseal.operate.pki.v2x.enrolment import ENROLMENT_SSP
     from roadseal.operate.pki.v2x.ledger import Station
     from roadseal.operate.pki.v2x.station import enrolment_request, read_response
-    from roadseal.v2x import CertificateContents, Duration, Permission, SigningKey, service
+    from roadseal.v2x import CertificateContents, Permission, SigningKey, service
 
     key = SigningKey.from_secret(algorithm, secret)
     canonical = SigningKey.generate("ecdsa-p256")  # stands for the key of the factory
@@ -138,16 +141,16 @@ def _enrol_eu(
     )
     contents = CertificateContents(
         start=now,
-        duration=Duration(6, 3),
+        duration=_lasting(_THREE_YEARS_H, eu.ea.credential, now),
         name=name,
         app_permissions=(Permission(service.CERTIFICATE_REQUEST, ENROLMENT_SSP),),
     )
-    ea = eu.keys["eu-ea"].certificate
+    ea = eu.ea.credential.certificate
     try:
         request = enrolment_request(its_id, contents, key, canonical, ea, now, os.urandom)
     except ValueError as error:
         raise _refused(str(error)) from None
-    outcome = eu.ea.handle(request.octets, now)
+    outcome = eu.enrol(request.octets, now)
     if outcome.answer is None:
         raise _refused(outcome.verdict)
     response = read_response(request, outcome.answer, eu.authorities(), now)
@@ -181,18 +184,37 @@ def _enrol_us(
     return received.credentials[0]
 
 
+def _lasting(longest_h: int, issuer: Credential, now: Time64) -> Duration:
+    """As long as may be, and not beyond the issuer, in whole hours.
+
+    Raises:
+        RoadsealError: less than an hour is left.
+    """
+    from roadseal.operate.pki.v2x.attributes import ends_of
+    from roadseal.v2x import Duration
+
+    left_h = (ends_of(issuer.certificate) - now) // (3600 * MICROSECONDS_PER_SECOND)
+    if left_h < 1:
+        raise RoadsealError(
+            "scms-ended",
+            "The authority's certificate has ended, or is about to.",
+            advice="Make its successor with `roadseal scms follow`.",
+        )
+    return Duration.hours(min(longest_h, left_h))
+
+
 def _tickets(
     eu: EuSystem, kind: Kind, enrolment: Credential, count: int, algorithm: str, now: Time64
 ) -> dict[str, tuple[bytes, bytes]]:
     from roadseal.operate.pki.v2x.station import authorization_request, read_response
-    from roadseal.v2x import CertificateContents, Duration, SigningKey
+    from roadseal.v2x import CertificateContents, SigningKey
 
     made = {}
     for _ in range(count):
         secret = SigningKey.generate_secret(algorithm)
         contents = CertificateContents(
             start=now,
-            duration=Duration.hours(168),
+            duration=_lasting(_WEEK_H, eu.aa.credential, now),
             app_permissions=_permissions(kind, us=False),
             assurance=0x60,
         )
@@ -201,8 +223,8 @@ def _tickets(
                 contents,
                 SigningKey.from_secret(algorithm, secret),
                 enrolment,
-                eu.keys["eu-ea"].certificate,
-                eu.keys["eu-aa"].certificate,
+                eu.ea.credential.certificate,
+                eu.aa.credential.certificate,
                 now,
                 os.urandom,
             )

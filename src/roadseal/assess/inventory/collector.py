@@ -56,6 +56,14 @@ class Source:
         """The last part of its path."""
         return self.uri.rsplit("/", 1)[-1]
 
+    def every(self, pattern: bytes) -> Iterator[int]:
+        """Offsets of a signature, also after the last one that the matcher kept."""
+        hits = self.hits.get(pattern, ())
+        yield from hits
+        at = hits[-1] if len(hits) >= MAX_HITS else -1
+        while at >= 0 and (at := self.data.find(pattern, at + 1)) >= 0:
+            yield at
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -147,10 +155,12 @@ class Collector(Protocol):
 
 _COLLECTORS: Final[tuple[str, ...]] = (
     "roadseal.assess.inventory.firmware:ARCHIVES",
+    "roadseal.assess.inventory.certificates:TEXTS",
     # module : attribute; findings come in this order
     "roadseal.assess.inventory.wire.captures:CAPTURES",
     "roadseal.assess.inventory.imports.collector:REPORTS",
     "roadseal.assess.inventory.certificates:COLLECTOR",
+    "roadseal.assess.inventory.certificates:KEY_FILES",
     "roadseal.assess.inventory.config:COLLECTOR",
     "roadseal.assess.inventory.firmware:IMAGES",
     "roadseal.assess.inventory.firmware:PROGRAMS",

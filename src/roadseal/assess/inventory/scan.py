@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from roadseal.assess.inventory.collector import Context, Progress
 from roadseal.assess.inventory.finding import Cause, Coverage, Finding, Gap, Location
+from roadseal.assess.inventory.imports.profiles import join_profiles
 from roadseal.assess.inventory.walk import Entry, walk
 from roadseal.assess.inventory.worker import At, BatchDone, Done, Ready, work
 from roadseal.errors import RoadsealError
@@ -73,7 +74,7 @@ def scan(
     total(len(entries))
     pool = _Pool(context, clock, progress)
     pool.run(_batches(entries), workers)
-    findings = [one for one in pool.outputs if isinstance(one, Finding)]
+    findings = join_profiles(one for one in pool.outputs if isinstance(one, Finding))
     gaps += [one for one in pool.outputs if isinstance(one, Gap)]
     return ScanResult(
         tuple(sorted(findings, key=lambda one: (_order(one.location), one.collector, one.id))),

@@ -1,4 +1,4 @@
-"""What the inventory remembers: estates, their assets, what these use, and what cleaning did."""
+"""What the inventory remembers: estates, what their assets use, and the registers of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ASSET: Final = sa.Table(
     METADATA,
     sa.Column("estate", sa.Integer, sa.ForeignKey("assess_estate.key"), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("id", sa.Text, nullable=False, index=True),  # one in an estate, see `save_estate`
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("row", sa.Integer, nullable=False),
@@ -83,5 +83,50 @@ DEPENDENCY: Final = sa.Table(  # an asset uses a use once
     sqlite_with_rowid=False,
 )
 
+REGISTER: Final = sa.Table(
+    "assess_register",
+    METADATA,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("head", sa.Text, nullable=False),  # its document without uses, cases and assets
+    sa.Column("anchors", sa.Text, nullable=False),  # trust anchor → on how many assets it stands
+)
+
+CASE: Final = sa.Table(
+    "assess_case",
+    METADATA,
+    sa.Column("register", sa.Integer, sa.ForeignKey("assess_register.key"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),  # the worst
+    sa.Column("p50", sa.Float, nullable=False),  # of the worst lane
+    sa.Column("broken", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),  # of the body
+    sa.Column("body", sa.Text, nullable=False),  # with the uses in its parts
+    sa.Index("assess_case_worst", "register", "tier", "p50"),
+    sa.Index("assess_case_digest", "register", "digest"),
+)
+
+CASE_USE: Final = sa.Table(
+    "assess_case_use",
+    METADATA,
+    sa.Column("register", sa.Integer, sa.ForeignKey("assess_register.key"), primary_key=True),
+    sa.Column("case_number", sa.Integer, primary_key=True),
+    sa.Column("algorithm", sa.Text, primary_key=True),
+    sa.Column("basis", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+STANDING: Final = sa.Table(  # which case an asset is
+    "assess_standing",
+    METADATA,
+    sa.Column("register", sa.Integer, sa.ForeignKey("assess_register.key"), primary_key=True),
+    sa.Column("estate", sa.Integer, sa.ForeignKey("assess_estate.key"), primary_key=True),
+    sa.Column("asset", sa.Integer, primary_key=True),
+    sa.Column("case_number", sa.Integer, nullable=False),  # -1: unassessed
+    sa.Index("assess_standing_case", "register", "case_number"),
+    sqlite_with_rowid=False,
+)
+
 SCHEMA: Final = Schema("assess", METADATA, Path(__file__).parent / "migrations")
-"""Estates, assets, notes, uses and dependencies."""
+"""Estates, assets, notes, uses, dependencies; registers and who stands where in them."""

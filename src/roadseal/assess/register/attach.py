@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roadseal.assess.inventory.estate import Asset, Kind
 from roadseal.assess.inventory.finding import Basis, Finding, Role
-from roadseal.assess.inventory.template import Template
+from roadseal.assess.inventory.template import Template, declared_uses
 from roadseal.assess.register.use import Use, is_symmetric
 
 _FIRMNESS = tuple(Basis)
@@ -32,8 +32,8 @@ def attach(
 ) -> Attachment:
     """Join findings to assets.
 
-    By `rules` first; then by a folder of the location that is named like the asset's reference;
-    then by address, of the location or of the endpoint that was seen in it.
+    By `rules` first; then by a folder of the location that is named like the asset's reference or
+    its address; then by address, of the location or of the endpoint that was seen in it.
 
     Args:
         assets: the estate.
@@ -55,9 +55,8 @@ def attach(
             ),
             None,
         )
-        target = target or next(
-            (by_reference[part] for part in uri.split("/") if part in by_reference), None
-        )
+        for names in (by_reference, by_address):
+            target = target or next((names[part] for part in uri.split("/") if part in names), None)
         for place in (uri, str(finding.facts.get("endpoint", ""))):
             target = target or by_address.get(place.rsplit(":", 1)[0].strip("[]"))
         if target in known:
@@ -77,23 +76,38 @@ def uses_of(
         firmness = _FIRMNESS.index(use.basis)
         firmest[_place(use)] = min(firmness, firmest.get(_place(use), firmness))
     uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[_place(use)]]
-    for template in templates:
-        if not template.fits(asset):
-            continue
-        uses += [
-            Use(
-                each.role,
-                each.algorithm,
-                _flow(each.flow, asset),
-                each.basis,
-                f"template {template.id}: {each.source or template.source}",
-                each.says,
-                each.anchor,
-            )
-            for each in template.uses_of(asset)
-            if (each.role, is_symmetric(each.algorithm)) not in firmest
-        ]
+    uses += [
+        Use(
+            each.role,
+            each.algorithm,
+            _flow(each.flow, asset),
+            each.basis,
+            f"template {template.id}: {each.source or template.source}",
+            each.says,
+            each.anchor,
+        )
+        for template, each in declared_uses(asset, templates)
+        if (each.role, is_symmetric(each.algorithm)) not in firmest
+    ]
     return tuple(dict.fromkeys(uses))
+
+
+def uses_by_kind(
+    templates: Sequence[Template],
+) -> Callable[[Asset, Sequence[Finding]], tuple[Use, ...]]:
+    """`uses_of` for many assets: those that nobody looked at and that agree are asked once."""
+    known: dict[tuple[object, ...], tuple[Use, ...]] = {}
+
+    def uses(asset: Asset, findings: Sequence[Finding]) -> tuple[Use, ...]:
+        if findings:
+            return uses_of(asset, templates, findings)
+        # Everything of an asset that templates and `_flow` look at.
+        key = (asset.kind, asset.vendor, asset.model, asset.exposure, asset.services)
+        if key not in known:
+            known[key] = uses_of(asset, templates)
+        return known[key]
+
+    return uses
 
 
 def _place(use: Use) -> tuple[Role, bool]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roadseal.assess.register.document import Register
+from roadseal.assess.register.document import AnyRegister, Row
 
 _FACTS: Final = (
     "kind", "exposure", "update_path", "installed", "end_of_life", "services", "vendor", "model",
@@ -33,23 +33,44 @@ class Change:
     reasons: tuple[str, ...]
 
 
-def difference(old: Register, new: Register) -> tuple[Change, ...]:
-    """Every asset that came, went, or whose tier, score or evidence changed; by id."""
+def difference(old: AnyRegister, new: AnyRegister) -> Iterator[Change]:
+    """Every asset that came, went, or whose tier, score or evidence changed; by id.
+
+    Both are read once, side by side: neither has to fit into memory.
+    """
     common = _common_reasons(old.document, new.document)
-    changes = []
-    for asset_id in sorted(old.by_id.keys() | new.by_id.keys()):
-        was, now = old.by_id.get(asset_id), new.by_id.get(asset_id)
+    known: dict[tuple[int, int], tuple[str, ...]] = {}
+    for was, now in _side_by_side(old.by_name(), new.by_name()):
+        asset = now or was or {}
         before = (old.tier(was), old.headline(was)[1]) if was else None
         after = (new.tier(now), new.headline(now)[1]) if now else None
-        name = (now or was or {}).get("name", "")
         if was is None or now is None:
             reason = "not in the new register" if was else "not in the old register"
-            changes.append(Change(asset_id, name, before, after, (reason,)))
+            yield Change(asset["id"], asset["name"], before, after, (reason,))
             continue
-        reasons = (*_fact_reasons(was, now), *_use_reasons(old, was, new, now))
+        cases = was["case"], now["case"]
+        if cases not in known:
+            known[cases] = _use_reasons(old, was, new, now)
+        reasons = (*_fact_reasons(was, now), *known[cases])
         if before != after or reasons:
-            changes.append(Change(asset_id, name, before, after, reasons or common))
-    return tuple(changes)
+            yield Change(asset["id"], asset["name"], before, after, reasons or common)
+
+
+def _side_by_side(
+    old: Iterator[Row], new: Iterator[Row]
+) -> Iterator[tuple[Row | None, Row | None]]:
+    """The assets of both by their ids; ``None`` where one of them has none of it."""
+    was, now = next(old, None), next(new, None)
+    while was or now:
+        if was and now and was["id"] == now["id"]:
+            yield was, now
+            was, now = next(old, None), next(new, None)
+        elif now is None or (was and was["id"] < now["id"]):
+            yield was, None
+            was = next(old, None)
+        else:
+            yield None, now
+            now = next(new, None)
 
 
 def _common_reasons(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
@@ -70,9 +91,7 @@ def _fact_reasons(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, 
     )
 
 
-def _use_reasons(
-    old: Register, was: Mapping[str, Any], new: Register, now: Mapping[str, Any]
-) -> tuple[str, ...]:
+def _use_reasons(old: AnyRegister, was: Row, new: AnyRegister, now: Row) -> tuple[str, ...]:
     before, after = (
         {(use["role"], use["algorithm"], use["basis"]) for _, use in register.parts(asset)}
         for register, asset in ((old, was), (new, now))

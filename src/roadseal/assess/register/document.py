@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from roadseal.assess.register.build import FORMAT
+from roadseal.assess.register.judge import FORMAT
 from roadseal.assess.register.shape import TIERS, check_shape
 from roadseal.errors import RoadsealError
 
@@ -19,8 +20,64 @@ MAX_BYTES: Final = 4 << 30
 Row = Mapping[str, Any]
 
 
+class AnyRegister(ABC):
+    """What can be asked of a register, wherever it is kept."""
+
+    document: Mapping[str, Any]
+    """What it says besides its uses, cases and assets, at least."""
+
+    @abstractmethod
+    def case(self, asset: Row) -> Row | None:
+        """The case of an asset, or ``None`` if nothing is known of its cryptography."""
+
+    @abstractmethod
+    def parts(self, asset: Row) -> Iterator[tuple[Row, Row]]:
+        """Each part of the asset's score with the use it is about, heaviest first."""
+
+    @abstractmethod
+    def ranked(self, limit: int | None = None) -> list[Row]:
+        """Assets by tier, then by median, then by how many things are broken today, then by id."""
+
+    @abstractmethod
+    def by_name(self) -> Iterator[Row]:
+        """Assets by their ids, as Unicode sorts them."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """How many assets stand in each tier."""
+
+    @abstractmethod
+    def broken(self) -> int:
+        """In how many assets something is broken today."""
+
+    @abstractmethod
+    def find(self, name: str) -> Row:
+        """An asset by its id, or by the part of it after the estate if that is unique.
+
+        Raises:
+            RoadsealError: ``asset-unknown``.
+        """
+
+    @abstractmethod
+    def whole(self) -> Register:
+        """All of it in memory."""
+
+    def tier(self, asset: Row) -> str:
+        """``T1`` to ``T4``, or ``unassessed``."""
+        case = self.case(asset)
+        return case["tier"] if case else "unassessed"
+
+    def headline(self, asset: Row) -> tuple[float, float, float]:
+        """P10, P50, P90 of the asset's worst quantum lane."""
+        case = self.case(asset)
+        if case is None:
+            return 0.0, 0.0, 0.0
+        low, middle, high = case["lanes"][case["headline"]]
+        return low, middle, high
+
+
 @dataclass(frozen=True)
-class Register:
+class Register(AnyRegister):
     """A register as a document.
 
     Args:
@@ -43,25 +100,12 @@ class Register:
         """The case of an asset, or ``None`` if nothing is known of its cryptography."""
         return self.document["cases"][asset["case"]] if asset["case"] >= 0 else None
 
-    def tier(self, asset: Row) -> str:
-        """``T1`` to ``T4``, or ``unassessed``."""
-        case = self.case(asset)
-        return case["tier"] if case else "unassessed"
-
-    def headline(self, asset: Row) -> tuple[float, float, float]:
-        """P10, P50, P90 of the asset's worst quantum lane."""
-        case = self.case(asset)
-        if case is None:
-            return 0.0, 0.0, 0.0
-        low, middle, high = case["lanes"][case["headline"]]
-        return low, middle, high
-
     def parts(self, asset: Row) -> Iterator[tuple[Row, Row]]:
         """Each part of the asset's score with the use it is about, heaviest first."""
         for part in (self.case(asset) or {"parts": ()})["parts"]:
             yield part, self.document["uses"][part["use"]]
 
-    def ranked(self) -> list[Row]:
+    def ranked(self, limit: int | None = None) -> list[Row]:
         """Assets by tier, then by median, then by how many things are broken today, then by id."""
 
         def key(asset: Row) -> tuple[Any, ...]:
@@ -69,7 +113,11 @@ class Register:
             broken = case["broken_today"] if case else 0
             return TIERS.index(self.tier(asset)), -self.headline(asset)[1], -broken, asset["id"]
 
-        return sorted(self.assets, key=key)
+        return sorted(self.assets, key=key)[:limit]
+
+    def by_name(self) -> Iterator[Row]:
+        """Assets by their ids, as Unicode sorts them."""
+        return iter(sorted(self.assets, key=lambda asset: str(asset["id"])))
 
     def counts(self) -> dict[str, int]:
         """How many assets stand in each tier."""
@@ -77,6 +125,15 @@ class Register:
         for asset in self.document["assets"]:
             counted[self.tier(asset)] += 1
         return counted
+
+    def broken(self) -> int:
+        """In how many assets something is broken today."""
+        cases = filter(None, map(self.case, self.assets))
+        return sum(1 for case in cases if case["broken_today"])
+
+    def whole(self) -> Register:
+        """All of it in memory: itself."""
+        return self
 
     def find(self, name: str) -> Row:
         """An asset by its id, or by the part of it after the estate if that is unique.
@@ -89,11 +146,16 @@ class Register:
         matches = [asset for asset in self.assets if asset["id"].split("/", 1)[-1] == name]
         if len(matches) == 1:
             return matches[0]
-        raise RoadsealError(
-            "asset-unknown",
-            f"{'Several assets are' if matches else 'No asset is'} called {name!r}.",
-            advice="Give ESTATE/REFERENCE; roadseal register query finds it.",
-        )
+        raise asset_unknown(name, several=bool(matches))
+
+
+def asset_unknown(name: str, *, several: bool) -> RoadsealError:
+    """The error that no asset, or more than one, is called `name`."""
+    return RoadsealError(
+        "asset-unknown",
+        f"{'Several assets are' if several else 'No asset is'} called {name!r}.",
+        advice="Give ESTATE/REFERENCE; roadseal register query finds it.",
+    )
 
 
 def load_register(path: Path) -> Register:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from roadseal.assess.register.document import Register
+from roadseal.assess.register.build import register_bytes
+from roadseal.assess.register.document import AnyRegister
 from roadseal.assess.register.writing import write_whole
 from roadseal.errors import RoadsealError
 
@@ -25,7 +26,7 @@ _WITHOUT: Final = ("nothing is known of its cryptography", "nothing in it falls"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export(register: Register, path: Path) -> None:
+def export(register: AnyRegister, path: Path) -> None:
     """Write a register in the format that the file's name says.
 
     Raises:
@@ -41,7 +42,7 @@ def export(register: Register, path: Path) -> None:
     write_whole(path, [writer(register)])
 
 
-def row_of(register: Register, asset: Mapping[str, Any]) -> dict[str, Any]:
+def row_of(register: AnyRegister, asset: Mapping[str, Any]) -> dict[str, Any]:
     """One asset in `COLUMNS`."""
     case, (low, middle, high) = register.case(asset), register.headline(asset)
     worst = case["headline"] if case else None
@@ -77,7 +78,7 @@ def _reason(use: Mapping[str, Any]) -> str:
     return f"{algorithm} for {use['role'].replace('-', ' ')}"
 
 
-def _csv(register: Register) -> bytes:
+def _csv(register: AnyRegister) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")  # RFC 4180
     writer.writeheader()
@@ -86,7 +87,7 @@ def _csv(register: Register) -> bytes:
     return text.getvalue().encode()
 
 
-def _xlsx(register: Register) -> bytes:
+def _xlsx(register: AnyRegister) -> bytes:
     import xlsxwriter
 
     content = io.BytesIO()
@@ -118,11 +119,19 @@ def _xlsx(register: Register) -> bytes:
     owed.write_row(0, 0, columns, bold)
     for number, each in enumerate(register.document["timeline"], 1):
         owed.write_row(number, 0, [each[column] for column in columns])
+    held = book.add_worksheet("certificates")
+    named = (
+        *("not_after", "issued_under", "asset", "title", "algorithm", "issuer", "serial"),
+        *("sha256", "issued_under_source", "where"),
+    )
+    held.write_row(0, 0, named, bold)
+    for number, each in enumerate(register.document.get("certificates", ()), 1):
+        held.write_row(number, 0, [each[column] for column in named])
     book.close()
     return content.getvalue()
 
 
-def _geojson(register: Register) -> bytes:
+def _geojson(register: AnyRegister) -> bytes:
     features = [
         {
             "type": "Feature",
@@ -149,11 +158,9 @@ def _harmless(value: Any) -> Any:
     return value
 
 
-_WRITERS: Final[Mapping[str, Callable[[Register], bytes]]] = {
+_WRITERS: Final[Mapping[str, Callable[[AnyRegister], bytes]]] = {
     ".csv": _csv,
     ".xlsx": _xlsx,
     ".geojson": _geojson,
-    ".json": lambda register: (
-        orjson.dumps(register.document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
-    ),
+    ".json": lambda register: register_bytes(register.whole().document),
 }

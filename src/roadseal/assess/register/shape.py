@@ -45,6 +45,16 @@ _OBLIGATION: Final = {
     "on": _TEXT,
 }
 _ESTATE: Final = {"name": _TEXT, "source": _TEXT, "sha256": _TEXT, "rows": _COUNT, "assets": _COUNT}
+_CERTIFICATE: Final = {
+    **dict.fromkeys(("title", "where"), _TEXT),
+    **dict.fromkeys(
+        (
+            *("asset", "algorithm", "issuer", "serial", "sha256"),
+            *("not_after", "issued_under", "issued_under_source"),
+        ),
+        _MAYBE,
+    ),
+}
 _COVERAGE: Final = dict.fromkeys(
     ("assets", "unassessed", "looked_at", "with_unknown_algorithm"), _COUNT
 )
@@ -80,6 +90,8 @@ def check_shape(document: Any) -> None:
         _require(asset["latitude"] is None or abs(asset["latitude"]) <= 90)
         _require((asset["latitude"] is None) == (asset["longitude"] is None))
         _require(asset["end_of_life"] is None or asset["end_of_life"][:4].isdecimal())
+    for certificate in document.get("certificates", ()):  # registers of before have none
+        _fields(certificate, _CERTIFICATE)
     for obligation in document["timeline"]:
         _fields(obligation, _OBLIGATION)
         date.fromisoformat(obligation["on"])

@@ -35,16 +35,30 @@ def save_uses(store: Store, estate: str, uses_of: Iterable[Sequence[Use]]) -> in
     """
     index: dict[Use, int] = {}
     with store.writing() as connection:
-        key = _key(connection, estate)
-        for table in (DEPENDENCY, USE):
-            connection.execute(sa.delete(table).where(table.c.estate == key))
-        rows = (
-            (key, asset, index.setdefault(use, len(index)))
+        key = estate_key(connection, estate)
+        pairs = (
+            (asset, index.setdefault(use, len(index)))
             for asset, uses in enumerate(uses_of)
             for use in dict.fromkeys(uses)
         )
-        count = insert_rows(connection, DEPENDENCY, rows)
-        insert_rows(connection, USE, (_use_row(key, number, use) for use, number in index.items()))
+        return replace_uses(connection, key, pairs, index)
+
+
+def replace_uses(
+    connection: sa.Connection, key: int, pairs: Iterable[tuple[int, int]], uses: Iterable[Use]
+) -> int:
+    """Replace what the assets of an estate use; return how many dependencies there are.
+
+    Args:
+        connection: of a `Store.writing` block.
+        key: of the estate.
+        pairs: number of an asset, number of a use.
+        uses: in the order of their numbers; read after `pairs`.
+    """
+    for table in (DEPENDENCY, USE):
+        connection.execute(sa.delete(table).where(table.c.estate == key))
+    count = insert_rows(connection, DEPENDENCY, ((key, *pair) for pair in pairs))
+    insert_rows(connection, USE, (use_record(key, *each) for each in enumerate(uses)))
     return count
 
 
@@ -56,7 +70,7 @@ def load_columns(store: Store, estate: str) -> Columns:
     """
     facts = (ASSET.c.exposure, ASSET.c.update_path, ASSET.c.end_of_life, ASSET.c.installed)
     with store.reading() as connection:
-        key = _key(connection, estate)
+        key = estate_key(connection, estate)
         assets = connection.execute(
             sa.select(*facts).where(ASSET.c.estate == key).order_by(ASSET.c.number)
         ).all()
@@ -79,7 +93,7 @@ def load_columns(store: Store, estate: str) -> Columns:
             )
     exposure, update, leaves = _array([codes[tuple(row)] for row in assets], 3)
     asset, use = _array(pairs, 2)
-    return Columns(exposure, update, leaves, tuple(_use(row) for row in uses), asset, use)
+    return Columns(exposure, update, leaves, tuple(use_of_record(row) for row in uses), asset, use)
 
 
 def _array(rows: Sequence[Sequence[int]], width: int) -> Ints:
@@ -87,7 +101,12 @@ def _array(rows: Sequence[Sequence[int]], width: int) -> Ints:
     return np.ascontiguousarray(flat.reshape(-1, width).T)
 
 
-def _key(connection: sa.Connection, estate: str) -> int:
+def estate_key(connection: sa.Connection, estate: str) -> int:
+    """The key of an estate.
+
+    Raises:
+        RoadsealError: ``estate-unknown``.
+    """
     key = connection.scalar(sa.select(ESTATE.c.key).where(ESTATE.c.name == estate))
     if key is None:
         raise RoadsealError(
@@ -96,7 +115,8 @@ def _key(connection: sa.Connection, estate: str) -> int:
     return int(key)
 
 
-def _use_row(key: int, number: int, use: Use) -> tuple[object, ...]:
+def use_record(key: int, number: int, use: Use) -> tuple[object, ...]:
+    """A use as a row of its table."""
     return (
         key,
         number,
@@ -110,7 +130,8 @@ def _use_row(key: int, number: int, use: Use) -> tuple[object, ...]:
     )
 
 
-def _use(row: sa.Row[Any]) -> Use:
+def use_of_record(row: sa.Row[Any]) -> Use:
+    """A use out of a row of its table."""
     return Use(
         Role(row.role), row.algorithm, row.flow, Basis(row.basis), row.source, row.says, row.anchor
     )

@@ -1,10 +1,9 @@
-"""QKD keys for what is in the field already: WireGuard, IKEv2, routers that speak Cisco SKIP.
+"""QKD keys as files for what is in the field already: WireGuard and IKEv2.
 
 Each of them mixes the key into its own key exchange; none of them is replaced.
 
 Sources: WireGuard whitepaper section 5.2 (pre-shared key, 32 bytes, `wg set … preshared-key`);
-RFC 8784 (PPK) with strongSwan's `swanctl.conf` section `secrets.ppk`; draft-cisco-skip
-(capabilities, key, entropy).
+RFC 8784 (PPK) with strongSwan's `swanctl.conf` section `secrets.ppk`.
 """
 
 from __future__ import annotations
@@ -13,30 +12,13 @@ import base64
 import os
 import re
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from roadseal.errors import RoadsealError
-from roadseal.net.http import Handler, Request, Response
 
 WIREGUARD_BYTES: Final = 32
 _PPK_BYTES: Final = 32
-_SKIP_SIZES: Final = (128, 192, 256)
-
-
-class SkipKey(Protocol):
-    """What SKIP gives out: a key with its ID."""
-
-    @property
-    def key_id(self) -> str:
-        """The ID by which the other router fetches it."""
-        ...
-
-    @property
-    def octets(self) -> bytearray:
-        """The key."""
-        ...
 
 
 def write_wireguard_psk(path: Path, key: bytes | bytearray) -> None:
@@ -70,58 +52,6 @@ def write_ikev2_ppk(path: Path, identity: str, key: bytes | bytearray) -> None:
     name = re.sub(r"[^A-Za-z0-9-]", "-", identity)
     text = f'secrets {{\n    ppk-{name} {{\n        id = "{identity}"\n        secret = 0x'
     _write_secret(path, text.encode() + bytes(key).hex().encode() + b"\n    }\n}\n")
-
-
-def skip_handler(
-    local: str,
-    remote: str,
-    *,
-    fresh: Callable[[int], Awaitable[SkipKey]],
-    fetch: Callable[[str], Awaitable[SkipKey]],
-) -> Handler:
-    """Serve Cisco SKIP for one pair of systems; give it to `serve_http`.
-
-    Args:
-        local: this system's ID.
-        remote: the other system's.
-        fresh: takes a new key of so many bits.
-        fetch: fetches the key with that ID.
-    """
-
-    async def handle(request: Request) -> Response:
-        query = dict(request.query)
-        match request.method, request.segments:
-            case "GET", ("capabilities",):
-                return Response.of_json(
-                    200,
-                    {
-                        "entropy": False,
-                        "key": True,
-                        "algorithm": "roadseal/qkd",
-                        "localSystemID": local,
-                        "remoteSystemID": [remote],
-                    },
-                )
-            case "GET", ("entropy",):
-                return Response.of_json(404, {"message": "no entropy is given out here"})
-            case "GET", ("key",) | ("key", _):
-                if query.get("remoteSystemID") != remote:
-                    return Response.of_json(400, {"message": "that remote system is not known"})
-            case _:
-                return Response.of_json(404, {"message": "there is no such resource"})
-        try:
-            if len(request.segments) == 2:
-                key = await fetch(request.segments[1])
-            else:
-                size = query.get("size", "256")
-                if size not in map(str, _SKIP_SIZES):
-                    return Response.of_json(400, {"message": "size is 128, 192 or 256"})
-                key = await fresh(int(size))
-        except RoadsealError as error:
-            return Response.of_json(503, {"message": error.code})
-        return Response.of_json(200, {"keyId": key.key_id, "key": bytes(key.octets).hex()})
-
-    return handle
 
 
 def _check_size(key: bytes | bytearray, size: int, what: str) -> None:

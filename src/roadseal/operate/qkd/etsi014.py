@@ -6,9 +6,8 @@ Only the status codes of the standard (clause 5): 200, 400, 401, 503.
 from __future__ import annotations
 
 import json
-import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -25,7 +24,8 @@ MANDATORY_UNMET: Final = "not all extension_mandatory request options could be m
 NOT_FOUND: Final = "one or more keys specified are not found on KME"
 _MOST_BYTES: Final = 1 << 18
 _MOST_IDS: Final = 10_000
-_KEY_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERSION_4: Final = bytes(octet & 0x0F | 0x40 for octet in range(256))  # RFC 9562, 4.2
+_VARIANT: Final = bytes(octet & 0x3F | 0x80 for octet in range(256))  # RFC 9562, 4.1
 _FIELDS: Final = frozenset(
     ("number", "size", "additional_slave_SAE_IDs", "extension_mandatory", "extension_optional")
 )
@@ -91,6 +91,30 @@ class Key:
     provenance: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRun:
+    """Keys of one size, one after the other.
+
+    Args:
+        key_ids: their UUIDs, 16 octets each.
+        octets: the keys, each followed by what fills it up to `stride`; shown in no repr.
+        stride: octets from the start of a key to that of the next.
+        size: octets of a key.
+        provenance: where the bits come from.
+    """
+
+    key_ids: bytes
+    octets: bytes | bytearray = field(repr=False)
+    stride: int
+    size: int
+    provenance: str | None = None
+
+    @property
+    def number(self) -> int:
+        """How many."""
+        return len(self.key_ids) // 16
+
+
 def sae_identity(certificate: x509.Certificate | None) -> str | None:
     """The SAE ID a certificate speaks for: its one SAN URI, else its one common name.
 
@@ -154,7 +178,7 @@ def read_key_request(request: Request, capability: Capability) -> KeyRequest:
     return KeyRequest(number, size, tuple(dict.fromkeys(additional)))
 
 
-def read_key_ids(request: Request) -> tuple[str, ...]:
+def read_key_ids(request: Request) -> tuple[bytes, ...]:
     """Read the body or query of Get key with key IDs (clause 6.4).
 
     Raises:
@@ -170,7 +194,7 @@ def read_key_ids(request: Request) -> tuple[str, ...]:
             raise Etsi014Error(400, "bad request format", parameter="key_IDs")
         texts = [entry.get("key_ID") if isinstance(entry, dict) else None for entry in entries]
     try:
-        found = tuple(str(UUID(text)) for text in texts)
+        found = tuple(UUID(text).bytes for text in texts)
     except (ValueError, AttributeError, TypeError):
         raise Etsi014Error(400, "bad request format", parameter="key_ID") from None
     if len(set(found)) != len(found):
@@ -178,32 +202,32 @@ def read_key_ids(request: Request) -> tuple[str, ...]:
     return found
 
 
-def container(keys: Iterable[Key]) -> Response:
+def container(runs: Iterable[KeyRun]) -> Response:
     """Clause 6.3, with the provenance of each key in its extension."""
-    entries = []
-    for key in keys:
-        entry: dict[str, Any] = {
-            "key_ID": key.key_id,
-            "key": b2a_base64(key.octets, newline=False).decode("ascii"),
-        }
-        if key.provenance is not None:
-            entry["key_extension"] = {"roadseal_provenance": key.provenance}
-        entries.append(entry)
-    return Response(200, {"content-type": "application/json"}, orjson.dumps({"keys": entries}))
+    entries: list[str] = []
+    for run in runs:
+        extension = ""
+        if run.provenance is not None:
+            fields = orjson.dumps({"roadseal_provenance": run.provenance}).decode()
+            extension = f',"key_extension":{fields}'
+        digits = run.key_ids.hex()
+        with memoryview(run.octets) as octets:
+            for i in range(run.number):
+                one = digits[32 * i : 32 * i + 32]
+                key_id = f"{one[:8]}-{one[8:12]}-{one[12:16]}-{one[16:20]}-{one[20:]}"
+                at = run.stride * i
+                key = b2a_base64(octets[at : at + run.size], newline=False).decode()
+                entries.append(f'{{"key_ID":"{key_id}","key":"{key}"{extension}}}')
+    body = f'{{"keys":[{",".join(entries)}]}}'.encode()
+    return Response(200, {"content-type": "application/json"}, body)
 
 
-def random_key_ids(octets: bytes) -> Iterator[str]:
+def random_key_ids(octets: bytes) -> bytes:
     """Random UUIDs (RFC 9562 version 4), one from each 16 octets."""
-    digits = octets.hex()
-    for at in range(0, len(digits), 32):
-        one = digits[at : at + 32]
-        variant = "89ab"[int(one[16], 16) & 3]
-        yield f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{variant}{one[17:20]}-{one[20:]}"
-
-
-def is_key_id(text: str) -> bool:
-    """Whether `text` is a UUID as we write it."""
-    return _KEY_ID.fullmatch(text) is not None
+    found = bytearray(octets)
+    found[6::16] = found[6::16].translate(_VERSION_4)
+    found[8::16] = found[8::16].translate(_VARIANT)
+    return bytes(found)
 
 
 def read_object(body: bytes, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme import Kme, KmeSettings
 from roadseal.operate.qkd.store import KeyStore
 
-_GIVE_UP_EVERY_S: Final = 60.0
+_KEEP_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,12 @@ def answer_evenly() -> None:
 
 
 async def _keep(kme: Kme) -> None:
-    """Give up what nobody fetches, once a minute; a store that has stopped stays as it is."""
+    """Give up what nobody fetches, and shorten the journal; a store that has stopped stays so."""
     while True:
         with suppress(RoadsealError):
             await kme.give_up_overdue()
-        await asyncio.sleep(_GIVE_UP_EVERY_S)
+            await kme.tidy()
+        await asyncio.sleep(_KEEP_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True)

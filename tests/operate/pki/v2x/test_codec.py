@@ -14,6 +14,7 @@ from test_etsi_flows import ask, ask_ticket, enrolled
 from test_us_flows import CAR, Field, field, period_of
 
 from roadseal.operate.pki.v2x import dot2, etsi_types, us_types
+from roadseal.operate.pki.v2x.attributes import read_verification_key, verification_key_value
 from roadseal.operate.pki.v2x.coer import Choice, CoerError, Integer, Record, Type
 from roadseal.operate.pki.v2x.ecies import open_with_certificate, open_with_key
 from roadseal.operate.pki.v2x.lists import (
@@ -25,6 +26,7 @@ from roadseal.operate.pki.v2x.lists import (
 )
 from roadseal.operate.pki.v2x.secured import read_signed
 from roadseal.operate.pki.v2x.us_device import Caterpillar, pseudonym_request
+from roadseal.v2x import SigningKey
 
 HERE = Path(__file__).parent
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "400"))
@@ -81,6 +83,19 @@ def test_another_codec_reads_enrolment_and_tickets(eu: Europe) -> None:
     answer = open_with_key(eu.aa.finish(pending, answer, NOW).answer, ticket.key).plaintext
     kind, _ = agree("EtsiData", read_signed(answer).payload)["content"]
     assert kind == "authorizationResponse"
+
+
+def test_a_dual_key_in_a_request_is_written_as_documented() -> None:
+    """docs/wire-format.md: index 8, one preamble octet, the point, the FN-DSA key."""
+    algorithm = "ecdsa-p256+fn-dsa-512/pre1"
+    key = SigningKey.generate(algorithm).public_key
+    octets = dot2.PUBLIC_VERIFICATION_KEY.encode(verification_key_value(algorithm, key))
+    point = bytes([0x80 | key[0]]) + key[1:33]
+    assert octets == bytes.fromhex("888203a300") + point + key[33:]
+    read = dot2.PUBLIC_VERIFICATION_KEY.decode(octets)
+    assert read_verification_key(read) == (algorithm, key)
+    off_curve = octets[:6] + b"\xff" * 32 + octets[38:]
+    assert read_verification_key(dot2.PUBLIC_VERIFICATION_KEY.decode(off_curve)) is None
 
 
 def test_another_codec_reads_lists_of_europe(eu: Europe) -> None:

@@ -48,6 +48,7 @@ from roadseal.v2x.testing import VEHICLE
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "400"))
 SIGNED_MUTANTS = max(200, MUTANTS // 20)  # each is signed and encrypted: some milliseconds
 SECOND = 1_000_000
+DUAL = "ecdsa-p256+fn-dsa-512/pre1"
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ def tell(eu: Europe, request: Request, now=NOW) -> Outcome:
         ("ecdsa-p256+fn-dsa-512/pre1", "ecdsa-p256"),  # dual authorities
         ("ml-dsa-65", "ml-dsa-65"),  # pure
         ("fn-dsa-512/pre1", "fn-dsa-512/pre1"),
+        ("ecdsa-p256+fn-dsa-512/pre1", "ecdsa-p256+fn-dsa-512/pre1"),  # dual stations, too
     ],
 )
 def test_a_station_enrols_gets_a_ticket_and_is_believed(
@@ -126,6 +128,32 @@ def test_a_station_enrols_gets_a_ticket_and_is_believed(
     (record,) = eu.aa.ledger.records("at")
     assert record.holder == b""
     assert [one.kind for one in eu.ea.ledger.records()] == ["ec"]
+
+
+class Half:
+    """A dual key of which one half alone signs."""
+
+    def __init__(self, whole: SigningKey, half: str) -> None:
+        self.algorithm, self.public_key = whole.algorithm, whole.public_key
+        self._whole, self._half, self._other = whole, half, SigningKey.generate(whole.algorithm)
+
+    def sign(self, digest: bytes, _algorithm: str | None = None, /) -> bytes:
+        parts = self.algorithm.split("+")
+        return b"".join(
+            (self._whole if part == self._half else self._other).sign(digest, part)
+            for part in parts
+        )
+
+
+@pytest.mark.parametrize("half", DUAL.split("+"))
+def test_half_a_dual_key_does_not_prove_possession(half: str, tmp_path: Path) -> None:
+    eu = europe(tmp_path / "db", DUAL)
+    key = SigningKey.generate(DUAL)
+    outcome = eu.ea.handle(ask(eu, key=Half(key, half)).octets, NOW)
+    assert (outcome.verdict, outcome.reason) == ("invalidsignature", "bad_signature")
+    request = ask_ticket(eu, enrolled(eu, DUAL), key=Half(key, half))
+    assert tell(eu, request).verdict == "invalidsignature"
+    assert list(eu.aa.ledger.records("at")) == []
 
 
 def test_a_second_enrolment_is_signed_by_the_first_credential(eu: Europe) -> None:

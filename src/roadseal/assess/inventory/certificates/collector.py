@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from roadseal import _core
-from roadseal.assess.inventory.certificates import der, ieee1609, openpgp, pem, ssh
+from roadseal.assess.inventory.certificates import cms, der, ieee1609, openpgp, pem, ssh
 from roadseal.assess.inventory.certificates.keys import (
     der_key,
     dh_parameters,
@@ -20,11 +20,10 @@ from roadseal.assess.inventory.certificates.keys import (
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
 from roadseal.assess.inventory.certificates.x509 import (
     certificate,
-    certificates_in,
     request,
     revocation_list,
 )
-from roadseal.assess.inventory.collector import MAX_HITS, Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import AlgorithmUse, Cause, Finding, Gap, Location, Role
 
 _PEM: Final = b"-----BEGIN "
@@ -46,7 +45,7 @@ _BODY: Final = re.compile(  # base64 or a header follows the label
     rb"(?:\s|\\[rn])*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
 )
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
-_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c"}
+_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c", "p7m", "p7s"}
 _MAX_DER_BYTES: Final = 256 << 20
 _BUNDLE: Final = 1_000_000
 
@@ -67,8 +66,8 @@ class CertificateCollector:
         *(Signature(start, 0) for start in ieee1609.STARTS + ieee1609.MESSAGE_STARTS),
     )
     names: Sequence[str] = (
-        "*.der", "*.cer", "*.crt", "*.p12", "*.pfx", "*.p7b", "*.p7c", "*.jks", "*.keystore",
-        "*.gpg", "*.pgp", "*.kbx", "*.oer", "*.coer", "*.ctl", "*.tlm",
+        "*.der", "*.cer", "*.crt", "*.p12", "*.pfx", "*.p7b", "*.p7c", "*.p7m", "*.p7s",
+        "*.jks", "*.keystore", "*.gpg", "*.pgp", "*.kbx", "*.oer", "*.coer", "*.ctl", "*.tlm",
     )  # fmt: skip
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
@@ -104,7 +103,7 @@ class CertificateCollector:
             yield from _keybox(source, context)
 
 
-def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Finding]:
+def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Finding | Gap]:
     """Describe the one structure that starts `encoded`, whatever of them it is."""
     found = (
         certificate(location, encoded, "x509")
@@ -118,12 +117,12 @@ def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Fin
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 2) if outer else []
     match [one.tag for one in parts]:
-        case [der.OID, *_] if der.dotted(encoded, parts[0]) == _SIGNED_DATA:
-            yield from certificates_in(location, encoded, "pkcs7")
+        case [der.OID, *_] if der.dotted(encoded, parts[0]) in cms.CONTENTS:
+            yield from cms.message(location, encoded)
         case [der.INTEGER, der.SEQUENCE]:
             inner = der.shape(encoded, parts[1], 1)
             if inner and der.dotted(encoded, inner[0]) in {_DATA, _SIGNED_DATA}:
-                yield from pkcs12(location, encoded)
+                yield from pkcs12(location, encoded, context)
 
 
 def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Output]:
@@ -144,24 +143,15 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
 
 
 def _pem(source: Source, context: Context) -> Iterator[Output]:
-    for block in pem.blocks(source.data, _pem_offsets(source)):
+    for block in pem.blocks(source.data, source.every(_PEM)):
         location = Location(source.uri, offset=block.offset, line=block.line)
         after = block.offset + len(_PEM) + len(block.label) + 5
-        if not _BODY.match(source.data[after : after + 400]):
+        if not block.clean and not _BODY.match(source.data[after : after + 400]):
             continue  # programs and manuals carry the bare words
         if block.octets is None:
             yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
         else:
             yield from _block(block, location, context)
-
-
-def _pem_offsets(source: Source) -> Iterator[int]:
-    """Where blocks begin, also after the last hit that the matcher kept."""
-    hits = source.hits[_PEM]
-    yield from hits
-    at = hits[-1] if len(hits) >= MAX_HITS else -1
-    while at >= 0 and (at := source.data.find(_PEM, at + 1)) >= 0:
-        yield at
 
 
 def _block(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:
@@ -181,6 +171,9 @@ def _block(block: pem.Block, location: Location, context: Context) -> Iterator[O
     if block.label == "OPENSSH PRIVATE KEY":
         yield from ssh.private(location, octets, context)
         return
+    if block.label == "SSH SIGNATURE":
+        yield ssh.signature(location, octets)
+        return
     if reader is None:
         yield Gap(location, Cause.NOT_SUPPORTED, f"A PEM block {block.label}.")
         return
@@ -198,7 +191,7 @@ def _one(read: Callable[[Location, bytes], Finding | None]) -> Callable[..., Ite
     return reader
 
 
-_LABELS: Final[dict[str, Callable[[Location, bytes, Context], Iterator[Finding]]]] = {
+_LABELS: Final[dict[str, Callable[[Location, bytes, Context], Iterator[Finding | Gap]]]] = {
     "CERTIFICATE": der_at,
     "X509 CERTIFICATE": der_at,
     "TRUSTED CERTIFICATE": der_at,

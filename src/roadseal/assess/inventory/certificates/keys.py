@@ -35,6 +35,7 @@ _PBES2, _PBMAC1, _PBKDF2, _SCRYPT = (
     "1.2.840.113549.1.5.12",
     "1.3.6.1.4.1.11591.4.11",
 )
+_KEY_BAG = "1.2.840.113549.1.12.10.1.1"  # a key that is not encrypted, RFC 7292 §4.2.1
 _RSA_PUBLIC_EXPONENTS = {3, 17, 257, 65537}
 
 
@@ -154,15 +155,16 @@ def ec_parameters(location: Location, encoded: bytes) -> Finding | None:
     return material(location, "ec-parameters", f"elliptic-curve parameters {curve}", [use])
 
 
-def pkcs12(location: Location, encoded: bytes) -> Iterator[Finding]:
-    """Describe a PKCS #12 file: how it is protected, and certificates that are not."""
+def pkcs12(location: Location, encoded: bytes, context: Context) -> Iterator[Finding]:
+    """Describe a PKCS #12 file: how it is protected, and certificates and keys that are not."""
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 3) if outer else []
     if len(parts) < 2 or [parts[0].tag, parts[1].tag] != [der.INTEGER, der.SEQUENCE]:
         return
     uses: list[AlgorithmUse] = []
     plain: list[bytes] = []
-    for name in _protection(_pkcs12_oids(encoded, parts[1], plain)):
+    keys: list[bytes] = []
+    for name in _protection(_pkcs12_oids(encoded, parts[1], plain, keys)):
         uses.append(AlgorithmUse(name, Role.STORAGE))
     if len(parts) > 2:
         digests = oids_in(encoded, parts[2])
@@ -171,8 +173,14 @@ def pkcs12(location: Location, encoded: bytes) -> Iterator[Finding]:
         elif digests:
             digest = identifiers.from_oid(digests[0])
             uses.append(AlgorithmUse(f"pkcs12-kdf-{digest}", Role.INTEGRITY))
-    unique = list(dict.fromkeys(uses)) or [AlgorithmUse("null", Role.STORAGE)]
-    yield material(location, "pkcs12", "PKCS #12 keystore", unique)
+    else:
+        uses.append(AlgorithmUse("null", Role.INTEGRITY))
+    if not any(use.role is Role.STORAGE for use in uses):
+        uses.append(AlgorithmUse("null", Role.STORAGE))
+    yield material(location, "pkcs12", "PKCS #12 keystore", list(dict.fromkeys(uses)))
+    for each in keys:
+        if found := der_key(location, each, context):
+            yield found
     from roadseal.assess.inventory.certificates.x509 import certificate
 
     for each in plain:
@@ -215,8 +223,10 @@ def _protection(oids: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _pkcs12_oids(encoded: bytes, content: der.Element, plain: list[bytes]) -> list[str]:
-    """Encryption identifiers in the authenticated safes; certificates in clear go to `plain`."""
+def _pkcs12_oids(
+    encoded: bytes, content: der.Element, plain: list[bytes], keys: list[bytes]
+) -> list[str]:
+    """Encryption identifiers in the authenticated safes; what is in clear goes to the lists."""
     found: list[str] = []
     pending: list[tuple[bytes, der.Element, int]] = [(encoded, content, 0)]
     while pending and len(found) < 256:
@@ -230,7 +240,11 @@ def _pkcs12_oids(encoded: bytes, content: der.Element, plain: list[bytes]) -> li
             elif (nested := der.element(inner, 0, len(inner))) and nested.tag == der.SEQUENCE:
                 pending.append((inner, nested, depth + 1))
         elif one.tag & 0x20 and depth < 24:
-            pending.extend((data, each, depth + 1) for each in reversed(der.shape(data, one, 512)))
+            inside = der.shape(data, one, 512)
+            if len(inside) > 1 and der.dotted(data, inside[0]) == _KEY_BAG:
+                keys.append(data[inside[1].content : inside[1].end])
+                continue
+            pending.extend((data, each, depth + 1) for each in reversed(inside))
     return [
         oid for oid in found if not oid.startswith(("1.2.840.113549.1.7", "1.2.840.113549.1.9"))
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from roadseal import _core
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.certificates import der
@@ -9,15 +11,17 @@ from roadseal.assess.inventory.certificates import der
 _EC = "1.2.840.10045.2.1"
 _EC_KEYS = {_EC, "1.3.132.1.12", "1.3.132.1.13"}
 _SIZED = {"rsa", "rsa-pss", "rsa-oaep", "dsa", "dh"}
+_REMEMBERED = 64  # octets of parameters: longer ones are for a stranger to choose and ours to hold
 _P_256 = bytes.fromhex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff")
 
 
 def key_name(outline: _core.CertificateOutline, *, agreement: bool = False) -> str:
     """Name the algorithm of a public key; `agreement` says that it is no signature key."""
-    oid = outline.key_oid
+    oid, parameters = outline.key_oid, outline.key_parameters
     if oid is None:
         return "unreadable-key"
-    return key_name_from(oid, outline.key_parameters, outline.key_bits, agreement=agreement)
+    read = _key_name if parameters is None or len(parameters) <= _REMEMBERED else key_name_from
+    return read(oid, parameters, outline.key_bits, agreement=agreement)
 
 
 def key_name_from(
@@ -35,6 +39,9 @@ def key_name_from(
     return name
 
 
+_key_name = lru_cache(4096)(key_name_from)
+
+
 def curve_name(parameters: bytes) -> str | None:
     """Name the curve of ECParameters: a named curve, or P-256 written out in full."""
     one = der.element(parameters, 0, len(parameters))
@@ -50,6 +57,12 @@ def signature_name(oid: str | None, parameters: bytes | None) -> str | None:
     """Name a signature algorithm; of RSASSA-PSS, with the hash that its parameters say."""
     if oid is None:
         return None
+    short = parameters is None or len(parameters) <= _REMEMBERED
+    return (_signature_name if short else _signature_name.__wrapped__)(oid, parameters)
+
+
+@lru_cache(4096)
+def _signature_name(oid: str, parameters: bytes | None) -> str:
     name = identifiers.from_oid(oid)
     if name != "rsa-pss":
         return name

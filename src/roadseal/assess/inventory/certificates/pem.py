@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from roadseal import _core
 from roadseal.assess.inventory.collector import Data
 
 MAX_BLOCK_BYTES: Final = 8 << 20
@@ -20,13 +21,17 @@ _ESCAPED_NEWLINE: Final = re.compile(rb"\\r\\n|\\n|\\r")
 
 
 class Block(NamedTuple):
-    """One block; `octets` is None where its base64 cannot be read."""
+    """One block; `octets` is None where its base64 cannot be read.
+
+    `clean` says that nothing stood in it but well-formed base64.
+    """
 
     label: str
     offset: int
     line: int
     headers: bytes
     octets: bytes | None
+    clean: bool = False
 
 
 def blocks(data: Data, offsets: Iterable[int]) -> Iterator[Block]:
@@ -44,7 +49,11 @@ def blocks(data: Data, offsets: Iterable[int]) -> Iterator[Block]:
         if end < 0:
             yield Block(label, offset, line, b"", None)
             continue
-        body = data[begin.end() : end].replace(b"\r\n", b"\n").lstrip(b"\n")
+        body = data[begin.end() : end]
+        if octets := _core.base64_lines(body):
+            yield Block(label, offset, line, b"", octets, clean=True)
+            continue
+        body = body.replace(b"\r\n", b"\n").lstrip(b"\n")
         if b"\\" in body:
             body = _ESCAPED_NEWLINE.sub(b"\n", body).lstrip(b"\n")
         headers = b""

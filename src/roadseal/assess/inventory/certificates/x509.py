@@ -32,55 +32,56 @@ def certificate(location: Location, encoded: bytes, collector: str) -> Finding |
     outline = _core.certificate_outline(encoded)
     if outline is None:
         return None
-    role = _role(outline)
-    usage = outline.key_usage or 0
-    agreement = bool(usage & _KEY_AGREEMENT) and not usage & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN)
+    usage = outline.key_usage  # each look at the outline converts its value again
+    role = _role(outline, usage)
+    bits = usage or 0
+    agreement = bool(bits & _KEY_AGREEMENT) and not bits & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN)
     uses = [AlgorithmUse(key_name(outline, agreement=agreement), role)]
     signature = signature_name(outline.signature_oid, outline.signature_parameters)
+    self_issued = outline.self_issued
     if signature:
         # an anchor's signature over itself protects nothing, and is not what it is trusted for
-        uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not outline.self_issued))
+        uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not self_issued))
     # a hybrid certificate: who knows no second signature goes by the first alone
-    if outline.second_key_oid:
-        second = identifiers.from_oid(outline.second_key_oid)
-        uses.append(AlgorithmUse(second, role, preferred=False))
-    if outline.second_signature_oid:
-        second = identifiers.from_oid(outline.second_signature_oid)
+    if second := outline.second_key_oid:
+        uses.append(AlgorithmUse(identifiers.from_oid(second), role, preferred=False))
+    if second := outline.second_signature_oid:
+        second = identifiers.from_oid(second)
         uses.append(AlgorithmUse(second, Role.TRUST_ANCHOR, preferred=False))
-    facts: dict[str, Fact] = {
-        "subject": outline.subject,
-        "issuer": outline.issuer,
-        "serial": outline.serial,
-        "not_before": outline.not_before,
-        "not_after": outline.not_after,
-        "sha256": hashlib.sha256(encoded[: outline.length]).hexdigest(),
-        "is_ca": outline.is_ca,
-        "self_issued": outline.self_issued,
-    }
-    if outline.spki:
-        facts["spki_sha256"] = hashlib.sha256(outline.spki).hexdigest()
-    if outline.defects:
-        facts["defects"] = "; ".join(outline.defects)
+    subject, issuer, serial, not_after = (
+        outline.subject,
+        outline.issuer,
+        outline.serial,
+        outline.not_after,
+    )
+    spki, defects = outline.spki, outline.defects
+    stated: tuple[tuple[str, Fact], ...] = (
+        ("subject", subject),
+        ("issuer", issuer),
+        ("serial", serial),
+        ("not_before", outline.not_before),
+        ("not_after", not_after),
+        ("sha256", hashlib.sha256(encoded[: outline.length]).hexdigest()),
+        ("is_ca", outline.is_ca),
+        ("self_issued", self_issued),
+        ("spki_sha256", hashlib.sha256(spki).hexdigest() if spki else None),
+        ("defects", "; ".join(defects) if defects else None),
+    )
+    until = f" until {not_after}" if not_after else ""
     return Finding(
         f"certificate/{collector}",
         location,
         AssetType.CERTIFICATE,
-        outline.subject or f"certificate {outline.serial}",
+        subject or f"certificate {serial}",
         tuple(uses),
         Basis.OBSERVED,
-        confidence=0.8 if outline.defects else 1.0,
-        excerpt=_excerpt(outline),
-        facts={key: value for key, value in facts.items() if value is not None},
+        confidence=0.8 if defects else 1.0,
+        excerpt=f"X.509 certificate issued by {issuer or 'nobody named'}{until}",
+        facts={key: value for key, value in stated if value is not None},
     )
 
 
-def _excerpt(outline: _core.CertificateOutline) -> str:
-    until = f" until {outline.not_after}" if outline.not_after else ""
-    return f"X.509 certificate issued by {outline.issuer or 'nobody named'}{until}"
-
-
-def _role(outline: _core.CertificateOutline) -> Role:
-    usage = outline.key_usage
+def _role(outline: _core.CertificateOutline, usage: int | None) -> Role:
     if outline.is_ca or (usage is not None and usage & _KEY_CERT_SIGN):
         return Role.TRUST_ANCHOR
     if _CODE_SIGNING in outline.purposes:

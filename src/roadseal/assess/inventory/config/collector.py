@@ -10,7 +10,7 @@ from typing import Final
 
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.config.directive import MAX_CHARS, Directive, directives
-from roadseal.assess.inventory.config.format import Format
+from roadseal.assess.inventory.config.format import Format, Said
 from roadseal.assess.inventory.config.formats import FORMATS
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
@@ -89,6 +89,10 @@ _WORDS: Final = (
     b"Ciphersuites", b"MinProtocol", b"default_md", b"default_bits", b"driftfile", b"wpa_",
     b"rsn_pairwise", b"key_mgmt", b"data-ciphers", b"tls-cipher", b"ncp-ciphers", b"persist-key",
     b"wep_key", b"authby", b"rouser", b"rwuser", b"tls-client", b"tls-server", b"remote-cert-tls",
+    b"<VirtualHost", b"proxy_pass", b"server_name", b"\nlistener ", b"persistence_location",
+    b"default_backend", b"timeout connect", b"hw_mode", b"auth_algs", b"shared_secret",
+    b"authCommunity", b"defVersion", b"PermitEmptyPasswords", b"bridge_", b"management ",
+    b"ah_proposals", b"ah=",
 )  # fmt: skip
 _PROSE: Final = (
     "*.py", "*.c", "*.h", "*.cc", "*.cpp", "*.rs", "*.go", "*.js", "*.java", "*.md", "*.rst",
@@ -122,7 +126,7 @@ class ConfigurationCollector:
             return
         if any(fnmatch(name, prose) for prose in _PROSE):
             return
-        statements = list(directives(source.data[:].decode("utf-8", "replace")))
+        statements = list(directives(source.data[:].decode("utf-8-sig", "replace")))
         if chosen := recognise(name, statements):
             yield from _findings(chosen, statements, source, name)
 
@@ -130,7 +134,7 @@ class ConfigurationCollector:
 def recognise(name: str, statements: Sequence[Directive]) -> Format | None:
     """Return the format that a text is written in, by its directives and its name."""
     names = {one.name.lower() for one in statements}
-    ended = sum(one.terminated for one in statements) * 2 > len(statements)
+    ended = sum(one.terminated for one in statements) * 2 >= len(statements)
     best: tuple[int, int, Format | None] = (0, 0, None)
     for order, each in enumerate(FORMATS):
         if each.terminated != ended and each.terminated:
@@ -154,22 +158,24 @@ def _share(each: Format, statements: Sequence[Directive]) -> float:
 
 def _says(each: Format, statements: Sequence[Directive]) -> bool:
     """Whether any statement says something in this format."""
-    readers = each.readers
-    return any(
-        (read := readers.get(one.name.lower())) and read(one) is not None for one in statements
-    )
+    return next(said(each, statements), None) is not None
+
+
+def said(chosen: Format, statements: Sequence[Directive]) -> Iterator[Said]:
+    """What the statements say in this format, one by one and together."""
+    for one in statements:
+        read = chosen.readers.get(one.name.lower())
+        if read and (answer := read(one)):
+            yield one, *answer
+    if chosen.whole:
+        yield from chosen.whole(statements)
 
 
 def _findings(
     chosen: Format, statements: Sequence[Directive], source: Source, name: str
 ) -> Iterator[Finding]:
     by_name = any(fnmatch(name, glob) for glob in chosen.files)
-    for one in statements:
-        read = chosen.readers.get(one.name.lower())
-        said = read(one) if read else None
-        if said is None:
-            continue
-        text, uses = said
+    for one, text, uses in said(chosen, statements):
         yield Finding(
             f"config/{chosen.name}",
             Location(source.uri, line=one.line),

@@ -1,13 +1,14 @@
-"""What field devices run: SNMP, time, wireless networks.
+"""What field devices run: time and wireless networks.
 
-Sources: snmpd.conf(5), RFC 3826, chrony.conf(5), hostapd.conf, wpa_supplicant.conf(5).
+Sources: chrony.conf(5), ntp.conf(5), hostapd.conf, wpa_supplicant.conf(5).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from roadseal.assess.inventory.config import spelling
+from roadseal.assess.inventory.config import plain_field, spelling
+from roadseal.assess.inventory.config.credentials import known_to_all
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
     PLAIN,
@@ -18,75 +19,16 @@ from roadseal.assess.inventory.config.format import (
 from roadseal.assess.inventory.config.spelling import Uses, named
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
 
-_COMMUNITY = AlgorithmUse("community-string", Role.LIVE_AUTHENTICATION)
 _WEP = AlgorithmUse("wep", Role.ENCRYPTION)
+_AUTOKEY = AlgorithmUse("ntp-autokey", Role.LIVE_AUTHENTICATION)
 _NTS = AlgorithmUse("tls-1.3-default", Role.KEY_EXCHANGE, preferred=False)
-_SNMP: Final = {
-    "MD5": AlgorithmUse("hmac-md5", Role.INTEGRITY),
-    "SHA": AlgorithmUse("hmac-sha-1", Role.INTEGRITY),
-    "SHA-224": AlgorithmUse("hmac-sha-224", Role.INTEGRITY),
-    "SHA-256": AlgorithmUse("hmac-sha-256", Role.INTEGRITY),
-    "SHA-384": AlgorithmUse("hmac-sha-384", Role.INTEGRITY),
-    "SHA-512": AlgorithmUse("hmac-sha-512", Role.INTEGRITY),
-    "DES": AlgorithmUse("des-cbc", Role.ENCRYPTION),
-    "AES": AlgorithmUse("aes-128-cfb", Role.ENCRYPTION),  # RFC 3826
-    "AES-128": AlgorithmUse("aes-128-cfb", Role.ENCRYPTION),
-    "AES-192": AlgorithmUse("aes-192-cfb", Role.ENCRYPTION),
-    "AES-256": AlgorithmUse("aes-256-cfb", Role.ENCRYPTION),
-}
-
-_USM: Final = {  # RFC 3414, 3826, 7860; AES-192 and AES-256 as Cisco and net-snmp number them
-    ".1.3.6.1.6.3.10.1.1.1": "",
-    ".1.3.6.1.6.3.10.1.1.2": "MD5",
-    ".1.3.6.1.6.3.10.1.1.3": "SHA",
-    ".1.3.6.1.6.3.10.1.1.4": "SHA-224",
-    ".1.3.6.1.6.3.10.1.1.5": "SHA-256",
-    ".1.3.6.1.6.3.10.1.1.6": "SHA-384",
-    ".1.3.6.1.6.3.10.1.1.7": "SHA-512",
-    ".1.3.6.1.6.3.10.1.2.1": "",
-    ".1.3.6.1.6.3.10.1.2.2": "DES",
-    ".1.3.6.1.6.3.10.1.2.4": "AES",
-    ".1.3.6.1.4.1.9.12.6.1.1": "AES-192",
-    ".1.3.6.1.4.1.9.12.6.1.2": "AES-256",
-    ".1.3.6.1.4.1.14832.1.3": "AES-192",
-    ".1.3.6.1.4.1.14832.1.4": "AES-256",
-}
-
-
-def _snmp_user(one: Directive) -> tuple[str, Uses] | None:
-    """CreateUser name [-e engine] auth secret [priv secret]: the secrets are not told."""
-    words = [word for word in one.words if word.upper() in _SNMP]
-    uses = [use for word in words for use in [_SNMP[word.upper()]]]
-    if not uses:
-        uses = [AlgorithmUse("plaintext", Role.PLAINTEXT)]
-    return f"user {one.words[0] if one.words else ''} {' '.join(words)}".strip(), uses
-
-
-def _usm_user(one: Directive) -> tuple[str, Uses] | None:
-    """What snmpd makes of createUser: protocols by number, then the localized keys."""
-    words = [_USM[oid] for each in one.words if (oid := f".{each.lstrip('.')}") in _USM]
-    if not words:
-        return None
-    uses = [_SNMP[word] for word in words if word]
-    return f"user {' '.join(filter(None, words))}".strip(), uses or [PLAIN]
-
-
-def _com2sec(one: Directive) -> tuple[str, Uses] | None:
-    return "SNMPv1 and SNMPv2c by community", [_COMMUNITY, PLAIN]
-
-
-def _snmp_level(one: Directive) -> tuple[str, Uses] | None:
-    words = {word.lower() for word in one.words}
-    if words & {"noauth", "noauthnopriv"}:
-        return "without authentication", [PLAIN]
-    if words & {"auth", "authnopriv"}:
-        return "authentication without privacy", [PLAIN]
-    return None
 
 
 def _chrony(one: Directive) -> tuple[str, Uses] | None:
     if "nts" in one.words:
         return "NTS", [_NTS]
+    if "autokey" in one.words:
+        return "Autokey", [_AUTOKEY]
     if "key" in one.words:
         return "a symmetric key", [AlgorithmUse("ntp-key", Role.INTEGRITY)]
     return "time without authentication", [PLAIN]
@@ -118,53 +60,17 @@ def _wpa_keys(one: Directive) -> tuple[str, Uses] | None:
     )
 
 
+def _passphrase(one: Directive) -> tuple[str, Uses] | None:
+    return "a passphrase", [PSK, *known_to_all(one.value)]
+
+
+def _radius(one: Directive) -> tuple[str, Uses] | None:
+    """RADIUS over UDP rests on MD5 (RFC 2865 §3)."""
+    radius = AlgorithmUse("radius-md5", Role.LIVE_AUTHENTICATION)
+    return "RADIUS with a shared secret", [radius, *known_to_all(one.value)]
+
+
 DEVICES: Final = (
-    Format(
-        "snmpd",
-        "SNMP",
-        {
-            **dict.fromkeys(
-                (
-                    "rocommunity",
-                    "rwcommunity",
-                    "rocommunity6",
-                    "rwcommunity6",
-                    "com2sec",
-                    "com2sec6",
-                    "trapcommunity",
-                    "trapsink",
-                    "trap2sink",
-                    "informsink",
-                ),
-                _com2sec,
-            ),
-            "createuser": _snmp_user,
-            "usmuser": _usm_user,
-            "rouser": _snmp_level,
-            "rwuser": _snmp_level,
-            "defauthtype": lambda one: _snmp_user(one),
-            "defprivtype": lambda one: _snmp_user(one),
-        },
-        frozenset(
-            {
-                "rocommunity",
-                "rwcommunity",
-                "com2sec",
-                "agentaddress",
-                "createuser",
-                "usmuser",
-                "oldengineid",
-                "rouser",
-                "syslocation",
-                "syscontact",
-                "sysservices",
-                "view",
-                "rwuser",
-                "trapsink",
-            }
-        ),
-        ("snmpd.conf", "snmptrapd.conf", "snmp.conf"),
-    ),
     Format(
         "chrony",
         "NTP",
@@ -191,6 +97,38 @@ DEVICES: Final = (
         ("chrony.conf", "*.sources"),
     ),
     Format(
+        "ntp",
+        "NTP",
+        {
+            "server": _chrony,
+            "pool": _chrony,
+            "peer": _chrony,
+            "broadcast": _chrony,
+            "crypto": lambda one: ("Autokey", [_AUTOKEY]),
+            "nts": lambda one: ("NTS", [_NTS]) if {"enable", "cert"} & {*one.words} else None,
+        },
+        frozenset(
+            {
+                "driftfile",
+                "restrict",
+                "statsdir",
+                "statistics",
+                "filegen",
+                "leapfile",
+                "trustedkey",
+                "requestkey",
+                "controlkey",
+                "keys",
+                "keysdir",
+                "tos",
+                "broadcastclient",
+                "interface",
+                "includefile",
+            }
+        ),
+        ("ntp*.conf",),
+    ),
+    Format(
         "hostapd",
         "WPA",
         {
@@ -199,7 +137,9 @@ DEVICES: Final = (
             "rsn_pairwise": _wpa_ciphers,
             "group_cipher": _wpa_ciphers,
             **{f"wep_key{index}": lambda one: ("WEP", [_WEP]) for index in range(4)},
-            "wpa_passphrase": lambda one: ("a passphrase", [PSK]),
+            "wpa_passphrase": _passphrase,
+            "auth_server_shared_secret": _radius,
+            "acct_server_shared_secret": _radius,
             "openssl_ciphers": listed(spelling.suites),
         },
         frozenset(
@@ -213,9 +153,16 @@ DEVICES: Final = (
                 "rsn_pairwise",
                 "wpa",
                 "ctrl_interface",
+                "channel",
+                "country_code",
+                "auth_algs",
+                "bridge",
+                "bss",
+                "ieee80211n",
             }
         ),
         ("hostapd*.conf",),
+        whole=plain_field.hostapd,
     ),
     Format(
         "wpa_supplicant",
@@ -225,7 +172,8 @@ DEVICES: Final = (
             "pairwise": _wpa_ciphers,
             "group": _wpa_ciphers,
             **{f"wep_key{index}": lambda one: ("WEP", [_WEP]) for index in range(4)},
-            "psk": lambda one: ("a passphrase", [PSK]),
+            "psk": _passphrase,
+            "sae_password": _passphrase,
         },
         frozenset(
             {"key_mgmt", "ssid", "psk", "pairwise", "eap", "identity", "ap_scan", "update_config"}

@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_CHARS: Final = 4 << 20
 MAX_LINE_CHARS: Final = 1 << 16
 _WORD: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|([^\s"\']+)')
-_QUOTED_OR_END: Final = re.compile(r"\"[^\"]*\"|'[^']*'|;")
 _INLINE_FILE: Final = re.compile(  # of OpenVPN
     r"\s*<(ca|cert|extra-certs|key|pkcs12|dh|secret|crl-verify|tls-auth|tls-crypt(?:-v2)?)>\s*"
 )
 _SECTION: Final = re.compile(r"\[\s*([^\]]*?)\s*\]")
-_BLOCK: Final = re.compile(r"([\w.*-]+)\s*(?:=\s*)?\{")
+_OPENED_BY: Final = re.compile(r"[\w.*-]+\s*=?\s*")
+
+
+class Block(NamedTuple):
+    """A ``name words {`` that statements stand in; `serial` tells two of one name apart."""
+
+    name: str
+    words: tuple[str, ...]
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Directive:
         words: what follows, without quotes; a trailing ``;`` is gone.
         section: the innermost ``[section]`` or ``block {`` it stands in.
         terminated: whether it ended in ``;``.
+        blocks: every ``block {`` it stands in, the outermost first.
+        uri: the included file that it stands in; empty for the source itself.
     """
 
     line: int
@@ -36,6 +44,8 @@ class Directive:
     words: tuple[str, ...]
     section: str
     terminated: bool
+    blocks: tuple[Block, ...] = ()
+    uri: str = ""
 
     @property
     def value(self) -> str:
@@ -46,38 +56,66 @@ class Directive:
 def directives(text: str) -> Iterator[Directive]:
     """Read the statements of `text`: ``name words…``, ``name = words``, ``name: words``."""
     section = ""
-    blocks: list[str] = []
+    blocks: tuple[Block, ...] = ()
+    serial = 0
+    before: list[str] = []  # of a brace that has a line of its own
     for number, line in _logical_lines(text):
         if header := _SECTION.fullmatch(line):
-            section, blocks = header[1], []
+            section, blocks = header[1], ()
             continue
-        rest = line
-        while opened := _BLOCK.match(rest):
-            blocks = [*blocks[:63], opened[1]]
-            rest = rest[opened.end() :].strip()
-        closing = rest.rstrip().endswith("}")
-        rest = rest.rstrip("} \t")
-        for statement in _statements(rest):
-            terminated = statement.endswith(";")
-            words = _words(statement.rstrip("; \t"))
+        for piece, end in _pieces(line):
+            words = _words(piece)
+            if end == "{":
+                serial += 1
+                name, *rest = [word for word in words or before if word != "="] or [""]
+                before = []
+                blocks = (*blocks[:63], Block(name, tuple(rest), serial))
+                continue
             if words:
-                where = blocks[-1] if blocks else section
-                yield Directive(number, words[0], tuple(words[1:]), where, terminated)
-        if closing and blocks:
-            blocks = blocks[: -line.count("}")]
+                where = blocks[-1].name if blocks else section
+                yield Directive(number, words[0], tuple(words[1:]), where, end == ";", blocks)
+            if end == "}":
+                blocks = blocks[:-1]
+            before = [] if end else words
 
 
-def _statements(line: str) -> Iterator[str]:
-    """Several statements may share a line where ``;`` ends them outside of quotes."""
-    ends = [match.end() for match in _QUOTED_OR_END.finditer(line) if match[0] == ";"]
-    if len(ends) < 2:
-        if line:
-            yield line
+def _pieces(line: str) -> Iterator[tuple[str, str]]:
+    """Statements of a line, each with what ended it: ``;``, ``{``, ``}`` or the line's end.
+
+    A brace is one of a block only where it stands so: values have braces of their own. A single
+    ``;`` without braces ends the line, and what follows it is still the statement's.
+    """
+    start = literal = semicolons = 0
+    quote = ""
+    pieces: list[tuple[str, str]] = []
+    for at, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in ";{}":
+            following = line[at + 1 : at + 2]
+            if character == "{" and not _opens(line[start:at], following):
+                literal += 1
+                continue
+            if character == "}" and literal:
+                literal -= 1
+                continue
+            semicolons += character == ";"
+            pieces.append((line[start:at].strip(), character))
+            start = at + 1
+    if semicolons == len(pieces) == 1:
+        yield line.rstrip("; \t"), ";" if line.endswith(";") else ""
         return
-    for start, end in pairwise([0, *ends, len(line)]):
-        part = line[start:end].rpartition("{")[2].rstrip(";").strip("} \t")
-        if part:
-            yield f"{part};"
+    yield from pieces
+    if rest := line[start:].strip():
+        yield rest, ""
+
+
+def _opens(before: str, following: str) -> bool:
+    if not before.strip() or _OPENED_BY.fullmatch(before.lstrip()):
+        return True
+    return (not following or following.isspace()) and before[-1:].isspace()
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

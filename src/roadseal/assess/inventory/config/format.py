@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from roadseal.assess.inventory.config import spelling
@@ -13,6 +13,12 @@ from roadseal.assess.inventory.finding import AlgorithmUse, Role
 
 Reader = Callable[[Directive], tuple[str, Uses] | None]
 """Returns what is said, in words without secrets, and the algorithms."""
+
+Said = tuple[Directive, str, Uses]
+"""What follows from several statements, at the one that shows it best."""
+
+Whole = Callable[[Sequence[Directive]], Iterator[Said]]
+"""Reads what no statement says alone, such as that a listener has no TLS."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Format:
             read and a name of `files`.
         files: names, as globs in lower case.
         terminated: whether statements end in ``;``.
+        whole: reads statements together.
     """
 
     name: str
@@ -35,9 +42,13 @@ class Format:
     typical: frozenset[str]
     files: tuple[str, ...]
     terminated: bool = False
+    whole: Whole | None = None
 
 
 PLAIN = AlgorithmUse("plaintext", Role.PLAINTEXT)
+PLAIN_ASIDE = AlgorithmUse("plaintext", Role.PLAINTEXT, preferred=False)
+"""Plaintext that carries nothing away: on one machine, or of what is encrypted already."""
+
 PSK = AlgorithmUse("psk", Role.LIVE_AUTHENTICATION)
 
 

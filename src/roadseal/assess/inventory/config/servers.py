@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from roadseal.assess.inventory.config import spelling
+from roadseal.assess.inventory.config import plain_field, plain_web, spelling
+from roadseal.assess.inventory.config.credentials import known_to_all
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
-    PLAIN,
     PSK,
     Format,
     Reader,
@@ -78,6 +78,11 @@ def _openssl_command(one: Directive) -> tuple[str, Uses] | None:
     return one.value, read(" ".join(one.words[1:]))
 
 
+def _known_password(one: Directive) -> tuple[str, Uses] | None:
+    uses = known_to_all(one.value)
+    return ("a default password", uses) if uses else None
+
+
 _NGINX_SIDES: Final = ("", "proxy_", "grpc_", "uwsgi_")
 _HAPROXY_SIDES: Final = ("bind", "server")
 
@@ -104,6 +109,7 @@ SERVERS: Final = (
         ),
         ("nginx.conf", "*.nginx", "default"),
         terminated=True,
+        whole=plain_web.nginx,
     ),
     Format(
         "apache",
@@ -124,9 +130,21 @@ SERVERS: Final = (
                 "sslcertificatekeyfile",
                 "sslrandomseed",
                 "sslsessioncache",
+                "<virtualhost",
+                "</virtualhost>",
+                "documentroot",
+                "serverroot",
+                "servername",
+                "serveradmin",
+                "customlog",
+                "errorlog",
+                "proxypass",
+                "proxypassreverse",
+                "loadmodule",
             }
         ),
-        ("httpd.conf", "apache2.conf", "ssl.conf"),
+        ("httpd.conf", "apache2.conf", "ssl.conf", "ports.conf", "000-default.conf"),
+        whole=plain_web.apache,
     ),
     Format(
         "haproxy",
@@ -149,9 +167,15 @@ SERVERS: Final = (
                 "ssl-default-bind-ciphersuites",
                 "ca-base",
                 "crt-base",
+                "bind",
+                "default_backend",
+                "use_backend",
+                "defaults",
+                "maxconn",
             }
         ),
-        ("haproxy.cfg",),
+        ("haproxy*.cfg",),
+        whole=plain_web.haproxy,
     ),
     Format(
         "mosquitto",
@@ -162,8 +186,8 @@ SERVERS: Final = (
             "ciphers": listed(spelling.suites),
             "ciphers_tls1.3": listed(spelling.suites),
             "psk_file": lambda one: ("pre-shared keys", [PSK]),
-            "port": flag("MQTT without TLS", PLAIN, "1883"),
             "allow_anonymous": flag("anonymous clients", _ANONYMOUS, "true"),
+            "remote_password": lambda one: _known_password(one),
         },
         frozenset(
             {
@@ -181,9 +205,16 @@ SERVERS: Final = (
                 "require_certificate",
                 "bridge_cafile",
                 "log_dest",
+                "connection",
+                "topic",
+                "per_listener_settings",
+                "port",
+                "persistence",
+                "acl_file",
             }
         ),
-        ("mosquitto.conf",),
+        ("mosquitto*.conf",),
+        whole=plain_field.mosquitto,
     ),
     Format(
         "openssl",

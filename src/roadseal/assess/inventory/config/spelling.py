@@ -1,7 +1,7 @@
 """The languages in which configurations name algorithms: OpenSSL, OpenSSH, strongSwan and others.
 
 What is excluded (``!RC4``, ``-aes128-cbc``) is not in use. A keyword that stands for many
-algorithms (``HIGH``) names none: it stays in the finding's excerpt.
+algorithms (``HIGH``) names none: it stays in the finding's excerpt. One for a single weak one does.
 """
 
 from __future__ import annotations
@@ -32,10 +32,23 @@ def named(names: Iterable[str], role: Role) -> Uses:
 
 
 def suites(text: str) -> Uses:
-    """Named suites of an OpenSSL cipher string, ciphers(1); excluded ones and keywords aside."""
-    elements = [one for one in re.split(r"[:, ]+", text) if one and one[0] not in "!-+@"]
-    dropped = {one[1:] for one in re.split(r"[:, ]+", text) if one.startswith(("!", "-"))}
-    return _of_suites(cipher_suite.from_name(one) for one in elements if one not in dropped)
+    """Named suites of an OpenSSL cipher string, ciphers(1); what is excluded is not in use."""
+    every = [one for one in re.split(r"[:, ]+", text) if one]
+    dropped = {one[1:] for one in every if one[0] in "!-"}
+    elements = [one for one in every if one[0] not in "!-+@" and one not in dropped]
+    uses = _of_suites(cipher_suite.from_name(one) for one in elements)
+    weak = [_KEYWORDS[one] for one in elements if one in _KEYWORDS]
+    return uses + [AlgorithmUse(*each, preferred=len(elements) == 1) for each in weak]
+
+
+_KEYWORDS: Final = {  # that stand for one algorithm which nobody should ask for, ciphers(1)
+    "NULL": ("null", Role.ENCRYPTION), "eNULL": ("null", Role.ENCRYPTION),
+    "COMPLEMENTOFALL": ("null", Role.ENCRYPTION), "aNULL": ("anonymous", Role.LIVE_AUTHENTICATION),
+    "ADH": ("anonymous", Role.LIVE_AUTHENTICATION), "RC4": ("rc4-128", Role.ENCRYPTION),
+    "AECDH": ("anonymous", Role.LIVE_AUTHENTICATION), "3DES": ("3des-cbc", Role.ENCRYPTION),
+    "DES": ("des-cbc", Role.ENCRYPTION), "IDEA": ("idea-cbc", Role.ENCRYPTION),
+    "MD5": ("hmac-md5", Role.INTEGRITY),
+}  # fmt: skip
 
 
 def suites_with_hyphens(text: str) -> Uses:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from roadseal.assess.inventory import identifiers
-from roadseal.assess.inventory.config import spelling
+from roadseal.assess.inventory.config import plain_field, spelling
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
+    PLAIN,
     PSK,
     Format,
     flag,
@@ -45,11 +46,28 @@ def _wireguard(one: Directive) -> tuple[str, Uses] | None:
     ]
 
 
+def _authenticated_only(one: Directive) -> tuple[str, Uses] | None:
+    """AH protects against changes and hides nothing (RFC 4302 §1)."""
+    return (one.value, [*spelling.ike(one.value), PLAIN]) if one.words else None
+
+
+def _ssh_versions(one: Directive) -> tuple[str, Uses] | None:
+    old = AlgorithmUse("ssh-1", Role.KEY_EXCHANGE)
+    return ("version 1", [old]) if "1" in one.value.split(",") else None
+
+
+_ANONYMOUS = AlgorithmUse("anonymous", Role.LIVE_AUTHENTICATION)
+
+
 TUNNELS: Final = (
     Format(
         "ssh",
         "SSH",
-        _SSH,
+        _SSH
+        | {
+            "protocol": _ssh_versions,
+            "permitemptypasswords": flag("empty passwords", _ANONYMOUS, "yes"),
+        },
         frozenset(_SSH)
         | {
             "permitrootlogin",
@@ -62,6 +80,11 @@ TUNNELS: Final = (
             "match",
             "hashknownhosts",
             "gssapiauthentication",
+            "permitemptypasswords",
+            "authorizedkeysfile",
+            "x11forwarding",
+            "hostcertificate",
+            "identityfile",
         },
         ("sshd_config", "ssh_config"),
     ),
@@ -71,7 +94,7 @@ TUNNELS: Final = (
         {
             "ike": listed(spelling.ike),
             "esp": listed(spelling.ike),
-            "ah": listed(spelling.ike),
+            "ah": _authenticated_only,
             "authby": flag("a pre-shared key", PSK, "secret", "psk"),
             "leftauth": flag("a pre-shared key", PSK, "psk"),
             "rightauth": flag("a pre-shared key", PSK, "psk"),
@@ -97,7 +120,7 @@ TUNNELS: Final = (
         {
             "proposals": listed(spelling.ike),
             "esp_proposals": listed(spelling.ike),
-            "ah_proposals": listed(spelling.ike),
+            "ah_proposals": _authenticated_only,
             "auth": flag("a pre-shared key", PSK, "psk"),
         },
         frozenset(
@@ -167,5 +190,6 @@ TUNNELS: Final = (
             }
         ),
         ("*.ovpn",),
+        whole=plain_field.openvpn,
     ),
 )

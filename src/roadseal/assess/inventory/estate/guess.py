@@ -281,7 +281,14 @@ class _Proposal:
             text = normal(cell)
             return any(word in text for word in known)
 
-        if self._pick("vendor", _few):
+        def fits(column: _Column) -> bool:
+            # "Controller" alone is its model, though "Controller make" begins with it.
+            likelier = column_likeness(column.name, "model") > column_likeness(
+                column.name, "vendor"
+            )
+            return _few(column) and not likelier
+
+        if self._pick("vendor", fits):
             return
         used = {name for names in self.chosen.values() for name in names}
         for column in self.columns.values():

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
 from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.importer import Import
 from roadseal.assess.inventory.estate.note import Action, Note
-from roadseal.assess.inventory.tables import ASSET, DEPENDENCY, ESTATE, NOTE, USE
+from roadseal.assess.inventory.tables import ASSET, DEPENDENCY, ESTATE, NOTE, STANDING, USE
 from roadseal.errors import RoadsealError
 from roadseal.store import Store, insert_rows
+
+RETIRED: Final = "~"
+"""Stands in the name of an estate that was replaced; in no name that is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,23 @@ class Estate:
 
 
 def save_estate(store: Store, estate: Estate, imported: Import) -> None:
-    """Put an estate into the store; one of the same name is replaced in the same transaction."""
+    """Put an estate into the store; one of the same name is replaced in the same transaction.
+
+    An estate on which a register stands is retired, and kept for it under another name.
+    """
     with store.writing() as connection:
         known = sa.select(ESTATE.c.key).where(ESTATE.c.name == estate.name)
         if (old := connection.scalar(known)) is not None:
-            for table in (DEPENDENCY, USE, NOTE, ASSET):
-                connection.execute(sa.delete(table).where(table.c.estate == old))
-            connection.execute(sa.delete(ESTATE).where(ESTATE.c.key == old))
+            if (
+                connection.scalar(
+                    sa.select(STANDING.c.asset).where(STANDING.c.estate == old).limit(1)
+                )
+                is None
+            ):
+                drop_estate(connection, old)
+            else:
+                retired = {"name": f"{estate.name}{RETIRED}{old}"}
+                connection.execute(sa.update(ESTATE).where(ESTATE.c.key == old).values(**retired))
         values = {name: getattr(estate, name) for name in Estate.__slots__}
         added = connection.execute(sa.insert(ESTATE).values(**values))
         key = int((added.inserted_primary_key or (0,))[0])
@@ -51,13 +65,21 @@ def save_estate(store: Store, estate: Estate, imported: Import) -> None:
         insert_rows(connection, NOTE, _note_rows(key, imported))
 
 
+def drop_estate(connection: sa.Connection, key: int) -> None:
+    """Delete an estate on which no register stands."""
+    for table in (DEPENDENCY, USE, NOTE, ASSET):
+        connection.execute(sa.delete(table).where(table.c.estate == key))
+    connection.execute(sa.delete(ESTATE).where(ESTATE.c.key == key))
+
+
 def list_estates(store: Store) -> list[tuple[Estate, int]]:
-    """Every estate with its number of assets, by name."""
+    """Every estate with its number of assets, by name; not those that are retired."""
     counted = sa.select(ASSET.c.estate, sa.func.count().label("assets")).group_by(ASSET.c.estate)
     counts = counted.subquery()
     query = (
         sa.select(ESTATE, sa.func.coalesce(counts.c.assets, 0).label("assets"))
         .outerjoin(counts, counts.c.estate == ESTATE.c.key)
+        .where(~ESTATE.c.name.contains(RETIRED))
         .order_by(ESTATE.c.name)
     )
     with store.reading() as connection:
@@ -86,7 +108,9 @@ def load_estate(store: Store, name: str) -> tuple[Estate, Import]:
             sa.select(NOTE).where(NOTE.c.estate == row["key"]).order_by(NOTE.c.number)
         ).all()
     imported = Import(
-        tuple(_asset(*each) for each in assets), tuple(_note(*each) for each in notes), row["rows"]
+        tuple(asset_of_row(*each) for each in assets),
+        tuple(_note(*each) for each in notes),
+        row["rows"],
     )
     return _estate(row), imported
 
@@ -98,14 +122,18 @@ def load_asset(store: Store, asset_id: str) -> Asset:
         RoadsealError: ``asset-unknown``.
     """
     with store.reading() as connection:
-        row = connection.execute(sa.select(ASSET).where(ASSET.c.id == asset_id)).first()
+        of_estate = sa.select(ESTATE.c.key).where(ESTATE.c.name == asset_id.split("/", 1)[0])
+        wanted = sa.select(ASSET).where(
+            ASSET.c.id == asset_id, ASSET.c.estate == of_estate.scalar_subquery()
+        )
+        row = connection.execute(wanted).first()
     if row is None:
         raise RoadsealError(
             "asset-unknown",
             f"There is no asset {asset_id!r}.",
             advice="Its id is ESTATE/REFERENCE; see roadseal estate show ESTATE.",
         )
-    return _asset(*row)
+    return asset_of_row(*row)
 
 
 def _asset_rows(key: int, imported: Import) -> Iterator[tuple[object, ...]]:
@@ -133,7 +161,7 @@ def _asset_rows(key: int, imported: Import) -> Iterator[tuple[object, ...]]:
         )
 
 
-def _asset(
+def asset_of_row(
     _estate: int,
     _number: int,
     asset_id: str,
@@ -154,6 +182,7 @@ def _asset(
     services: str,
     address: str | None,
 ) -> Asset:
+    """An asset out of the columns of its row."""
     return Asset(
         asset_id,
         Kind(kind),

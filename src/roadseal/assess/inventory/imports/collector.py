@@ -7,6 +7,7 @@ from typing import Final
 
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import Cause, Gap, Location
+from roadseal.assess.inventory.imports.profiles import FORMAT as PROFILES
 from roadseal.assess.inventory.imports.recognise import HEAD_BYTES, import_report, recognise_report
 from roadseal.errors import RoadsealError
 
@@ -17,6 +18,7 @@ class ReportCollector:
     name = "import"
     names: Sequence[str] = ("*.cdx.json", "*.cdx.xml", "bom.json", "bom.xml", "*.sarif")
     signatures: Sequence[Signature] = (
+        Signature(PROFILES.encode()),
         Signature(b"CycloneDX"),
         Signature(b"cyclonedx.org/schema/bom"),
         Signature(b"#separator", at=0),

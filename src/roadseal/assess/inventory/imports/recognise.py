@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from roadseal.assess.inventory.imports import cyclonedx, ndpi, sarif, ssh_audit, zeek
+from roadseal.assess.inventory.imports import cyclonedx, ndpi, profiles, sarif, ssh_audit, zeek
 from roadseal.assess.inventory.imports.document import Imported
 from roadseal.errors import RoadsealError
 
@@ -18,6 +18,7 @@ _READERS: Mapping[str, Callable[[bytes, str], Imported]] = {
     "zeek": zeek.read,
     "ssh-audit": ssh_audit.read,
     "ndpi": ndpi.read,
+    "profiles": profiles.read,
 }
 
 
@@ -42,6 +43,7 @@ def recognise_report(head: bytes) -> str | None:
 
 
 _MARKS: Mapping[str, tuple[tuple[bytes, ...], ...]] = {
+    "profiles": ((profiles.FORMAT.encode(),),),
     "cyclonedx": ((b'"bomFormat"', b"CycloneDX"), (b'"specVersion"', b'"components"')),
     "sarif": ((b'"runs"', b'"version"', b"sarif"), (b'"runs"', b'"tool"', b'"driver"')),
     "ssh-audit": ((b'"banner"', b'"kex"'), (b'"banner"', b'"enc"')),

@@ -20,6 +20,8 @@ from roadseal.assess.register.writing import write_whole
 
 TOP: Final = 40
 """Rows in the table of exposures: assets of one kind with the same uses and score share one."""
+CERTIFICATES: Final = 200
+"""Rows in the table of certificates, the soonest end first."""
 NAMED: Final = 60
 """Assets that such a row names; the files that `register show --out` writes hold all."""
 
@@ -61,6 +63,8 @@ def render_report(register: Register) -> str:
             top=_exposures(register),
             total=len(register.assets),
             broken=_broken(register),
+            certificates=document.get("certificates", []),
+            most_certificates=CERTIFICATES,
             lanes=LANES,
             style=_asset("register.css"),
             script=_asset("register.js"),

@@ -24,6 +24,8 @@ from roadseal.v2x.certificate import (
     Region,
 )
 
+_DUAL: Final = "ecdsa-p256+fn-dsa-512/pre1"
+_POINT_BYTES: Final = 33
 _KEYS: Final = {
     "ecdsaNistP256": "ecdsa-p256",
     "ecdsaBrainpoolP256r1": "ecdsa-brainpoolp256r1",
@@ -32,6 +34,7 @@ _KEYS: Final = {
     "fnDsa512": "fn-dsa-512/pre1",
     "mlDsa44": "ml-dsa-44",
     "mlDsa65": "ml-dsa-65",
+    "ecdsaNistP256FnDsa512": _DUAL,
 }
 _CHOICES: Final = {algorithm: name for name, algorithm in _KEYS.items()}
 _CURVES: Final = ("eciesNistP256", "eciesBrainpoolP256r1")
@@ -55,10 +58,13 @@ def verification_key_value(algorithm: str, octets: bytes) -> tuple[str, Any]:
     """`PublicVerificationKey` of a key as `Signer` has it.
 
     Raises:
-        ValueError: the protocols have no choice for it: dual keys have none.
+        ValueError: the protocols have no choice for it.
     """
     if algorithm not in _CHOICES:
         raise ValueError(f"no request can carry a key of {algorithm}")
+    if algorithm == _DUAL:
+        point, second = write_point(octets[:_POINT_BYTES]), octets[_POINT_BYTES:]
+        return _CHOICES[algorithm], {"ecdsaP256": point, "fnDsa": second}
     return _CHOICES[algorithm], write_point(octets) if "ecdsa" in algorithm else octets
 
 
@@ -70,7 +76,7 @@ def read_verification_key(value: tuple[str, Any] | bytes) -> tuple[str, bytes] |
     algorithm = _KEYS.get(name)
     if algorithm is None:
         return None
-    octets: bytes | None = read_point(inner) if "ecdsa" in algorithm else inner
+    octets = _key_octets(algorithm, inner)
     if octets is None:
         return None
     try:
@@ -78,6 +84,15 @@ def read_verification_key(value: tuple[str, Any] | bytes) -> tuple[str, bytes] |
     except ValueError:
         return None
     return algorithm, octets
+
+
+def _key_octets(algorithm: str, inner: Any) -> bytes | None:
+    if algorithm == _DUAL:
+        point = read_point(inner["ecdsaP256"])
+        second: bytes = inner["fnDsa"]
+        return point + second if point else None
+    octets: bytes | None = read_point(inner) if "ecdsa" in algorithm else inner
+    return octets
 
 
 def encryption_key_value(curve: int, octets: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 MAX_DEPTH: Final = 40
@@ -246,17 +247,23 @@ class Record(Type):
     fields: Mapping[str, Type]
     additions: Mapping[str, Type] | None = None
 
+    @cached_property
+    def _parts(self) -> list[tuple[str, Type, bool]]:
+        """Name, type, and whether it is optional, of each field."""
+        return [
+            (name.removesuffix("?"), kind, name[-1] == "?") for name, kind in self.fields.items()
+        ]
+
     def encode(self, value: Mapping[str, Any]) -> bytes:
-        optional = [name[:-1] for name in self.fields if name.endswith("?")]
+        optional = [name for name, _, is_optional in self._parts if is_optional]
         additions = self.additions or {}
         added = [name for name in additions if name in value]
         bits = [bool(added)] if self.additions is not None else []
         bits += [name in value for name in optional]
         octets = _bits(bits)
-        for name, kind in self.fields.items():
-            plain = name.removesuffix("?")
-            if plain in value or not name.endswith("?"):
-                octets += kind.encode(value[plain])
+        for name, kind, is_optional in self._parts:
+            if name in value or not is_optional:
+                octets += kind.encode(value[name])
         if added:
             present = _bits([name in value for name in additions])
             unused = -len(additions) % 8
@@ -268,15 +275,14 @@ class Record(Type):
 
     def read(self, reader: Reader) -> dict[str, Any]:
         _descend(reader)
-        optional = [name for name in self.fields if name.endswith("?")]
         extensible = self.additions is not None
-        bits = _read_bits(reader, len(optional) + extensible)
-        extended = bits.pop(0) if extensible else False
-        present = dict(zip(optional, bits, strict=True))
+        count = sum(is_optional for _, _, is_optional in self._parts) + extensible
+        bits = iter(_read_bits(reader, count) if count else ())
+        extended = extensible and next(bits)
         value = {
-            name.removesuffix("?"): kind.read(reader)
-            for name, kind in self.fields.items()
-            if present.get(name, True)
+            name: kind.read(reader)
+            for name, kind, is_optional in self._parts
+            if not is_optional or next(bits)
         }
         if extended:
             self._read_additions(reader, value)
@@ -308,6 +314,10 @@ class Choice(Type):
     alternatives: Mapping[str, Type]
     extensions: Mapping[str, Type] = field(default_factory=dict)
 
+    @cached_property
+    def _known(self) -> list[tuple[str, Type]]:
+        return [*self.alternatives.items(), *self.extensions.items()]
+
     def encode(self, value: tuple[str, Any]) -> bytes:
         name, inner = value
         octets: bytes
@@ -326,14 +336,13 @@ class Choice(Type):
         index = tag - 0x80
         if not 0 <= index < 0x3F:
             raise CoerError(f"a choice is malformed at {reader.at}")
-        known = [*self.alternatives.items(), *self.extensions.items()]
         if index < len(self.alternatives):
-            name, kind = known[index]
+            name, kind = self._known[index]
             value = name, kind.read(reader)
         else:
             octets = reader.counted()
-            if index < len(known):
-                name, kind = known[index]
+            if index < len(self._known):
+                name, kind = self._known[index]
                 value = name, kind.decode(octets)
             else:
                 value = f"#{index}", octets

@@ -115,6 +115,8 @@ PUBLIC_VERIFICATION_KEY = Choice(
         "fnDsa512": Octets(897),
         "mlDsa44": Octets(1312),
         "mlDsa65": Octets(1952),
+        # In requests alone: a certificate has the second key in an extension.
+        "ecdsaNistP256FnDsa512": Record({"ecdsaP256": POINT256, "fnDsa": Octets(897)}, {}),
     },
 )
 _SIGNATURE256 = Record({"rSig": POINT256, "sSig": Octets(32)})

@@ -125,6 +125,14 @@ def encrypt_to_certificate(plaintext: bytes, certificate: bytes, random: Random)
     return _encrypt(plaintext, "certRecipInfo", digest[-8:], digest[:32], *chosen, random)
 
 
+def recipients(octets: bytes) -> list[bytes]:
+    """HashedId8 of the certificates that octets are encrypted to; none of octets that are not."""
+    data = _encrypted(octets)
+    if isinstance(data, str):
+        return []
+    return [one["recipientId"] for form, one in data["recipients"] if form == "certRecipInfo"]
+
+
 def encrypt_to_key(plaintext: bytes, point: bytes, random: Random, curve: int = 0) -> bytes:
     """Encrypt to a bare key; the recipient is named by the hash of its `PublicEncryptionKey`."""
     name = response_key_id(point, curve)

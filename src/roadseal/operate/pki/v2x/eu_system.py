@@ -1,22 +1,23 @@
-"""A whole European system on one store: root, TLM, EA, AA, and the lists that they publish.
+"""A whole European system on one store: roots, TLM, EAs, AAs, and the lists that they publish.
 
 The certificate policy wants EA and AA apart, so that nobody knows both who asks and what they get.
 Here they share a process, which suits a test bed or a road operator's own stations; each still sees
-only its own messages.
+only its own messages. Authorities are renewed beside the old ones: `eu_rotation`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from roadseal.clock import Time64
-from roadseal.errors import RoadsealError
 from roadseal.events import Emit
 from roadseal.operate.pki.v2x.authorization import WEEK_US, AuthorizationAuthority
-from roadseal.operate.pki.v2x.ecies import Random
+from roadseal.operate.pki.v2x.ecies import Random, recipients
 from roadseal.operate.pki.v2x.enrolment import EnrolmentAuthority, Outcome
-from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys, make_authority
+from roadseal.operate.pki.v2x.eu_rotation import RETIRED, SYSTEM, create_eu, in_order
+from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Ledger
 from roadseal.operate.pki.v2x.lists import (
@@ -32,55 +33,80 @@ from roadseal.operate.pki.v2x.secured import trusting
 from roadseal.store.database import Store
 from roadseal.v2x.verifier import Verifier
 
+__all__ = ["EuSystem", "create_eu", "open_eu"]
+
 _REVOKED: Final = "revoked-authority"
 _LIST: Final = "trust-list"
 
 
 @dataclass(frozen=True, slots=True)
 class EuSystem:
-    """The authorities, ready to answer."""
+    """The authorities, ready to answer; `ea`, `aa` and `root` are the newest that are in use."""
 
+    name: str
     keys: dict[str, AuthorityKeys]
-    ea: EnrolmentAuthority
-    aa: AuthorizationAuthority
+    """By name, of each role the oldest first; retired ones, too."""
+    eas: dict[bytes, EnrolmentAuthority]
+    aas: dict[bytes, AuthorizationAuthority]
+    """By the HashedId8 of their certificates."""
     ledger: Ledger
     trusted: Verifier
-    """What EA and AA believe of one another."""
+    """What EAs and AAs believe of one another."""
+
+    @property
+    def ea(self) -> EnrolmentAuthority:
+        """The EA that stations ask."""
+        return self.eas[self._newest("ea").hashed_id8]
+
+    @property
+    def aa(self) -> AuthorizationAuthority:
+        """The AA that stations ask."""
+        return self.aas[self._newest("aa").hashed_id8]
 
     @property
     def root(self) -> bytes:
         """The root's certificate."""
-        return self.keys["eu-root"].certificate
+        return self._newest("root").certificate
 
     @property
     def authorities_certificates(self) -> list[bytes]:
-        """The certificates of EA and AA."""
-        return [self.keys["eu-ea"].certificate, self.keys["eu-aa"].certificate]
+        """The certificates of EAs and AAs in use."""
+        return [keys.certificate for role in ("ea", "aa") for _, keys in self.in_use(role)]
+
+    def in_use(self, role: str) -> Iterator[tuple[str, AuthorityKeys]]:
+        """Names and keys of a role's authorities that are not retired, the oldest first."""
+        retired = {name.decode() for name, _ in self.ledger.items(RETIRED)}
+        for name, keys in self.keys.items():
+            if keys.role == role and name not in retired:
+                yield name, keys
 
     def enter(self, verifier: Verifier) -> None:
         """Put the certificates into a station's engine."""
-        verifier.add_root(self.root)
+        for _, keys in self.in_use("root"):
+            verifier.add_root(keys.certificate)
         verifier.add_certificates(self.authorities_certificates)
 
     def authorities(self) -> Verifier:
         """A verifier of the authorities' own messages."""
-        return trusting([self.root], self.authorities_certificates)
+        roots = [keys.certificate for _, keys in self.in_use("root")]
+        return trusting(roots, self.authorities_certificates)
 
     def enrol(self, request: bytes, now: Time64) -> Outcome:
         """Answer a station's request to enrol, or an AA's to validate."""
         self.learn_revocations()
-        return self.ea.handle(request, now)
+        return self.eas[self._asked("ea", request)].handle(request, now)
 
     def ticket(self, request: bytes, now: Time64) -> Outcome:
         """Answer a request for a ticket; EA and AA of one system talk here."""
         self.learn_revocations()
-        pending = self.aa.request(request, now)
+        aa = self.aas[self._asked("aa", request)]
+        pending = aa.request(request, now)
         if isinstance(pending, Outcome):
             return pending
-        return self.aa.finish(pending, self.ea.handle(pending.message, now).answer, now)
+        return aa.finish(pending, self.eas[pending.ea].handle(pending.message, now).answer, now)
 
     def revoke_authority(self, hashed_id8: bytes) -> None:
-        """Put an EA or AA on the root's next CRL; the others stop believing it at once."""
+        """Put an EA or AA on its root's next CRL; the others stop believing it at once."""
         self.ledger.put(_REVOKED, [(hashed_id8, b"")])
         self.learn_revocations()
 
@@ -89,31 +115,71 @@ class EuSystem:
         for name, _ in self.ledger.items(_REVOKED):
             self.trusted.revoke(name)
 
-    def ctl(self, now: Time64, access_point: str) -> bytes:
-        """The root's full trust list."""
-        ea, aa = self.authorities_certificates
+    def ctl(self, now: Time64, access_point: str, *, root: str | None = None) -> bytes:
+        """A root's full trust list: the EAs and AAs in use that it issued, and where to ask.
+
+        Args:
+            now: when.
+            access_point: the address of this system.
+            root: its name; the newest if absent.
+        """
+        name, keys = self._root(root)
+        here = f"{access_point}/{SYSTEM}"
+        hashed = keys.hashed_id8
+        issued = {"ea": self._issued_by("ea", hashed), "aa": self._issued_by("aa", hashed)}
         lines = (
-            Entry("ea", ea, f"{access_point}/eu/ea", f"{access_point}/eu/ea"),
-            Entry("aa", aa, f"{access_point}/eu/aa"),
-            Entry(
-                "dc",
-                access_point=f"{access_point}/eu",
-                certificates=(self.keys["eu-root"].credential.hashed_id8,),
-            ),
+            *(Entry("ea", one, f"{here}/ea", f"{here}/ea") for one in issued["ea"]),
+            *(Entry("aa", one, f"{here}/aa") for one in issued["aa"]),
+            Entry("dc", access_point=here, certificates=(hashed,)),
         )
-        return self._trust_list("eu-root", now, lines)
+        return self._trust_list(name, now, lines)
 
     def ectl(self, now: Time64, access_point: str) -> bytes:
-        """The trust list manager's full list."""
-        tlm = self.keys["eu-tlm"].certificate
-        lines = (Entry("rca", self.root), Entry("tlm", tlm, f"{access_point}/eu/ectl"))
-        return self._trust_list("eu-tlm", now, lines)
+        """The trust list manager's full list: the roots in use, each with whom it follows."""
+        name, tlm = next(self.in_use("tlm"))
+        lines: list[Entry] = []
+        before: bytes | None = None
+        for keys in self.keys.values():
+            if keys.role == "root":
+                if any(keys is one for _, one in self.in_use("root")):
+                    lines.append(Entry("rca", keys.certificate, successor_to=before))
+                before = keys.certificate
+        lines.append(Entry("tlm", tlm.certificate, f"{access_point}/{SYSTEM}/ectl"))
+        return self._trust_list(name, now, tuple(lines))
 
-    def crl(self, now: Time64) -> bytes:
-        """The root's list of revoked authorities."""
-        revoked = tuple(name for name, _ in self.ledger.items(_REVOKED))
+    def crl(self, now: Time64, *, root: str | None = None) -> bytes:
+        """A root's list of revoked authorities.
+
+        Args:
+            now: when.
+            root: its name; the newest if absent.
+        """
+        _, keys = self._root(root)
+        hashed = keys.hashed_id8
+        others = {
+            one.hashed_id8
+            for one in self.keys.values()
+            if one.role in ("ea", "aa") and one.issuer != hashed
+        }
+        revoked = tuple(name for name, _ in self.ledger.items(_REVOKED) if name not in others)
         contents = RevocationList(now, Time64(now + WEEK_US), revoked)
-        return sign_revocation_list(contents, self.keys["eu-root"].credential, now)
+        return sign_revocation_list(contents, keys.credential, now)
+
+    def _asked(self, role: str, request: bytes) -> bytes:
+        """Whom a request is for: an authority in use, or else the newest, which will refuse it."""
+        names = [keys.hashed_id8 for _, keys in self.in_use(role)]
+        return next((name for name in recipients(request) if name in names), names[-1])
+
+    def _newest(self, role: str) -> AuthorityKeys:
+        return list(self.in_use(role))[-1][1]
+
+    def _root(self, name: str | None) -> tuple[str, AuthorityKeys]:
+        roots = list(self.in_use("root"))
+        return roots[-1] if name is None else (name, dict(roots)[name])
+
+    def _issued_by(self, role: str, root: bytes) -> list[bytes]:
+        chosen = [keys for _, keys in self.in_use(role) if keys.issuer == root]
+        return [keys.certificate for keys in chosen]
 
     def _trust_list(self, signer: str, now: Time64, lines: tuple[Entry, ...]) -> bytes:
         """The list as it stands; a new one when something changed or half its time is over."""
@@ -129,65 +195,59 @@ class EuSystem:
             is_full=True,
             next_update=Time64(now + WEEK_US),
             added=lines,
-            of_tlm=signer == "eu-tlm",
+            of_tlm=keys.role == "tlm",
         )
         octets = sign_trust_list(contents, keys.credential, now)
         self.ledger.put(_LIST, [(signer.encode(), octets)])
         return octets
 
 
-def create_eu(keyring: Keyring, now: Time64, *, algorithm: str = "ecdsa-p256") -> None:
-    """Make the authorities' keys and certificates and keep them.
-
-    Args:
-        keyring: where; it holds no European system yet.
-        now: when they begin.
-        algorithm: what signs their certificates and answers; tickets may stay classical.
-
-    Raises:
-        RoadsealError: ``scms-exists``.
-    """
-    if keyring.names("eu-"):
-        raise RoadsealError(
-            "scms-exists",
-            "There is a European system already.",
-            advice="Use it, or another database.",
-        )
-    root = make_authority("root", "eu-root", algorithm, now)
-    keyring.keep("eu-root", root)
-    keyring.keep("eu-tlm", make_authority("tlm", "eu-tlm", algorithm, now))
-    for role in ("ea", "aa"):
-        keys = make_authority(role, f"eu-{role}", algorithm, now, root=root.credential)
-        keyring.keep(f"eu-{role}", keys)
-
-
-def open_eu(store: Store, keyring: Keyring, *, random: Random, emit: Emit) -> EuSystem:
-    """Open the authorities that `create_eu` made.
+def open_eu(
+    store: Store, keyring: Keyring, *, random: Random, emit: Emit, system: str = SYSTEM
+) -> EuSystem:
+    """Open the authorities that `create_eu` made, and those that were added.
 
     Raises:
         RoadsealError: ``scms-absent``, ``scms-passphrase``.
     """
-    names = ("eu-root", "eu-tlm", "eu-ea", "eu-aa")
-    keys = {name: keyring.load(name) for name in names}
-    ea, aa = keys["eu-ea"], keys["eu-aa"]
-    authorities = trusting([keys["eu-root"].certificate], [ea.certificate, aa.certificate])
-    enrolment = EnrolmentAuthority(
-        ea.credential,
-        ea.decrypting,
-        Ledger(store, "eu-ea"),
-        authorities=authorities,
-        random=random,
-        emit=emit,
+    made = in_order(keyring, system) or [f"{system}-root"]  # which is absent, and said to be
+    keys = {name: keyring.load(name) for name in made}
+    eas = [one for one in keys.values() if one.role == "ea"]
+    aas = [one for one in keys.values() if one.role == "aa"]
+    authorities = trusting(
+        [one.certificate for one in keys.values() if one.role == "root"],
+        [one.certificate for one in (*eas, *aas)],
     )
-    authorization = AuthorizationAuthority(
-        aa.credential,
-        aa.decrypting,
-        Ledger(store, "eu-aa"),
-        enrolment_authorities={ea.credential.hashed_id8: ea.certificate},
-        authorities=authorities,
-        random=random,
-        emit=emit,
+    # One ledger a role: a station that an old EA knows is known to the new one.
+    known, issued = Ledger(store, f"{system}-ea"), Ledger(store, f"{system}-aa")
+    opened = EuSystem(
+        name=system,
+        keys=keys,
+        eas={
+            one.hashed_id8: EnrolmentAuthority(
+                one.credential,
+                one.decrypting,
+                known,
+                authorities=authorities,
+                random=random,
+                emit=emit,
+            )
+            for one in eas
+        },
+        aas={
+            one.hashed_id8: AuthorizationAuthority(
+                one.credential,
+                one.decrypting,
+                issued,
+                enrolment_authorities={ea.hashed_id8: ea.certificate for ea in eas},
+                authorities=authorities,
+                random=random,
+                emit=emit,
+            )
+            for one in aas
+        },
+        ledger=Ledger(store, f"{system}-root"),
+        trusted=authorities,
     )
-    system = EuSystem(keys, enrolment, authorization, Ledger(store, "eu-root"), authorities)
-    system.learn_revocations()
-    return system
+    opened.learn_revocations()
+    return opened

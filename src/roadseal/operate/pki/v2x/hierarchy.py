@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from roadseal import _core
 from roadseal.clock import Time64
 from roadseal.operate.pki.v2x.making import credential_of
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
@@ -72,6 +73,17 @@ class AuthorityKeys:
     def credential(self) -> Credential:
         """Ready to sign."""
         return credential_of(self.certificate, self.signing)
+
+    @property
+    def hashed_id8(self) -> bytes:
+        """How messages name it."""
+        return _core.certificate_digest(self.certificate)[0][-8:]
+
+    @property
+    def issuer(self) -> bytes | None:
+        """HashedId8 of whoever issued it; `None` is itself."""
+        ((form, name),) = _core.describe_certificate(self.certificate)["issuer"].items()
+        return None if form == "self" else bytes.fromhex(name)
 
 
 def make_authority(

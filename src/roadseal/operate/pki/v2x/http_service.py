@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from roadseal.clock import Clock, Time64
@@ -47,6 +48,9 @@ class HttpService:
             self._gets["eu", "ctl"] = lambda: eu.ctl(now(), access_point)
             self._gets["eu", "ectl"] = lambda: eu.ectl(now(), access_point)
             self._gets["eu", "crl"] = lambda: eu.crl(now())
+            for root, _ in eu.in_use("root"):
+                self._gets["eu", "ctl", root] = partial(_ctl, eu, clock, access_point, root)
+                self._gets["eu", "crl", root] = partial(_crl, eu, clock, root)
             self._certificates |= {name: keys.certificate for name, keys in eu.keys.items()}
         if us:
             self._posts["us", "eca"] = lambda body: us.eca.handle(body, now())
@@ -80,6 +84,14 @@ class HttpService:
             octets = self._gets[path]()
             self._lists[path] = now, octets
         return octets
+
+
+def _ctl(eu: EuSystem, clock: Clock, access_point: str, root: str) -> bytes:
+    return eu.ctl(clock.now(), access_point, root=root)
+
+
+def _crl(eu: EuSystem, clock: Clock, root: str) -> bytes:
+    return eu.crl(clock.now(), root=root)
 
 
 def _response(outcome: Outcome) -> Response:

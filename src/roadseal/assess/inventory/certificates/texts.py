@@ -1,0 +1,135 @@
+"""Texts that hold certificates and keys in another guise: UTF-16, base64 in a value, mail.
+
+What is unwrapped goes through every collector again, as a member of the text it came from.
+
+Sources: RFC 8551 (S/MIME); RFC 7517 §4.7 (``x5c``); Kubernetes, Secret and kubeconfig (values are
+base64, those of certificates of PEM).
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import email
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from roadseal.assess.inventory.collector import Context, Member, Output, Signature, Source
+from roadseal.assess.inventory.finding import Cause, Gap, Location
+
+_BEGIN: Final = "-----BEGIN "
+_LITTLE, _BIG = _BEGIN.encode("utf-16-le"), _BEGIN.encode("utf-16-be")
+_BOMS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_MAX_BYTES: Final = 64 << 20
+_MAX_VALUES: Final = 10_000
+_MAX_VALUE_BYTES: Final = 8 << 20
+_STARTS: Final = (
+    b"LS0tLS1CRUdJTi",  # PEM
+    b"/u3+7QAAAA",  # a Java keystore
+    b"zs7OzgAAAA",  # and that of its cryptography extension
+    *(mark + b"MII" for mark in (b'"', b"'", b": ", b">", b"=", b"- ", b",")),  # DER
+)
+_XML: Final = b"X509Certificate>"
+_VALUE: Final = re.compile(rb"[A-Za-z0-9+/]+(?:(?:\s|\\[rn])+[A-Za-z0-9+/]+)*={0,2}")
+_SPACE: Final = re.compile(rb"(?:\s|\\[rn])+")
+_KEY: Final = re.compile(rb"([A-Za-z0-9_.-]{1,80})[\"']?\s*[:=]\s*[|>-]*\s*\[?\s*[\"']?$")
+_MAIL: Final = (b"application/pkcs7-", b"application/x-pkcs7-")
+_LEAST_CHARS: Final = 100
+
+
+@dataclass(frozen=True)
+class TextCollector:
+    """Unwraps texts; what is in them is for the others to say."""
+
+    name: str = "text"
+    signatures: Sequence[Signature] = (
+        *(Signature(bom, 0) for bom in _BOMS),
+        *map(Signature, (_LITTLE, _BIG, _XML, *_STARTS, *_MAIL)),
+    )
+    names: Sequence[str] = ()
+
+    def collect(self, source: Source, context: Context) -> Iterator[Output]:
+        """Yield what is wrapped in `source`."""
+        yield from _wide(source)
+        if any(start in source.hits for start in (*_STARTS, _XML)):
+            yield from _values(source)
+        if any(kind in source.hits for kind in _MAIL):
+            yield from _mail(source)
+
+
+def _wide(source: Source) -> Iterator[Output]:
+    """UTF-16, by its byte order mark or by a PEM block in it."""
+    bom = source.data[:2]
+    encoding = _BOMS.get(bom)
+    start = 2
+    if encoding is None:
+        offsets = [
+            (source.hits[mark][0], name)
+            for mark, name in ((_LITTLE, "utf-16-le"), (_BIG, "utf-16-be"))
+            if mark in source.hits
+        ]
+        if not offsets:
+            return
+        start, encoding = min(offsets)
+    text = source.data[start : start + _MAX_BYTES].decode(encoding, "replace")
+    if bom in _BOMS and ("\0" in text[:4096] or text[:4096].count("\ufffd") > 40):
+        return  # two octets that happen to stand there
+    if len(source.data) - start > _MAX_BYTES:
+        detail = f"UTF-16 of more than {_MAX_BYTES} octets."
+        yield Gap(Location(source.uri), Cause.TRUNCATED, detail)
+    yield Member(source.name, text.encode("utf-8", "replace"), contained=bom in _BOMS)
+
+
+def _values(source: Source) -> Iterator[Output]:
+    offsets = [at + _skipped(start) for start in _STARTS for at in source.every(start)]
+    offsets += [at + len(_XML) for at in source.every(_XML)]
+    seen = 0
+    for count, offset in enumerate(sorted(offsets)):
+        if count >= _MAX_VALUES:
+            detail = f"More than {_MAX_VALUES} values of base64."
+            yield Gap(Location(source.uri, offset=offset), Cause.TRUNCATED, detail)
+            return
+        if offset < seen:
+            continue
+        chunk = source.data[offset : offset + _MAX_VALUE_BYTES].lstrip()
+        match = _VALUE.match(chunk)
+        if match is None or len(match[0]) < _LEAST_CHARS:
+            continue
+        seen = offset + len(match[0])
+        text = _SPACE.sub(b"", match[0]).rstrip(b"=")
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        try:
+            data = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+        except binascii.Error:
+            continue
+        key = _KEY.search(source.data[max(0, offset - 120) : offset])
+        name = key[1].decode("ascii") if key else "base64"
+        yield Member(f"{name}@{offset}", data, contained=False)
+
+
+def _skipped(start: bytes) -> int:
+    """What stands before the base64 in a mark of its beginning."""
+    return start.index(b"MII") if start.endswith(b"MII") else 0
+
+
+def _mail(source: Source) -> Iterator[Output]:
+    data = source.data[:_MAX_BYTES]
+    if not re.match(rb"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]*:", data):
+        return
+    for number, part in enumerate(email.message_from_bytes(data).walk()):
+        if number >= 1000:
+            detail = "A mail of more than 1,000 parts."
+            yield Gap(Location(source.uri), Cause.TRUNCATED, detail)
+            return
+        if not part.get_content_type().startswith(tuple(mark.decode() for mark in _MAIL)):
+            continue
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and payload:
+            suffix = "p7s" if part.get_content_type().endswith("signature") else "p7m"
+            yield Member(f"part-{number}.{suffix}", payload, contained=False)
+
+
+TEXTS: Final = TextCollector()
+"""Unwraps UTF-16, base64 and mail."""

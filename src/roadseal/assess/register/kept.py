@@ -1,0 +1,312 @@
+"""A register in the store: asked where it lies, so that a million assets need no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from roadseal.assess.inventory.estate import FACTS
+from roadseal.assess.inventory.estate.shelf import asset_of_row
+from roadseal.assess.inventory.tables import ASSET, CASE, CASE_USE, REGISTER, STANDING
+from roadseal.assess.register.build import asset_row
+from roadseal.assess.register.document import AnyRegister, Register, Row, asset_unknown
+from roadseal.assess.register.query import Query
+from roadseal.assess.register.score import UNASSESSED
+from roadseal.assess.register.shape import TIERS
+from roadseal.errors import RoadsealError
+from roadseal.store import Store
+
+_STREAMED_ROWS: Final = 20_000
+_BATCH_CASES: Final = 500
+_ALL_LETTERS: Final = "und-x-icu"  # a database in the locale C lowers ASCII only
+
+
+class KeptRegister(AnyRegister):
+    """A register that `keep_register` built; made by `open_kept`.
+
+    Args:
+        store: where it is.
+        key: its key.
+        name: its name.
+        document: what it says besides its uses, cases and assets.
+    """
+
+    def __init__(self, store: Store, key: int, name: str, document: Mapping[str, Any]) -> None:
+        self.store, self.key, self.name, self.document = store, key, name, document
+        self._cases: dict[int, Row] = {}
+
+    def case(self, asset: Row) -> Row | None:
+        """The case of an asset, or ``None`` if nothing is known of its cryptography."""
+        number = asset["case"]
+        if number < 0:
+            return None
+        if number not in self._cases:
+            wanted = sa.select(CASE.c.body).where(
+                CASE.c.register == self.key, CASE.c.number == number
+            )
+            with self.store.reading() as connection:
+                self._cases[number] = orjson.loads(connection.scalar(wanted) or "null")
+        return self._cases[number]
+
+    def parts(self, asset: Row) -> Iterator[tuple[Row, Row]]:
+        """Each part of the asset's score with the use it is about, heaviest first."""
+        for part in (self.case(asset) or {"parts": ()})["parts"]:
+            yield part, part["use"]
+
+    def ranked(self, limit: int | None = None) -> list[Row]:
+        """Assets by tier, then by median, then by how many things are broken today, then by id."""
+        return self.ask(Query(), limit)
+
+    def ask(self, query: Query, limit: int | None = None) -> list[Row]:
+        """The assets that fit, worst first."""
+        found: list[Row] = []
+        fitting = self._of_assets(query)
+        for numbers in self._worst_cases(query):
+            left = None if limit is None else limit - len(found)
+            conditions = (*fitting, STANDING.c.case_number.in_(numbers))
+            found += self._assets(conditions, (*_RANK, self._by_id()), left)
+            if len(found) == limit:
+                break
+        return found
+
+    def _worst_cases(self, query: Query) -> Iterator[list[int]]:
+        """The numbers of the cases that fit, worst first, in batches that grow.
+
+        The worst few assets are found in the worst few cases, without sorting a million. Cases of
+        one rank stay together, so that their assets are sorted by their ids.
+        """
+        wanted = sa.select(CASE.c.number, CASE.c.tier, CASE.c.p50, CASE.c.broken).where(
+            CASE.c.register == self.key, *self._of_cases(query)
+        )
+        with self.store.reading() as connection:
+            cases = connection.execute(wanted.order_by(*_RANK)).all()
+        batch: list[int] = []
+        size = 1
+        for _, equals in groupby(cases, key=lambda case: tuple(case[1:])):
+            batch += [case.number for case in equals]
+            if len(batch) >= size:
+                yield batch
+                batch, size = [], min(size * 2, _BATCH_CASES)
+        if batch:
+            yield batch
+        of_cases = query.lanes or query.algorithm is not None or query.basis is not None
+        if not of_cases and (not query.tiers or "unassessed" in query.tiers):
+            yield [UNASSESSED]
+
+    def count(self, query: Query) -> int:
+        """How many assets fit."""
+        total = 0
+        fitting = self._of_assets(query)
+        with self.store.reading() as connection:
+            _lower_all_letters(connection)
+            for numbers in self._worst_cases(query):
+                wanted = sa.select(sa.func.count()).select_from(_JOINED)
+                here = STANDING.c.case_number.in_(numbers)
+                total += int(connection.scalar(wanted.where(*fitting, here)) or 0)
+        return total
+
+    def by_name(self) -> Iterator[Row]:
+        """Assets by their ids, as Unicode sorts them; read as they are asked for."""
+        return self._assets((STANDING.c.register == self.key,), (self._by_id(),), None)
+
+    def counts(self) -> dict[str, int]:
+        """How many assets stand in each tier."""
+        wanted = (
+            sa.select(sa.func.coalesce(CASE.c.tier, "unassessed"), sa.func.count())
+            .select_from(_STANDINGS)
+            .where(STANDING.c.register == self.key)
+            .group_by(CASE.c.tier)
+        )
+        with self.store.reading() as connection:
+            counted = {tier: int(count) for tier, count in connection.execute(wanted)}
+        return {tier: counted.get(tier, 0) for tier in TIERS}
+
+    def broken(self) -> int:
+        """In how many assets something is broken today."""
+        wanted = (
+            sa.select(sa.func.count())
+            .select_from(_STANDINGS)
+            .where(STANDING.c.register == self.key, CASE.c.broken > 0)
+        )
+        with self.store.reading() as connection:
+            return int(connection.scalar(wanted) or 0)
+
+    def find(self, name: str) -> Row:
+        """An asset by its id, or by the part of it after the estate if that is unique.
+
+        Raises:
+            RoadsealError: ``asset-unknown``.
+        """
+        matches = self.places(name)
+        if len(matches) != 1:
+            raise asset_unknown(name, several=bool(matches))
+        estate, number = matches[0]
+        here = (STANDING.c.estate == estate, STANDING.c.asset == number)
+        return next(self._assets((STANDING.c.register == self.key, *here), (), None))
+
+    def places(self, name: str) -> list[tuple[int, int]]:
+        """Key of the estate and number of each asset that `find` may mean."""
+        ids = [name, *(f"{estate['name']}/{name}" for estate in self.document["estates"])]
+        called = sa.select(ASSET.c.estate, ASSET.c.number, ASSET.c.id).where(ASSET.c.id.in_(ids))
+        found: dict[tuple[int, int], str] = {}
+        with self.store.reading() as connection:
+            for estate, number, asset_id in connection.execute(called).all():
+                stands = sa.select(STANDING.c.asset).where(
+                    STANDING.c.register == self.key,
+                    STANDING.c.estate == estate,
+                    STANDING.c.asset == number,
+                )
+                if connection.scalar(stands) is not None:
+                    found[estate, number] = asset_id
+        return [place for place, asset_id in found.items() if asset_id == name] or list(found)
+
+    def whole(self) -> Register:
+        """All of it in memory, as the document that `build_register` makes."""
+        uses: dict[bytes, int] = {}
+        wanted = sa.select(CASE.c.number, CASE.c.body).where(CASE.c.register == self.key)
+        cases: list[Row] = []
+        place: dict[int, int] = {}
+        with self.store.reading() as connection:
+            for number, body in connection.execute(wanted.order_by(CASE.c.number)):
+                place[number], case = len(cases), orjson.loads(body)
+                for part in case["parts"]:
+                    text = orjson.dumps(part["use"], option=orjson.OPT_SORT_KEYS)
+                    part["use"] = uses.setdefault(text, len(uses))
+                cases.append(case)
+        in_order = (STANDING.c.estate, STANDING.c.asset)
+        assets = [
+            {**asset, "case": place.get(asset["case"], -1)}
+            for asset in self._assets((STANDING.c.register == self.key,), in_order, None)
+        ]
+        known = [orjson.loads(text) for text in uses]
+        document = {**self.document, "uses": known, "cases": cases, "assets": assets}
+        return Register(document)
+
+    def _assets(
+        self,
+        conditions: tuple[sa.ColumnElement[bool], ...],
+        order: tuple[Any, ...],
+        limit: int | None,
+    ) -> Iterator[Row]:
+        wanted = sa.select(*ASSET.columns, STANDING.c.case_number).select_from(_JOINED)
+        wanted = wanted.where(*conditions).order_by(*order).limit(limit)
+        with self.store.reading() as connection:
+            _lower_all_letters(connection)
+            streamed = connection.execution_options(yield_per=_STREAMED_ROWS).execute(wanted)
+            for *row, case in streamed:
+                yield asset_row(asset_of_row(*row), case)
+
+    def _by_id(self) -> Any:
+        """Ids as Unicode sorts them, whatever the language of the database."""
+        return ASSET.c.id if self.store.is_sqlite else sa.collate(ASSET.c.id, "C")
+
+    def _of_cases(self, query: Query) -> tuple[sa.ColumnElement[bool], ...]:
+        """What a query asks of cases."""
+        found: list[sa.ColumnElement[bool]] = []
+        if query.tiers:
+            found.append(CASE.c.tier.in_(query.tiers))
+        if query.lanes:
+            lanes = CASE.c.lane.in_(query.lanes)
+            found.append(lanes | (CASE.c.broken > 0) if "broken-today" in query.lanes else lanes)
+        for wanted, column in ((query.algorithm, "algorithm"), (query.basis, "basis")):
+            if wanted is not None:
+                cases = sa.select(CASE_USE.c.case_number).where(
+                    CASE_USE.c.register == self.key, CASE_USE.c[column] == wanted
+                )
+                found.append(CASE.c.number.in_(cases))
+        return tuple(found)
+
+    def _of_assets(self, query: Query) -> tuple[sa.ColumnElement[bool], ...]:
+        """What a query asks of the assets themselves."""
+        found: list[sa.ColumnElement[bool]] = [STANDING.c.register == self.key]
+        if query.kinds:
+            found.append(ASSET.c.kind.in_(query.kinds))
+        if query.corridor is not None:
+            found.append(self._contains(query.corridor, ASSET.c.corridor))
+        if query.text is not None:
+            texts = (ASSET.c.id, ASSET.c.name, ASSET.c.vendor, ASSET.c.model)
+            found.append(self._contains(query.text, *texts))
+        if query.unknown is not None:
+            known = query.unknown in FACTS
+            found.append(unknown(query.unknown) if known else sa.false())
+        return tuple(found)
+
+    def _contains(self, text: str, *columns: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """That the columns, joined by blanks, hold a text; without case."""
+        joined: Any = sa.func.coalesce(columns[0], "")
+        for column in columns[1:]:
+            joined = joined + " " + sa.func.coalesce(column, "")
+        if not self.store.is_sqlite and self._has_all_letters:
+            joined = sa.collate(joined, _ALL_LETTERS)
+        return sa.func.lower(joined).contains(text.lower(), autoescape=True)
+
+    @cached_property
+    def _has_all_letters(self) -> bool:
+        """Whether this PostgreSQL knows the letters of every language."""
+        wanted = sa.text("SELECT 1 FROM pg_collation WHERE collname = :name")
+        with self.store.reading() as connection:
+            return connection.scalar(wanted, {"name": _ALL_LETTERS}) is not None
+
+
+def open_kept(store: Store, name: str) -> KeptRegister:
+    """A register of the store by its name.
+
+    Raises:
+        RoadsealError: ``register-unknown``.
+    """
+    wanted = sa.select(REGISTER.c.key, REGISTER.c.head).where(REGISTER.c.name == name)
+    with store.reading() as connection:
+        row = connection.execute(wanted).first()
+    if row is None:
+        raise RoadsealError(
+            "register-unknown",
+            f"There is no file and no kept register {name!r}.",
+            advice="See roadseal register list, or build it with --out or --keep.",
+        )
+    return KeptRegister(store, row.key, name, orjson.loads(row.head))
+
+
+def kept_registers(store: Store) -> list[KeptRegister]:
+    """Every register of the store, by name."""
+    with store.reading() as connection:
+        names = connection.scalars(sa.select(REGISTER.c.name).order_by(REGISTER.c.name)).all()
+    return [open_kept(store, name) for name in names]
+
+
+def unknown(fact: str) -> sa.ColumnElement[bool]:
+    """That an asset does not say a fact of `FACTS`."""
+    match fact:
+        case "kind":
+            return ASSET.c.kind == "unknown"
+        case "place":
+            return ASSET.c.latitude.is_(None)
+        case "exposure":
+            return ASSET.c.exposure == ""
+        case _:
+            return ASSET.c[fact].is_(None)
+
+
+_RANK: Final = (
+    sa.case({tier: at for at, tier in enumerate(TIERS)}, value=CASE.c.tier, else_=len(TIERS)),
+    CASE.c.p50.desc(),
+    CASE.c.broken.desc(),
+)
+_IN_CASE: Final = (CASE.c.register == STANDING.c.register) & (
+    CASE.c.number == STANDING.c.case_number
+)
+_STANDINGS: Final = STANDING.outerjoin(CASE, _IN_CASE)
+_JOINED: Final = STANDING.join(
+    ASSET, (ASSET.c.estate == STANDING.c.estate) & (ASSET.c.number == STANDING.c.asset)
+).outerjoin(CASE, _IN_CASE)
+
+
+def _lower_all_letters(connection: sa.Connection) -> None:
+    """SQLite's own ``lower`` knows the letters of English only."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
