@@ -24,8 +24,9 @@ from roadseal.operate.qkd.client import Etsi014Client
 from roadseal.operate.qkd.detections import draw
 from roadseal.operate.qkd.distil import Abort, Distilled, Receiver, Sender, Settings, distil
 from roadseal.operate.qkd.kme_server import KmePair, start_pair
-from roadseal.operate.qkd.link import LinkModel, OperatingPoint, optimise
+from roadseal.operate.qkd.link import LinkModel
 from roadseal.operate.qkd.mixing import EXPORTER, EXPORTER_BYTES
+from roadseal.operate.qkd.operating import OperatingPoint, optimise
 
 FIBRE: Final = LinkModel(loss_db=5.0, misalignment=0.015)
 """20 km of municipal fibre at 0.2 dB/km, and 1 dB for connectors; gated detectors at 1 GHz."""

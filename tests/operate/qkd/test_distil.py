@@ -27,8 +27,9 @@ from roadseal.operate.qkd.distil import (
 )
 from roadseal.operate.qkd.distil_wire import Kind
 from roadseal.operate.qkd.finitekey import Counts, Security
-from roadseal.operate.qkd.link import LinkModel, optimise
+from roadseal.operate.qkd.link import LinkModel
 from roadseal.operate.qkd.monitor import LinkMonitor, interval
+from roadseal.operate.qkd.operating import optimise
 from roadseal.operate.qkd.secret import Secret
 
 LINK = LinkModel(6.0, misalignment=0.01, dark_hz=1e4)

@@ -12,7 +12,7 @@ from roadseal.errors import RoadsealError
 from roadseal.operate.qkd import Counts, Intensities, LinkModel, Security, key_bound, optimise
 from roadseal.operate.qkd.finitekey import binary_entropy
 from roadseal.operate.qkd.fit import Point, fit, read_points
-from roadseal.operate.qkd.link import operate
+from roadseal.operate.qkd.operating import key_ceiling, operate
 
 # T12 at 1 GHz: loss in dB and secret bit/s, Table 1 of Islam et al., Science Advances 3 (2017).
 T12 = [(7, 2.20e6), (10, 1.09e6), (13, 0.40e6), (16, 0.12e6)]
@@ -142,3 +142,76 @@ def test_drift_costs_key_and_realigning_gives_it_back() -> None:
     assert optimise(LinkModel(9.0, drift_rad_s=1.0)).rate_bps == 0
     with pytest.raises(RoadsealError, match="No link has these parameters"):
         LinkModel(9.0, drift_rad_s=-1)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    loss=st.floats(0, 60),
+    dark=st.sampled_from([0.0, 1.0, 1e3, 5e4, 1e6, 1e8]),
+    misalignment=st.floats(0, 0.5),
+    intercepted=st.one_of(st.just(0.0), st.floats(0, 1)),
+    block=st.sampled_from([1e4, 1e5, 1e7, 1e12]),
+    mu1=st.floats(-3, 0),
+    ratio=st.floats(0.001, 0.999),
+    share=st.floats(0.001, 0.999),
+    basis=st.floats(0.001, 0.999),
+)
+def test_no_setting_gives_more_key_than_the_ceiling(
+    loss, dark, misalignment, intercepted, block, mu1, ratio, share, basis
+) -> None:
+    link = LinkModel(loss, 1e9, 0.2, dark, misalignment, intercepted)
+    sent = Intensities(10**mu1, 10**mu1 * ratio, share, basis)
+    found = operate(link, sent, block_bits=block)
+    ceiling = key_ceiling(link, block, Security(), 1.16)
+    assert found.key_bits <= max(ceiling, 0) * (1 + 1e-9)
+
+
+def test_the_ceiling_rules_out_a_key_near_where_the_search_ends() -> None:
+    """Infinite blocks come close to it: of one decoy and many the difference is small."""
+    for step in (0.3, 1.0):
+        losses = [step * i for i in range(round(40 / step))]
+        block = 1e15
+        last = max(x for x in losses if optimise(LinkModel(x), block_bits=block).rate_bps > 0)
+        ruled = min(x for x in losses if key_ceiling(LinkModel(x), block, Security(), 1.16) <= 0)
+        assert last < ruled < last + 4
+
+
+@pytest.mark.parametrize("block", [1e5, 1e7])
+def test_a_point_without_a_key_costs_no_more_trials_than_one_with(monkeypatch, block) -> None:
+    from roadseal.operate.qkd import operating
+
+    calls = 0
+    real = operating._operate
+
+    def counted(*arguments):
+        nonlocal calls
+        calls += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(operating, "_operate", counted)
+    for loss in range(0, 60, 2):
+        calls = 0
+        optimise(LinkModel(loss), block_bits=block)
+        assert calls <= 200
+        if loss >= 32:
+            assert calls <= 15  # proved, not searched
+
+
+# Losses in dB and rates in bit/s that differential evolution (12,000 trials a point) finds best.
+BEST = [
+    (1e4, {}, 3.4453125, 57143.4066956487),
+    (1e4, {"efficiency": 0.8, "dark_hz": 10.0, "misalignment": 0.03}, 45.03515625, 1.4135025635018),
+    (1e5, {}, 15.0, 15188.694705121045),
+    (1e5, {}, 17.5, 95.39602198969297),
+    (1e6, {"misalignment": 0.04}, 14.587890625, 729.7559551137136),
+    (1e7, {}, 20.3, 685.1738166982284),
+    (1e7, {"dark_hz": 100.0, "misalignment": 0.005}, 48.007421875, 61.004465952487145),
+    (1e9, {"misalignment": 0.04}, 16.975, 7443.0498996),
+    (1e12, {}, 21.875, 171.82799153099998),
+]
+
+
+@pytest.mark.parametrize(("block", "options", "loss", "rate"), BEST)
+def test_the_best_settings_are_found_for_blocks_of_any_size(block, options, loss, rate) -> None:
+    found = optimise(LinkModel(loss, **options), block_bits=block)
+    assert found.rate_bps > 0.995 * rate

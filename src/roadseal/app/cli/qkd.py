@@ -51,7 +51,8 @@ def rate(
 
     Example: [bold]roadseal qkd link rate --loss-db 9 --loss-db 12 --json[/]
     """
-    from roadseal.operate.qkd.link import PROVENANCE, LinkModel, optimise
+    from roadseal.operate.qkd.link import PROVENANCE, LinkModel
+    from roadseal.operate.qkd.operating import optimise
 
     points = [
         optimise(

@@ -5,7 +5,8 @@ photons is real. QKD keys are always mixed with post-quantum keys, never used in
 """
 
 from roadseal.operate.qkd.finitekey import Counts, Intensities, KeyBound, Security, key_bound
-from roadseal.operate.qkd.link import PROVENANCE, LinkModel, OperatingPoint, operate, optimise
+from roadseal.operate.qkd.link import PROVENANCE, LinkModel
+from roadseal.operate.qkd.operating import OperatingPoint, operate, optimise
 
 __all__ = [
     "PROVENANCE",

@@ -13,7 +13,8 @@ from roadseal.operate.qkd.authentication import AuthenticationPool
 from roadseal.operate.qkd.detections import draw
 from roadseal.operate.qkd.distil import Abort, Receiver, Sender, Settings, distil
 from roadseal.operate.qkd.finitekey import binary_entropy
-from roadseal.operate.qkd.link import LinkModel, optimise
+from roadseal.operate.qkd.link import LinkModel
+from roadseal.operate.qkd.operating import optimise
 
 _ERROR_RATE = 0.02
 _CASCADE_BITS = 1_000_000

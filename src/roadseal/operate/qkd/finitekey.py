@@ -110,7 +110,7 @@ def key_bound(
         leaked_bits: everything said about the key in public: parities really sent, verification.
         security: of the key.
     """
-    epsilon = security.secrecy / _FAILURES
+    epsilon = share_failure(security)
     key_single = _single_photons(key, sent, epsilon)
     test_single = _single_photons(test, sent, epsilon)
     if key_single <= 0 or test_single <= 0:
@@ -119,13 +119,19 @@ def key_bound(
     phase_error = test_error + _sampling_gap(key_single, test_single, epsilon)
     if phase_error >= 0.5:
         return NO_KEY
-    bits = (
-        key_single * (1 - binary_entropy(phase_error))
-        - leaked_bits
-        - math.log2(2 / security.correctness)
-        - 4 * math.log2(_FAILURES / (security.secrecy * 2**0.25))
-    )
+    bits = key_single * (1 - binary_entropy(phase_error)) - leaked_bits - overhead_bits(security)
     return KeyBound(bits, key_single, phase_error)
+
+
+def share_failure(security: Security) -> float:
+    """The chance with which each of the bounds may fail."""
+    return security.secrecy / _FAILURES
+
+
+def overhead_bits(security: Security) -> float:
+    """What a key is shorter by, however long it is."""
+    secrecy = 4 * math.log2(_FAILURES / (security.secrecy * 2**0.25))
+    return math.log2(2 / security.correctness) + secrecy
 
 
 def binary_entropy(share: float) -> float:

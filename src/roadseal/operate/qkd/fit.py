@@ -12,7 +12,8 @@ from scipy.optimize import least_squares
 
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.finitekey import Security
-from roadseal.operate.qkd.link import LinkModel, optimise
+from roadseal.operate.qkd.link import LinkModel
+from roadseal.operate.qkd.operating import optimise
 
 # What gated detectors usually have, and by which factor it varies: few points leave some directions
 # of the three parameters open, and there the usual is kept.

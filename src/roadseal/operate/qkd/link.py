@@ -10,25 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd.finitekey import (
-    Counts,
-    Intensities,
-    Security,
-    binary_entropy,
-    key_bound,
-)
+from roadseal.operate.qkd.finitekey import Counts, Intensities
 
 PROVENANCE: Final = "simulated"
 """Where every key comes from that this model feeds."""
 
 _INTERCEPTED_ERROR: Final = 0.25  # BB84: the eavesdropper's basis is wrong half the time
-_LEAST_MU: Final = 1e-3
 _STILL: Final = 1e-6  # rad: below it the mean of sin² is nothing, and its formula 0/0
-_DEFAULT_START: Final = Intensities(0.37, 0.11, 0.68, 0.82)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +101,13 @@ class LinkModel:
 
     def error_chance(self, mean: float) -> float:
         """Chance that a pulse clicks in the wrong detector, both ends in one basis."""
-        seen = 1 - math.exp(-mean * self.transmittance * self.efficiency)
+        return self.photon_error_chance(1 - math.exp(-mean * self.transmittance * self.efficiency))
+
+    def photon_error_chance(self, seen: float) -> float:
+        """Chance of an error where the light of the pulse is seen with chance `seen`."""
         wrong = seen * self.wrong_chance + self.dark_chance / 2
-        extra = self.intercepted * _INTERCEPTED_ERROR
-        return wrong + extra * (self.click_chance(mean) - 2 * wrong)
+        clicks = 1 - (1 - self.dark_chance) * (1 - seen)
+        return wrong + self.intercepted * _INTERCEPTED_ERROR * (clicks - 2 * wrong)
 
     def expected_counts(self, sent: Intensities, key_detections: float) -> tuple[Counts, Counts]:
         """Counts of the key and the test basis when the key basis has `key_detections`."""
@@ -131,139 +126,6 @@ class LinkModel:
     ) -> tuple[float, float]:
         (mu1, mu2), (p1, p2) = sent.means, sent.shares
         return p1 * chance(mu1), p2 * chance(mu2)
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """What a link gives, and with which settings.
-
-    Args:
-        link: the model.
-        sent: intensities and basis choice.
-        block_bits: key-basis detections of a block.
-        rate_bps: secret bits a second; 0 if there is no key.
-        key_bits: secret bits a block.
-        error_rate: quantum bit error rate of the key basis.
-        block_s: how long a block takes.
-    """
-
-    link: LinkModel
-    sent: Intensities
-    block_bits: float
-    rate_bps: float
-    key_bits: float
-    error_rate: float
-    block_s: float
-
-    @property
-    def plob_ratio(self) -> float:
-        """Rate as a share of what no protocol exceeds; below 1."""
-        bound = self.link.plob_bits_per_pulse * self.link.clock_hz
-        return self.rate_bps / bound if bound else 0.0
-
-
-def operate(
-    link: LinkModel,
-    sent: Intensities,
-    *,
-    block_bits: float = 1e7,
-    security: Security = Security(),  # noqa: B008 - a frozen value
-    reconciliation: float = 1.16,
-) -> OperatingPoint:
-    """What a link gives with these settings.
-
-    Args:
-        link: the model.
-        sent: intensities and basis choice.
-        block_bits: key-basis detections of a block.
-        security: of the key.
-        reconciliation: f, bits said in public per bit of Shannon's limit; only the expectation for
-            planning: a real block counts what was said.
-    """
-    rate_hz = link.sifted_bps(sent)
-    if rate_hz <= 0:
-        return OperatingPoint(link, sent, block_bits, 0.0, 0.0, 0.0, math.inf)
-    key, test = link.expected_counts(sent, block_bits)
-    leaked = reconciliation * block_bits * binary_entropy(key.error_rate)
-    bound = key_bound(key, test, sent, leaked, security)
-    bits = max(bound.bits, 0.0)
-    block_s = block_bits / rate_hz
-    return OperatingPoint(link, sent, block_bits, bits / block_s, bits, key.error_rate, block_s)
-
-
-def optimise(
-    link: LinkModel,
-    *,
-    block_bits: float = 1e7,
-    security: Security = Security(),  # noqa: B008 - a frozen value
-    reconciliation: float = 1.16,
-    start: Intensities = _DEFAULT_START,
-) -> OperatingPoint:
-    """Find the settings with the highest rate.
-
-    The arguments are those of `operate`; `start` is where the search begins.
-    """
-    from scipy.optimize import minimize  # two seconds, which a KME need not wait
-
-    def point(variables: list[float]) -> OperatingPoint:
-        return operate(
-            link,
-            _bounded(variables),
-            block_bits=block_bits,
-            security=security,
-            reconciliation=reconciliation,
-        )
-
-    def cost(variables: list[float]) -> float:
-        found = point(variables)
-        if found.key_bits <= 0:
-            return _distance_from_key(link, found, block_bits, security, reconciliation)
-        return -math.log(found.rate_bps)
-
-    best = point(_free(start))
-    # Where there is a key the first search finds it within 180 trials; the second is for the edge.
-    for attempt, trials in ((start, 180), (replace(start, key_basis=0.6, signal_share=0.5), 80)):
-        search = minimize(
-            cost,
-            _free(attempt),
-            method="Nelder-Mead",
-            options={"maxfev": trials, "xatol": 1e-2, "fatol": 1e-4},
-        )
-        found = point(list(search.x))
-        if found.rate_bps > best.rate_bps:
-            best = found
-        if best.rate_bps > 0:
-            break
-    return best
-
-
-def _distance_from_key(
-    link: LinkModel,
-    found: OperatingPoint,
-    block_bits: float,
-    security: Security,
-    reconciliation: float,
-) -> float:
-    """Where there is no key: a slope towards where there might be."""
-    if not math.isfinite(found.block_s):
-        return 1e9
-    key, test = link.expected_counts(found.sent, block_bits)
-    bound = key_bound(key, test, found.sent, 0.0, security)
-    return 1e3 + bound.phase_error * 100 - bound.single_photons / block_bits
-
-
-def _bounded(variables: list[float]) -> Intensities:
-    """Map unbounded numbers to settings that obey 0 < μ2 < μ1 ≤ 1 and shares within (0, 1)."""
-    signal, decoy, share, basis = (1 / (1 + math.exp(-max(min(v, 30.0), -30.0))) for v in variables)
-    signal = max(signal, _LEAST_MU)
-    weak = max(signal * decoy, _LEAST_MU * decoy)
-    share = min(max(share, 1e-4), 1 - 1e-4)
-    return Intensities(signal, weak, share, min(max(basis, 1e-3), 1 - 1e-3))
-
-
-def _free(sent: Intensities) -> list[float]:
-    shares = (sent.signal, sent.decoy / sent.signal, sent.signal_share, sent.key_basis)
-    return [math.log(share / (1 - share)) for share in shares]
 
 
 def _scaled(clicks: tuple[float, float], errors: tuple[float, float], pulses: float) -> Counts:

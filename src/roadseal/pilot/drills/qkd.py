@@ -25,9 +25,9 @@ from roadseal.operate.qkd.channel import (
     Refusal,
 )
 from roadseal.operate.qkd.distil import Distilled
-from roadseal.operate.qkd.link import optimise
 from roadseal.operate.qkd.mixing import EXPORTER_BYTES
 from roadseal.operate.qkd.monitor import CLEAN_BLOCKS, LinkMonitor
+from roadseal.operate.qkd.operating import optimise
 from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.scene import Scene
 from roadseal.pilot.measures import Moment, Provenance
