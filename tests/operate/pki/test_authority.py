@@ -131,14 +131,14 @@ def test_a_key_blocked_while_it_is_signed_is_not_certified(
     authority = make(store)
     encoded = csr()
     first = authority.issue(request("1", encoded))
-    signing = authority._certificate
+    signing = authority._issuing._signed
 
     def meanwhile(*arguments: Any) -> bytes:
         signed = signing(*arguments)
         authority.revoke(first.serial, x509.ReasonFlags.key_compromise, block_key=True)
         return signed
 
-    monkeypatch.setattr(authority, "_certificate", meanwhile)
+    monkeypatch.setattr(authority._issuing, "_signed", meanwhile)
     with pytest.raises(RoadsealError) as caught:
         authority.issue(request("2", encoded))
     assert caught.value.code == "pki-key-blocked"

@@ -48,7 +48,8 @@ from roadseal.operate.pki.device_orders import (
 from roadseal.operate.pki.enrolment import Enrolments
 from roadseal.operate.pki.incident import affected, revoke_affected
 from roadseal.operate.pki.request import read_request
-from roadseal.operate.pki.rotation import RotationExecutor, issue_each, rotation_change
+from roadseal.operate.pki.rotation import RotationExecutor, rotation_change
+from roadseal.operate.pki.rotation_records import issue_each
 from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
 from roadseal.store import Store, open_store
 

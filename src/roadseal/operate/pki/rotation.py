@@ -21,7 +21,7 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
 from roadseal.crypto import Profile
 from roadseal.errors import RoadsealError
 from roadseal.fleet import Change, Order, Outcome, Report, Stage, Step
-from roadseal.operate.pki.authority import Authority, Issued
+from roadseal.operate.pki.authority import Authority
 from roadseal.operate.pki.device_orders import (
     PROBE_CONTEXT,
     Answer,
@@ -44,7 +44,7 @@ from roadseal.operate.pki.enrolment import Enrolments
 from roadseal.operate.pki.path import PathRules, validate_path
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.request import DAY_S, IssueRequest
-from roadseal.operate.pki.revocation import BULK
+from roadseal.operate.pki.rotation_records import issue_each, revoke_superseded, superseded
 from roadseal.operate.pki.tables import CERTIFICATE
 from roadseal.store import Store
 
@@ -278,7 +278,9 @@ class RotationExecutor:
         answers = self._ask(orders, lambda _order: Retire())
         in_use = _in_use(orders, answers)
         rows = superseded(self._store, self._old.name, self._new.name, [*in_use])
-        _revoke(self._old, [serial for device, serial in rows if serial != in_use[device]])
+        revoke_superseded(
+            self._old, [serial for device, serial in rows if serial != in_use[device]]
+        )
         return [_report(one, 0) for one in answers]
 
     def _switch_back(self, orders: Sequence[Order]) -> list[Report]:
@@ -298,44 +300,10 @@ class RotationExecutor:
             rows = connection.execute(
                 sa.select(CERTIFICATE.c.identity, CERTIFICATE.c.serial).where(*at)
             ).all()
-        _revoke(self._new, [serial for device, serial in rows if serial != in_use[device]])
-        return [_report(one, 0) for one in answers]
-
-
-def issue_each(
-    authority: Authority, requests: Sequence[IssueRequest]
-) -> list[Issued | RoadsealError]:
-    """Issue together; if one is refused, one by one, so that it harms no other."""
-    try:
-        return [*authority.issue_many(requests)] if requests else []
-    except RoadsealError:
-        return [_issue_one(authority, one) for one in requests]
-
-
-def superseded(store: Store, old: str, new: str, devices: Sequence[str]) -> list[tuple[str, str]]:
-    """Devices and their serials of `old` in force; without the newest if `new` is the same."""
-    query = (
-        sa.select(CERTIFICATE.c.identity, CERTIFICATE.c.serial)
-        .where(
-            CERTIFICATE.c.authority == old,
-            CERTIFICATE.c.identity.in_(devices),
-            CERTIFICATE.c.certificate.is_not(None),
-            CERTIFICATE.c.revoked_at.is_(None),
+        revoke_superseded(
+            self._new, [serial for device, serial in rows if serial != in_use[device]]
         )
-        .order_by(CERTIFICATE.c.identity, CERTIFICATE.c.status_index)
-    )
-    with store.reading() as connection:
-        rows = connection.execute(query).all()
-    if old != new:
-        return [(row.identity, row.serial) for row in rows]
-    newest = {row.identity: row.serial for row in rows}
-    return [(row.identity, row.serial) for row in rows if row.serial != newest[row.identity]]
-
-
-def _revoke(authority: Authority, serials: Sequence[str]) -> None:
-    # In portions that need no approval: no device has the keys of these any more.
-    for start in range(0, len(serials), BULK):
-        authority.revoke_many(serials[start : start + BULK], x509.ReasonFlags.superseded)
+        return [_report(one, 0) for one in answers]
 
 
 def _in_use(orders: Sequence[Order], answers: Sequence[Answer | None]) -> dict[str, str]:
@@ -345,13 +313,6 @@ def _in_use(orders: Sequence[Order], answers: Sequence[Answer | None]) -> dict[s
         for order, answer in zip(orders, answers, strict=True)
         if answer is not None and answer.refused is None
     }
-
-
-def _issue_one(authority: Authority, request: IssueRequest) -> Issued | RoadsealError:
-    try:
-        return authority.issue(request)
-    except RoadsealError as error:
-        return error
 
 
 def _request(order: Order) -> str:

@@ -1,0 +1,161 @@
+"""The rules of RFC 5280 clause 6.1 on one chain, and those of each certificate in it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from roadseal.clock import to_datetime
+from roadseal.crypto import Profile, Purpose
+from roadseal.operate.pki.crls import CrlState, RevocationLists
+from roadseal.operate.pki.key_usages import extension, usage_problems
+from roadseal.operate.pki.names import outside_constraints, same_name
+from roadseal.operate.pki.path_rules import PathReason, PathRules
+from roadseal.operate.pki.path_search import called as name_of
+from roadseal.operate.pki.policies import PolicyState
+from roadseal.operate.pki.signature import key_name, names_one_algorithm, signature_name
+from roadseal.operate.pki.standing import State
+
+# A serial number below 1 gets a verdict of ours, not a warning of the library's.
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
+
+_ANY_PURPOSE: Final = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+_ALTERNATIVE_NAME: Final = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+_UNDERSTOOD: Final = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
+    }
+)
+
+
+def chain_problems(
+    chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
+) -> Iterator[tuple[PathReason, str]]:
+    """Say what rules a chain breaks, anchor first; its signatures have been checked."""
+    now = to_datetime(rules.at)
+    policies = PolicyState.start(
+        len(chain),
+        explicit=rules.require_policy,
+        no_mapping=rules.inhibit_mapping,
+        no_any=rules.inhibit_any_policy,
+    )
+    remaining: int | None = None
+    constraints: list[x509.NameConstraints] = []
+    for index in range(len(chain) - 1, -1, -1):
+        certificate, is_leaf = chain[index], index == 0
+        called = name_of(certificate)
+        self_issued = same_name(certificate.issuer, certificate.subject)
+        is_anchor = index == len(chain) - 1
+        yield from _own_problems(certificate, called, now, rules.profile)
+        if not is_anchor:
+            if (is_leaf or not self_issued) and (
+                bad := outside_constraints(certificate, constraints)
+            ):
+                yield PathReason.NAME_CONSTRAINTS, f"{called}: {bad}"
+            policies = policies.after(certificate, is_leaf=is_leaf, self_issued=self_issued)
+            if policies.refused or (is_leaf and policies.refused_by(rules.policies)):
+                yield PathReason.POLICY, f"{called}: no acceptable policy is left"
+            if lists is not None:
+                state = lists.state(certificate, chain[index + 1], chain[-1])
+                if state is CrlState.UNKNOWN:
+                    yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
+                if state is CrlState.REVOKED:
+                    yield PathReason.REVOKED, called
+        if is_leaf:
+            yield from _standing_problems(certificate, called, rules)
+            break
+        yield from _authority_problems(certificate, called, is_anchor=is_anchor)
+        if not is_anchor and not self_issued and remaining is not None:
+            if remaining == 0:
+                yield PathReason.PATH_TOO_LONG, f"{called}: pathLenConstraint"
+            remaining -= 1
+        basic = extension(certificate, x509.BasicConstraints)
+        if basic and basic.path_length is not None:
+            remaining = min(
+                basic.path_length, basic.path_length if remaining is None else remaining
+            )
+        if own := extension(certificate, x509.NameConstraints):
+            constraints.append(own)
+    basic, signs = extension(chain[0], x509.BasicConstraints), extension(chain[0], x509.KeyUsage)
+    if signs and signs.key_cert_sign and not (basic and basic.ca):  # RFC 5280 §4.2.1.9
+        yield PathReason.KEY_USAGE, f"{name_of(chain[0])}: keyCertSign, and no authority"
+    usage = extension(chain[0], x509.ExtendedKeyUsage)
+    if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
+        yield PathReason.EXTENDED_KEY_USAGE, f"{name_of(chain[0])}: not {rules.purpose._name}"
+
+
+def _standing_problems(
+    leaf: x509.Certificate, called: str, rules: PathRules
+) -> Iterator[tuple[PathReason, str]]:
+    if rules.status is None:
+        return
+    standing = rules.status.judge(leaf, rules.at, rules.tier)
+    if standing.state is State.REVOKED:
+        yield PathReason.REVOKED, called
+    elif not standing.accepted:
+        yield PathReason.REVOCATION_UNKNOWN, f"{called}: {standing.alarm}"
+
+
+def _own_problems(
+    certificate: x509.Certificate, called: str, now: datetime, profile: Profile | None
+) -> Iterator[tuple[PathReason, str]]:
+    """What is wrong with a certificate wherever it stands."""
+    if not 0 < certificate.serial_number < 1 << 159:
+        yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
+    if not names_one_algorithm(certificate):
+        yield PathReason.MALFORMED, f"{called}: signatureAlgorithm differs inside and outside"
+    if now < certificate.not_valid_before_utc:
+        yield PathReason.NOT_YET_VALID, f"{called}: from {certificate.not_valid_before_utc}"
+    if now > certificate.not_valid_after_utc:
+        yield PathReason.EXPIRED, f"{called}: until {certificate.not_valid_after_utc}"
+    for one in certificate.extensions:
+        if one.critical and one.oid not in _UNDERSTOOD:
+            yield PathReason.UNKNOWN_CRITICAL_EXTENSION, f"{called}: {one.oid.dotted_string}"
+    yield from _name_problems(certificate, called)
+    if usage := extension(certificate, x509.KeyUsage):
+        yield from usage_problems(certificate, usage, called)
+    if profile:
+        accepted = profile[Purpose.TLS_AUTHENTICATION].accept
+        for name in (signature_name(certificate), key_name(certificate)):
+            if name not in accepted:
+                yield PathReason.NOT_IN_PROFILE, f"{called}: {name} under {profile.label}"
+
+
+def _name_problems(certificate: x509.Certificate, called: str) -> Iterator[tuple[PathReason, str]]:
+    """Names that may not be empty (RFC 5280 §§ 4.1.2.4, 4.1.2.6, 4.2.1.6)."""
+    if not certificate.issuer.rdns:
+        yield PathReason.MALFORMED, f"{called}: it names no issuer"
+    if certificate.subject.rdns:
+        return
+    basic = extension(certificate, x509.BasicConstraints)
+    if basic and basic.ca:
+        yield PathReason.MALFORMED, f"{called}: an authority without a name"
+    names = [one for one in certificate.extensions if one.oid == _ALTERNATIVE_NAME]
+    if not names or not names[0].critical:
+        yield PathReason.MALFORMED, f"{called}: no subject, and no critical subjectAltName"
+
+
+def _authority_problems(
+    certificate: x509.Certificate, called: str, *, is_anchor: bool
+) -> Iterator[tuple[PathReason, str]]:
+    basic = extension(certificate, x509.BasicConstraints)
+    old_anchor = is_anchor and certificate.version is x509.Version.v1
+    if not old_anchor and (basic is None or not basic.ca):
+        yield PathReason.NOT_AN_AUTHORITY, f"{called}: basicConstraints"
+    usage = extension(certificate, x509.KeyUsage)
+    if usage and not usage.key_cert_sign:
+        yield PathReason.KEY_USAGE, f"{called}: no keyCertSign"
