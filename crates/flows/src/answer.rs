@@ -66,5 +66,9 @@ pub fn ike(datagram: &[u8]) -> Option<Answer<Ike>> {
 /// An SNMP agent's message; `None` where the datagram is something else.
 #[must_use]
 pub fn snmp(datagram: &[u8]) -> Option<Answer<Snmp>> {
-    snmp::read(datagram).map(|said| Answer { said, complete: true, malformed: false })
+    snmp::read(datagram).map(|message| {
+        let mut said = Snmp::default();
+        said.join(Side::Server, message);
+        Answer { said, complete: true, malformed: false }
+    })
 }

@@ -5,13 +5,13 @@ use serde::Serialize;
 pub use crate::dissect::dnp3::Dnp3;
 pub use crate::dissect::ike::{Ike, Transform};
 pub use crate::dissect::modbus::Modbus;
-pub use crate::dissect::mqtt::Mqtt;
+pub use crate::dissect::mqtt::{Acknowledgement, Mqtt};
 pub use crate::dissect::opcua::OpcUa;
 pub use crate::dissect::openvpn::OpenVpn;
 pub use crate::dissect::quic::google::GoogleHello;
 pub use crate::dissect::snmp::Snmp;
-pub use crate::dissect::ssh::{Proposal, Ssh};
-pub use crate::dissect::tls::handshake::Handshake;
+pub use crate::dissect::ssh::{Disconnect, Proposal, Ssh};
+pub use crate::dissect::tls::handshake::{Alert, Handshake};
 pub use crate::dissect::tls::hello::{ClientHello, ServerHello};
 pub use crate::dissect::v2x::Broadcast;
 pub use crate::dissect::wireguard::Wireguard;
@@ -39,6 +39,8 @@ pub struct Flow {
     pub bytes: u64,
     /// Whether packets of both directions were seen.
     pub both_directions: bool,
+    /// The server closed the connection without having said anything.
+    pub unanswered: bool,
     /// What it speaks; `None` where that was not recognised.
     pub session: Option<Session>,
     /// What could not be seen of it.
@@ -119,6 +121,10 @@ pub struct Quic {
     pub version: u32,
     /// What a Version Negotiation packet offered.
     pub negotiable: Vec<u32>,
+    /// The last word of the server was a Retry packet.
+    pub asked_again: bool,
+    /// Code of a CONNECTION_CLOSE frame that is none of an alert.
+    pub closed: Option<u64>,
     /// The TLS handshake in its Initial packets.
     pub handshake: Handshake,
     /// Google's handshake of before.
@@ -139,13 +145,21 @@ impl Session {
     pub(crate) fn gaps(&self) -> impl Iterator<Item = Gap> {
         let (client, server) = match self {
             Self::Tls(tls) | Self::Dtls(tls) => seen(&tls.handshake),
-            Self::Quic(quic) if quic.google.is_none() => seen(&quic.handshake),
+            Self::Quic(quic) if quic.google.is_none() => {
+                let (client, server) = seen(&quic.handshake);
+                (client, server || quic.asked_again || !quic.negotiable.is_empty() || quic.closed.is_some())
+            }
             Self::OpenVpn(openvpn) => openvpn.handshake.as_ref().map_or((true, true), seen),
             Self::Ssh(ssh) => (ssh.client.is_some(), ssh.server.is_some()),
             Self::Ike(ike) => (
                 !ike.proposed.is_empty() || ike.initiator_group.is_some(),
-                !ike.chosen.is_empty() || ike.responder_group.is_some(),
+                !ike.chosen.is_empty()
+                    || ike.responder_group.is_some()
+                    || ike.wanted_group.is_some()
+                    || ike.refusal.is_some()
+                    || !ike.cookie.is_empty(),
             ),
+            Self::Mqtt(mqtt) => (mqtt.level != 0, mqtt.level == 0 || mqtt.acknowledgement.is_some()),
             _ => (true, true),
         };
         [(client, Gap::ClientNotSeen), (server, Gap::ServerNotSeen)]
@@ -157,6 +171,6 @@ impl Session {
 fn seen(handshake: &Handshake) -> (bool, bool) {
     (
         handshake.client.as_ref().is_some_and(|client| !client.cut),
-        handshake.server.as_ref().is_some_and(|server| !server.cut),
+        handshake.server_seen(),
     )
 }

@@ -14,6 +14,13 @@ pub(crate) enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,

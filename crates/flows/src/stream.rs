@@ -35,6 +35,11 @@ impl Stream {
         }
     }
 
+    /// Whether nothing was sent before `sequence`, the SYN having been seen.
+    pub(crate) fn is_empty_at(&self, sequence: u32) -> bool {
+        self.next.is_none() && self.begins.contains(&sequence)
+    }
+
     /// A segment of `data`; `cut` where the capture kept less of it than was sent.
     pub(crate) fn push(&mut self, sequence: u32, data: &[u8], cut: bool) {
         if self.ended || self.broken || data.is_empty() {

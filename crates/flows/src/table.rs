@@ -59,6 +59,7 @@ struct Entry {
     conversation: Conversation,
     broken: bool,
     ended: bool,
+    unanswered: bool,
     held: usize,
     v2x: bool,
 }
@@ -231,6 +232,7 @@ impl Entry {
             conversation,
             broken: false,
             ended: false,
+            unanswered: false,
             held: 0,
             v2x: false,
         }
@@ -244,6 +246,8 @@ impl Entry {
             Body::Tcp { sequence, syn, end, data, .. } => {
                 self.bytes += data.len() as u64;
                 self.ended |= end;
+                self.unanswered |=
+                    end && from == Side::Server && data.is_empty() && self.streams[from].is_empty_at(sequence);
                 if self.conversation.is_over() {
                     return false;
                 }
@@ -361,6 +365,9 @@ impl Entry {
         if self.broken && session.is_some() {
             gaps.insert(0, Gap::BytesMissing);
         }
+        if self.unanswered {
+            gaps.retain(|&gap| gap != Gap::ServerNotSeen);
+        }
         Flow {
             transport: match self.key.transport {
                 Transport::Tcp => "tcp",
@@ -375,6 +382,7 @@ impl Entry {
             first_frame: self.first_frame,
             packets: self.packets,
             bytes: self.bytes,
+            unanswered: self.unanswered,
             both_directions: self.seen[Side::Client] && self.seen[Side::Server],
             session,
             gaps,

@@ -65,3 +65,38 @@ def test_our_own_probe_is_heard_in_a_capture(tmp_path: Path) -> None:
         ((_, heard),) = probe([target], permission, secrets.token_bytes, manner=Manner())
     (finding,) = findings(file)
     assert finding.facts["retry_group"] == heard.spoken[0].facts["group"]
+
+
+def test_ssh_peers_without_a_common_cipher_agree_on_nothing(tmp_path: Path) -> None:
+    peers.need("ssh")
+    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes")
+    with (
+        peers.sshd(tmp_path, "Ciphers=aes256-ctr") as port,
+        peers.captured(tmp_path, f"tcp port {port}") as file,
+    ):
+        command = ["ssh", *(f"-o{option}" for option in options), "-oCiphers=aes128-ctr"]
+        command += ["-p", str(port), "127.0.0.1", "true"]
+        assert subprocess.run(command, capture_output=True, check=False).returncode
+    # The test's own look whether the server is up may be in the capture, too.
+    (finding,) = (one for one in findings(file) if "outcome" in one.facts)
+    assert "no common cipher to server" in str(finding.facts["outcome"])
+    assert not any(use.preferred for use in finding.algorithms)
+
+
+def test_tls_peers_that_refuse_each_other_agree_on_nothing(tmp_path: Path) -> None:
+    """The server by its suites, the client by its trust, both in the words of OpenSSL."""
+    old = ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")
+    for asked, refusal in (
+        (("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), "refused by the server"),
+        (("-tls1_2", "-verify_return_error"), "refused by the client: unknown CA"),
+    ):
+        with (
+            peers.s_server(tmp_path, *old) as port,
+            peers.captured(tmp_path, f"tcp port {port}") as file,
+        ):
+            command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *asked]
+            subprocess.run(command, input=b"Q\n", capture_output=True, check=False, timeout=20)
+        (finding,) = findings(file)
+        assert refusal in str(finding.facts["outcome"])
+        assert not any(use.preferred for use in finding.algorithms)
+        file.unlink()

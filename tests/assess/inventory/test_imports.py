@@ -315,3 +315,50 @@ def mutate(node: Any, numbers: random.Random, values: list[Any]) -> None:
             node[key] = numbers.choice(values)
             return
         node = node[key]
+
+
+ZEEK_SSH = {
+    "id.orig_h": "10.0.0.2",
+    "id.resp_h": "10.0.0.1",
+    "id.resp_p": 22,
+    "version": 2,
+    "kex_alg": "curve25519-sha256",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "agreed"),
+    [
+        ({"cipher_alg": "aes128-ctr", "mac_alg": "hmac-sha2-256"}, True),
+        ({"cipher_alg": "Algorithm negotiation failed", "mac_alg": "hmac-sha2-256"}, False),
+        ({"cipher_alg": "aes128-gcm@openssh.com", "mac_alg": "Algorithm negotiation failed"}, True),
+        (
+            {
+                "cipher_alg": "To server: aes128-ctr, to client: Algorithm negotiation failed",
+                "mac_alg": "hmac-sha2-256",
+            },
+            False,
+        ),
+    ],
+)
+def test_zeek_ssh_without_a_common_algorithm_is_no_agreement(
+    fields: dict[str, str], agreed: bool
+) -> None:
+    row = orjson.dumps({"_path": "ssh", **ZEEK_SSH, **fields})
+    (finding,) = import_report(row, "ssh.log").findings
+    assert all(use.preferred is agreed for use in finding.algorithms)
+    assert ("outcome" in finding.facts) is not agreed
+    assert "negotiation failed" not in repr(finding.algorithms)
+
+
+def test_zeek_tls_that_was_not_established_uses_nothing() -> None:
+    row = {
+        "_path": "ssl",
+        "id.orig_h": "10.0.0.2",
+        "version": "TLSv12",
+        "cipher": "TLS_RSA_WITH_AES_128_CBC_SHA",
+    }
+    row |= {"established": False, "last_alert": "unknown_ca"}
+    (finding,) = import_report(orjson.dumps(row), "ssl.log").findings
+    assert finding.facts["outcome"] == "not established: unknown ca"
+    assert not any(use.preferred for use in finding.algorithms)

@@ -71,13 +71,7 @@ impl Dtls {
         while let Some((kind, epoch, body)) = record(&mut rest) {
             match (kind, epoch) {
                 (HANDSHAKE, 0) => self.messages(from, Cursor(body)),
-                (ALERT, 0) => {
-                    if let [_level, description] = *body
-                        && self.handshake.alerts.len() < 8
-                    {
-                        self.handshake.alerts.push((u8::from(from == Side::Server), description));
-                    }
-                }
+                (ALERT, 0) => self.handshake.alert(from, body),
                 (CHANGE_CIPHER_SPEC | APPLICATION_DATA, _) | (HANDSHAKE, 1..) => self.encrypted[from] = true,
                 _ => {}
             }

@@ -10,6 +10,8 @@ const MAX_NOTIFIES: usize = 64;
 
 const INVALID_KE_PAYLOAD: u16 = 17;
 const COOKIE: u16 = 16390;
+/// Notify types below are errors (RFC 7296 clause 3.10.1, RFC 2408 clause 3.14.1).
+const FIRST_STATUS: u16 = 16384;
 
 /// Where IKE shares its datagrams with ESP (RFC 3948).
 pub(crate) const NAT_TRAVERSAL_PORT: u16 = 4500;
@@ -52,6 +54,8 @@ pub struct Ike {
     /// The cookie that a responder under load asks to see again.
     #[serde(with = "serde_bytes")]
     pub cookie: Vec<u8>,
+    /// The error that the responder answered last, where it chose nothing: 14 NO_PROPOSAL_CHOSEN, ….
+    pub refusal: Option<u16>,
     /// Notify message types in clear, of both sides.
     pub notifies: Vec<u16>,
     /// Exchange types seen: v2 34 IKE_SA_INIT, 35 IKE_AUTH, 43 IKE_INTERMEDIATE; v1 2 main, 4 aggressive.
@@ -133,7 +137,7 @@ impl Ike {
                 let [_protocol, spi] = body.take()?;
                 let kind = body.u16()?;
                 body.skip(spi.into())?;
-                self.notify(kind);
+                self.notify(from, kind);
                 match kind {
                     INVALID_KE_PAYLOAD => self.wanted_group = body.u16(),
                     COOKIE => self.cookie = body.at_most(64).to_vec(),
@@ -142,7 +146,7 @@ impl Ike {
             }
             (1, 11) => {
                 body.skip(6)?; // DOI, protocol, SPI size
-                self.notify(body.u16()?);
+                self.notify(from, body.u16()?);
             }
             (2, 46 | 53) => *next = 0, // encrypted from here
             _ => {}
@@ -150,7 +154,10 @@ impl Ike {
         Some(())
     }
 
-    fn notify(&mut self, kind: u16) {
+    fn notify(&mut self, from: Side, kind: u16) {
+        if from == Side::Server && (1..FIRST_STATUS).contains(&kind) && kind != INVALID_KE_PAYLOAD {
+            self.refusal = Some(kind);
+        }
         if self.notifies.len() < MAX_NOTIFIES && !self.notifies.contains(&kind) {
             self.notifies.push(kind);
         }
@@ -159,7 +166,10 @@ impl Ike {
     fn keep(&mut self, from: Side, transforms: Vec<Transform>) {
         match from {
             Side::Client => self.proposed = transforms,
-            Side::Server => self.chosen = transforms,
+            Side::Server => {
+                self.chosen = transforms;
+                self.refusal = None;
+            }
         }
     }
 }

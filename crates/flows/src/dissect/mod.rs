@@ -47,6 +47,7 @@ pub(crate) enum Conversation {
     Wireguard(wireguard::Wireguard),
     Snmp(snmp::Snmp, u32),
     OpcUa(opcua::OpcUa),
+    Mqtt(mqtt::Mqtt),
     Dnp3(dnp3::Dnp3),
     Modbus(modbus::Modbus),
     OpenVpn(Box<openvpn::Reader>),
@@ -126,7 +127,11 @@ impl Conversation {
         let (used, side_is_done) = match self {
             Self::Tls { records, .. } => (records.read(from, bytes), records.side_is_done(from)),
             Self::Ssh(reader) => (reader.read(from, bytes), reader.side_is_done(from)),
-            Self::OpcUa(opcua) => match opcua.read(bytes) {
+            Self::Mqtt(mqtt) => match mqtt.read(from, bytes) {
+                mqtt::Step::Wait => (0, false),
+                mqtt::Step::Done => (bytes.len(), true),
+            },
+            Self::OpcUa(opcua) => match opcua.read(from, bytes) {
                 Some(used) => (used, false),
                 None => (bytes.len(), true),
             },
@@ -153,6 +158,7 @@ impl Conversation {
         let over = match self {
             Self::Tls { records, .. } => records.is_done(),
             Self::Ssh(reader) => reader.is_done(),
+            Self::Mqtt(_) => side_is_done && from == Side::Server,
             Self::OpenVpn(reader) => reader.is_done(),
             _ => false,
         };
@@ -195,11 +201,11 @@ impl Conversation {
             }
             Self::Wireguard(wireguard) => {
                 wireguard.read(datagram);
-                wireguard.handshakes + wireguard.data > MAX_READ
+                wireguard.initiations + wireguard.responses + wireguard.data > MAX_READ
             }
             Self::Snmp(known, count) => {
                 if let Some(message) = snmp::read(datagram) {
-                    known.join(message);
+                    known.join(from, message);
                 }
                 *count += 1;
                 *count > MAX_READ
@@ -259,6 +265,8 @@ impl Conversation {
                 Some(Session::Quic(Box::new(Quic {
                     version: quic.version,
                     negotiable: quic.negotiable,
+                    asked_again: quic.asked_again,
+                    closed: quic.closed,
                     handshake: quic.handshake,
                     google: quic.google,
                 })))
@@ -273,6 +281,7 @@ impl Conversation {
             Self::Wireguard(wireguard) => Some(Session::Wireguard(wireguard)),
             Self::Snmp(snmp, _) => Some(Session::Snmp(snmp)),
             Self::OpcUa(opcua) => Some(Session::OpcUa(Box::new(opcua))),
+            Self::Mqtt(mqtt) => Some(Session::Mqtt(mqtt)),
             Self::Dnp3(dnp3) => Some(Session::Dnp3(dnp3)),
             Self::Modbus(modbus) => Some(Session::Modbus(modbus)),
             Self::OpenVpn(reader) => Some(Session::OpenVpn(Box::new(reader.into_session()))),
@@ -311,8 +320,7 @@ fn look(bytes: &[u8], server_port: u16, application: Option<&'static str>, first
         return Look::Wait;
     }
     if let Some(mqtt) = mqtt::read(bytes) {
-        let over = Conversation::Over(Some(Box::new(Session::Mqtt(mqtt))), Vec::new());
-        return Look::Found(Recognised::by(over, Side::Client));
+        return Look::Found(Recognised::by(Conversation::Mqtt(mqtt), Side::Client));
     }
     if server_port == mqtt::PORT && mqtt::continues(bytes) {
         let middle = Session::Mqtt(mqtt::Mqtt::default());
@@ -322,7 +330,8 @@ fn look(bytes: &[u8], server_port: u16, application: Option<&'static str>, first
         )));
     }
     if opcua::starts(bytes) {
-        return Look::Found(Recognised::new(Conversation::OpcUa(opcua::OpcUa::default())));
+        let speaker = opcua::speaker(bytes);
+        return Look::Found(Recognised { conversation: Conversation::OpcUa(opcua::OpcUa::default()), speaker });
     }
     if dnp3::starts(bytes) {
         return Look::Found(Recognised::new(Conversation::Dnp3(dnp3::Dnp3::default())));
@@ -380,8 +389,8 @@ fn look_at_datagram(datagram: &[u8], ports: [u16; 2]) -> Option<Recognised> {
     if wireguard::starts(datagram) {
         return Some(Recognised::new(Conversation::Wireguard(wireguard::Wireguard::default())));
     }
-    if let Some(message) = snmp::read(datagram) {
-        return Some(Recognised::new(Conversation::Snmp(message, 0)));
+    if snmp::read(datagram).is_some() {
+        return Some(Recognised::new(Conversation::Snmp(snmp::Snmp::default(), 0)));
     }
     if let Some((speaker, reader)) = openvpn::starts(datagram) {
         return Some(Recognised::by(Conversation::OpenVpn(Box::new(reader)), speaker));

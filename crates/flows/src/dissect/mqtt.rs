@@ -1,8 +1,9 @@
-//! MQTT (OASIS 3.1.1 and 5.0, and 3.1) without TLS: its CONNECT packet.
+//! MQTT (OASIS 3.1.1 and 5.0, and 3.1) without TLS: its CONNECT packet and the answer to it.
 
 use serde::Serialize;
 
 use crate::cursor::Cursor;
+use crate::side::Side;
 
 /// The registered port; a connection caught in its middle is recognised there only.
 pub(crate) const PORT: u16 = 1883;
@@ -16,6 +17,43 @@ pub struct Mqtt {
     pub user_name: bool,
     /// Whether a password was sent, in clear.
     pub password: bool,
+    /// What the broker answered.
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// CONNACK (MQTT 3.1.1 clause 3.2, 5.0 clause 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Acknowledgement {
+    /// 0 is success; anything else refuses the connection.
+    pub code: u8,
+}
+
+impl Mqtt {
+    /// Reads what a side sends after the CONNECT was recognised; whether there is nothing more to learn.
+    pub(crate) fn read(&mut self, from: Side, bytes: &[u8]) -> Step {
+        const CONNACK: u8 = 0x20;
+        if from == Side::Client {
+            return Step::Done;
+        }
+        let mut rest = Cursor(bytes);
+        let (Some(kind), Some(len)) = (rest.u8(), remaining_length(&mut rest)) else {
+            return if bytes.len() < 5 { Step::Wait } else { Step::Done };
+        };
+        let Some([_session, code]) = rest.take() else {
+            return Step::Wait;
+        };
+        if kind == CONNACK && len >= 2 {
+            self.acknowledgement = Some(Acknowledgement { code });
+        }
+        Step::Done
+    }
+}
+
+/// Whether more bytes of a side are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Wait,
+    Done,
 }
 
 /// Reads a CONNECT packet; `None` where it is something else or cut before its flags.
@@ -30,7 +68,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Mqtt> {
     // The top bit marks a bridge (mosquitto); the lowest flag is reserved.
     let level = level & 0x7f;
     ((3..=5).contains(&level) && flags & 1 == 0).then_some(())?;
-    Some(Mqtt { level, user_name: flags & 0x80 != 0, password: flags & 0x40 != 0 })
+    Some(Mqtt { level, user_name: flags & 0x80 != 0, password: flags & 0x40 != 0, acknowledgement: None })
 }
 
 /// Whether bytes are whole packets of a connection that was caught in its middle: known types with the
@@ -76,7 +114,8 @@ mod tests {
     #[test]
     fn connect_says_its_level_and_whether_there_is_a_password() {
         let connect = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 0xc2, 0, 60, 0, 0];
-        assert_eq!(read(&connect), Some(Mqtt { level: 4, user_name: true, password: true }));
+        let said = Mqtt { level: 4, user_name: true, password: true, acknowledgement: None };
+        assert_eq!(read(&connect), Some(said));
         assert_eq!(read(&connect[..8]), None, "cut before its flags");
     }
 

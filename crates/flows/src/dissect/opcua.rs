@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 
 use crate::cursor::{Cursor, printable};
+use crate::side::Side;
 
 const POLICY_PREFIX: &[u8] = b"http://opcfoundation.org/UA/SecurityPolicy#";
 const MAX_CHUNK: usize = 64 << 10;
@@ -13,12 +14,25 @@ const MAX_CERTIFICATE: u32 = 64 << 10;
 /// An OPC UA connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct OpcUa {
-    /// Policies of the channels that were opened, such as `Basic256Sha256` or `None`.
+    /// Policies of the channels that a client asked for, such as `Basic256Sha256` or `None`.
+    pub requested_policies: Vec<String>,
+    /// Policies of the channels that the server opened.
     pub channel_policies: Vec<String>,
     /// Policies that stand in messages in clear: what endpoints offer.
     pub offered_policies: Vec<String>,
+    /// Status codes of Error messages (OPC 10000-4 clause 7.39).
+    pub errors: Vec<u32>,
     /// Certificates of those who opened channels (DER).
     pub certificates: Vec<ByteBuf>,
+}
+
+/// Who sends a message that only one side may send (OPC 10000-6 clause 7.1.2).
+pub(crate) fn speaker(bytes: &[u8]) -> Option<Side> {
+    match bytes.first_chunk()? {
+        b"HEL" => Some(Side::Client),
+        b"ACK" | b"RHE" | b"ERR" => Some(Side::Server),
+        _ => None,
+    }
 }
 
 /// Whether bytes begin with a chunk: type, `F`, `C` or `A`, and a plausible size.
@@ -35,7 +49,7 @@ pub(crate) fn starts(bytes: &[u8]) -> bool {
 impl OpcUa {
     /// Reads chunks off the front of `bytes`; answers how many bytes are done with, or `None` where
     /// they are no chunks.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn read(&mut self, from: Side, bytes: &[u8]) -> Option<usize> {
         let mut used = 0;
         loop {
             let mut rest = Cursor(&bytes[used..]);
@@ -51,7 +65,8 @@ impl OpcUa {
                 return Some(used);
             };
             match &kind {
-                b"OPN" => self.open(Cursor(body)).unwrap_or(()),
+                b"OPN" => self.open(from, Cursor(body)).unwrap_or(()),
+                b"ERR" => self.error(Cursor(body)),
                 b"MSG" => self.offers(body),
                 _ => {}
             }
@@ -60,12 +75,15 @@ impl OpcUa {
     }
 
     /// Asymmetric security header: channel, policy, sender's certificate, receiver's thumbprint.
-    fn open(&mut self, mut rest: Cursor<'_>) -> Option<()> {
+    fn open(&mut self, from: Side, mut rest: Cursor<'_>) -> Option<()> {
         rest.skip(4)?;
         let len = rest.u32_le()?;
         let uri = rest.bytes(usize::try_from(len).ok()?)?;
         let policy = uri.strip_prefix(POLICY_PREFIX).unwrap_or(uri);
-        keep(&mut self.channel_policies, policy);
+        match from {
+            Side::Client => keep(&mut self.requested_policies, policy),
+            Side::Server => keep(&mut self.channel_policies, policy),
+        }
         let len = rest.u32_le().filter(|&len| len <= MAX_CERTIFICATE)?; // all ones is null
         let certificate = ByteBuf::from(rest.bytes(len as usize)?);
         if !certificate.is_empty() && self.certificates.len() < 4 && !self.certificates.contains(&certificate)
@@ -73,6 +91,15 @@ impl OpcUa {
             self.certificates.push(certificate);
         }
         Some(())
+    }
+
+    fn error(&mut self, mut rest: Cursor<'_>) {
+        if let Some(status) = rest.u32_le()
+            && self.errors.len() < MAX_POLICIES
+            && !self.errors.contains(&status)
+        {
+            self.errors.push(status);
+        }
     }
 
     fn offers(&mut self, body: &[u8]) {

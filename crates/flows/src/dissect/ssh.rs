@@ -36,18 +36,38 @@ pub struct Ssh {
     pub client: Option<Proposal>,
     /// What the server proposes.
     pub server: Option<Proposal>,
+    /// What both sides propose without a common algorithm: `kex`, `host-key`, `cipher-to-server`, ….
+    /// Such a negotiation fails (RFC 4253 clause 7.1).
+    pub no_common: Vec<&'static str>,
+    /// Both sides have taken the keys into use (NEWKEYS).
+    pub established: bool,
+    /// A side left while that could still be read.
+    pub disconnect: Option<Disconnect>,
     /// The key exchange method agreed on.
     pub kex: Option<String>,
     /// The host key algorithm agreed on.
     pub host_key: Option<String>,
     /// The cipher from client to server agreed on.
     pub cipher: Option<String>,
-    /// The MAC from client to server agreed on (not used by ciphers that authenticate).
+    /// The cipher from server to client agreed on.
+    pub cipher_back: Option<String>,
+    /// The MAC from client to server agreed on; none where the cipher authenticates.
     pub mac: Option<String>,
+    /// The MAC from server to client agreed on.
+    pub mac_back: Option<String>,
     /// Type of the host key shown.
     pub host_key_type: Option<String>,
     /// Its modulus in bits, where it is an RSA key.
     pub host_key_bits: Option<u32>,
+}
+
+/// SSH_MSG_DISCONNECT in clear (RFC 4253 clause 11.1); its text is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Disconnect {
+    /// `client` or `server`.
+    pub from: &'static str,
+    /// Why: 3 key exchange failed, 8 version not supported, 9 host key not verifiable, ….
+    pub reason: u32,
 }
 
 /// Reads both directions of a connection.
@@ -55,12 +75,23 @@ pub struct Ssh {
 pub(crate) struct Reader {
     pub(crate) ssh: Ssh,
     identified: Both<bool>,
+    new_keys: Both<bool>,
     done: Both<bool>,
     pub(crate) malformed: bool,
 }
 
 pub(crate) fn starts(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SSH-")
+}
+
+/// Names among the key exchange methods that announce an extension (RFC 8308, OpenSSH's strict exchange).
+fn is_marker(name: &str) -> bool {
+    name.starts_with("ext-info-") || name.starts_with("kex-strict-")
+}
+
+/// Ciphers beside which no MAC is negotiated (OpenSSH's PROTOCOL clauses 1.6 and 1.7).
+fn authenticates(cipher: &str) -> bool {
+    cipher.contains("gcm@") || cipher.contains("poly1305")
 }
 
 impl Reader {
@@ -112,6 +143,7 @@ impl Reader {
 
     /// A binary packet (clause 6): its length, 0 to wait, `None` where encryption has begun.
     fn packet(&mut self, from: Side, bytes: &[u8]) -> Option<usize> {
+        const DISCONNECT: u8 = 1;
         const KEXINIT: u8 = 20;
         const NEWKEYS: u8 = 21;
         const KEX_FIRST: u8 = 30;
@@ -131,11 +163,20 @@ impl Reader {
         let payload = rest.bytes(rest.len().checked_sub(padding)?)?;
         match *payload.first()? {
             KEXINIT => self.kexinit(from, Cursor(&payload[1..])),
-            NEWKEYS => return None,
+            NEWKEYS => {
+                self.new_keys[from] = true;
+                self.ssh.established = self.new_keys[Side::Client] && self.new_keys[Side::Server];
+                return None;
+            }
+            DISCONNECT => {
+                let reason = Cursor(&payload[1..]).u32()?;
+                self.ssh.disconnect = self.ssh.disconnect.or(Some(Disconnect { from: from.name(), reason }));
+                return None;
+            }
             KEX_FIRST..=KEX_LAST if from == Side::Server => {
                 self.host_key(Cursor(&payload[1..])).unwrap_or(())
             }
-            1..=4 | KEX_FIRST..=KEX_LAST => {}
+            2..=4 | KEX_FIRST..=KEX_LAST => {}
             _ => return None,
         }
         Some(4 + len as usize)
@@ -176,12 +217,25 @@ impl Reader {
         let (Some(client), Some(server)) = (&self.ssh.client, &self.ssh.server) else {
             return;
         };
-        let first =
-            |ours: &[String], theirs: &[String]| ours.iter().find(|name| theirs.contains(name)).cloned();
-        self.ssh.kex = first(&client.kex, &server.kex);
-        self.ssh.host_key = first(&client.host_key, &server.host_key);
-        self.ssh.cipher = first(&client.cipher_to_server, &server.cipher_to_server);
-        self.ssh.mac = first(&client.mac_to_server, &server.mac_to_server);
+        let mut no_common = Vec::new();
+        let mut first = |what, ours: &[String], theirs: &[String]| {
+            let found = ours.iter().find(|name| theirs.contains(name) && !is_marker(name)).cloned();
+            if found.is_none() {
+                no_common.push(what);
+            }
+            found
+        };
+        self.ssh.kex = first("kex", &client.kex, &server.kex);
+        self.ssh.host_key = first("host-key", &client.host_key, &server.host_key);
+        self.ssh.cipher = first("cipher-to-server", &client.cipher_to_server, &server.cipher_to_server);
+        self.ssh.cipher_back = first("cipher-to-client", &client.cipher_to_client, &server.cipher_to_client);
+        let mut mac = |what, cipher: &Option<String>, ours: &[String], theirs: &[String]| {
+            if cipher.as_deref().is_some_and(authenticates) { None } else { first(what, ours, theirs) }
+        };
+        self.ssh.mac = mac("mac-to-server", &self.ssh.cipher, &client.mac_to_server, &server.mac_to_server);
+        self.ssh.mac_back =
+            mac("mac-to-client", &self.ssh.cipher_back, &client.mac_to_client, &server.mac_to_client);
+        self.ssh.no_common = no_common;
     }
 
     /// The server's key exchange reply begins with its host key (RFC 4253 clause 8, RFC 5656 clause 4);

@@ -5,8 +5,10 @@ use serde::Serialize;
 /// A WireGuard tunnel: its cryptography is fixed, so that only its presence has to be seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Wireguard {
-    /// Handshake initiations and responses.
-    pub handshakes: u32,
+    /// Handshake initiations.
+    pub initiations: u32,
+    /// Handshake responses.
+    pub responses: u32,
     /// Messages of data.
     pub data: u32,
     /// Cookie replies: a peer under load.
@@ -55,7 +57,8 @@ pub(crate) fn starts(datagram: &[u8]) -> bool {
 impl Wireguard {
     pub(crate) fn read(&mut self, datagram: &[u8]) {
         match kind(datagram) {
-            Some(Kind::Initiation | Kind::Response) => self.handshakes += 1,
+            Some(Kind::Initiation) => self.initiations += 1,
+            Some(Kind::Response) => self.responses += 1,
             Some(Kind::Cookie) => self.cookies += 1,
             Some(Kind::Data) => self.data += 1,
             None => {}

@@ -26,6 +26,10 @@ pub(crate) struct Quic {
     pub(crate) version: u32,
     /// What a Version Negotiation packet offered.
     pub(crate) negotiable: Vec<u32>,
+    /// The last word of the server was a Retry packet.
+    pub(crate) asked_again: bool,
+    /// Code of a CONNECTION_CLOSE frame that is none of an alert.
+    pub(crate) closed: Option<u64>,
     pub(crate) handshake: Handshake,
     pub(crate) google: Option<GoogleHello>,
     keys: Option<(Scheme, InitialKeys)>,
@@ -176,6 +180,7 @@ impl Quic {
         self.version = version;
         let retry_type = (scheme.initial_type + 3) & 3;
         if type_bits == retry_type {
+            self.asked_again = true;
             self.keys = None; // the client begins anew, with another connection identifier
             return Some(packet.len());
         }
@@ -229,6 +234,7 @@ impl Quic {
         const ACK_ECN: u8 = 3;
         const CRYPTO: u8 = 6;
         const GOOGLE_CRYPTO: u8 = 8; // in T050 and T051
+        const CLOSE: u8 = 0x1c;
         while let Some(kind) = rest.u8() {
             match kind {
                 PADDING | PING => {}
@@ -250,9 +256,20 @@ impl Quic {
                     self.crypto[from].add(offset, rest.bytes(len)?);
                     self.messages(from);
                 }
+                CLOSE => return self.close(from, variable(&mut rest)?),
                 0x40..=0x7f => google::skip_ack(kind, &mut rest)?,
-                _ => return None, // CONNECTION_CLOSE, or nothing that belongs here
+                _ => return None, // nothing that belongs here
             }
+        }
+        Some(())
+    }
+
+    /// CONNECTION_CLOSE (RFC 9000 clause 19.19); alerts of TLS have codes of their own (RFC 9001 clause 4.8).
+    fn close(&mut self, from: Side, code: u64) -> Option<()> {
+        const FATAL: u8 = 2;
+        match code {
+            0x0100..=0x01ff => self.handshake.alert(from, &[FATAL, code as u8]),
+            _ => self.closed = self.closed.or(Some(code)),
         }
         Some(())
     }
@@ -260,6 +277,7 @@ impl Quic {
     fn messages(&mut self, from: Side) {
         while let Some((kind, body)) = self.crypto[from].message() {
             self.handshake.take(from, kind, &body, false);
+            self.asked_again = false;
         }
         self.server_seen |= self.handshake.server.is_some();
     }

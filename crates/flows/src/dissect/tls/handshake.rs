@@ -55,8 +55,22 @@ pub struct Handshake {
     /// The server has said everything that it says in clear (before TLS 1.3).
     #[serde(skip)]
     pub hello_done: bool,
-    /// Alerts in clear: who (0 client, 1 server) and description.
-    pub alerts: Vec<(u8, u8)>,
+    /// The last word of the server was a HelloRetryRequest or a HelloVerifyRequest: it waits for
+    /// another hello.
+    pub asked_again: bool,
+    /// Alerts in clear.
+    pub alerts: Vec<Alert>,
+}
+
+/// An alert (RFC 8446 clause 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// `client` or `server`.
+    pub from: &'static str,
+    /// 1 warning, 2 fatal.
+    pub level: u8,
+    /// What is wrong.
+    pub description: u8,
 }
 
 impl Handshake {
@@ -67,10 +81,16 @@ impl Handshake {
 
     fn read(&mut self, from: Side, kind: u8, body: &[u8], dtls: bool) -> Option<()> {
         match kind {
-            message::CLIENT_HELLO => self.client = Some(ClientHello::read(body, dtls)?),
+            message::CLIENT_HELLO => {
+                self.client = Some(ClientHello::read(body, dtls)?);
+                self.asked_again = false;
+            }
             message::SERVER_HELLO => self.hello(ServerHello::read(body)?),
-            message::HELLO_RETRY_REQUEST => self.retry_group = self.retry_group.or(Some(0)),
-            message::HELLO_VERIFY_REQUEST => {}
+            message::HELLO_RETRY_REQUEST => {
+                self.retry_group = self.retry_group.or(Some(0));
+                self.asked_again = true;
+            }
+            message::HELLO_VERIFY_REQUEST => self.asked_again = true,
             message::CERTIFICATE => {
                 let chain = self.chain(body);
                 match from {
@@ -93,16 +113,35 @@ impl Handshake {
         if hello.retry {
             self.retry_group = hello.group;
             self.retry_suite = Some(hello.cipher_suite);
+            self.asked_again = true;
         } else {
+            self.asked_again = false;
             self.server = Some(hello);
         }
+    }
+
+    /// Takes the body of an alert that is not encrypted.
+    pub(crate) fn alert(&mut self, from: Side, body: &[u8]) {
+        const MAX_ALERTS: usize = 8;
+        if let [level, description] = *body
+            && self.alerts.len() < MAX_ALERTS
+        {
+            self.alerts.push(Alert { from: from.name(), level, description });
+        }
+    }
+
+    /// Whether the server's part is there: its hello, its refusal, or its wish for another hello.
+    pub(crate) fn server_seen(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| !server.cut)
+            || self.asked_again
+            || self.alerts.iter().any(|alert| alert.from == Side::Server.name())
     }
 
     /// Whether what follows the ServerHello is encrypted.
     pub(crate) fn is_tls_1_3(&self) -> bool {
         self.server
             .as_ref()
-            .is_some_and(|server| matches!(server.version, 0x0304 | 0x7f00..=0x7fff | 0xfb17..=0xfb1e))
+            .is_some_and(|server| matches!(server.version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e))
     }
 
     fn is_tls_1_2(&self) -> bool {

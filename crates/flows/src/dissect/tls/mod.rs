@@ -166,13 +166,7 @@ impl Records {
     fn record(&mut self, from: Side, kind: u8, body: &[u8]) {
         match kind {
             HANDSHAKE => self.handshake_bytes(from, body),
-            ALERT => {
-                if let [_level, description] = *body
-                    && self.handshake.alerts.len() < 8
-                {
-                    self.handshake.alerts.push((u8::from(from == Side::Server), description));
-                }
-            }
+            ALERT => self.handshake.alert(from, body),
             // In TLS 1.3 it means nothing and may stand before the second ClientHello.
             CHANGE_CIPHER_SPEC if self.handshake.retry_group.is_some() && self.handshake.server.is_none() => {
             }

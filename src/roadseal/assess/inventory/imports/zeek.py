@@ -176,22 +176,43 @@ def _ssl(row: Row, location: Location) -> Finding | None:
     )
     protocol = "DTLS" if version.startswith("DTLS") else "TLS"
     said = Spoken(protocol, said.version, said.algorithms, said.facts)
+    if row.get("established", "").lower() in {"f", "false"}:
+        alert = row.get("last_alert", "").replace("_", " ")
+        said = said.failed(f"not established: {alert}" if alert else "not established")
     return said.at(_server(row), location, "import/zeek-ssl", confidence=0.95)
 
 
+_NO_AGREEMENT = "Algorithm negotiation failed"
+"""What Zeek writes in place of an algorithm where both sides have none in common."""
+_BOTH_WAYS = re.compile(r"To server: (.*), to client: (.*)")
+
+
 def _ssh(row: Row, location: Location) -> Finding | None:
-    kex, cipher = row.get("kex_alg"), row.get("cipher_alg")
-    key, mac = row.get("host_key_alg"), row.get("mac_alg")
-    authenticated = cipher is not None and ("gcm" in cipher or "poly1305" in cipher)
+    kex, key = row.get("kex_alg"), row.get("host_key_alg")
+    ciphers = _each_way(row.get("cipher_alg"))
+    authenticated = all("gcm" in cipher or "poly1305" in cipher for cipher in ciphers)
+    macs = () if ciphers and authenticated else _each_way(row.get("mac_alg"))
+    named = [name for name in (kex, key, *ciphers, *macs) if name]
     used = uses(
         (identifiers.ssh_kex(kex) if kex else None, Role.KEY_EXCHANGE),
         (identifiers.ssh_key(key) if key else None, Role.LIVE_AUTHENTICATION),
-        channel_cipher(identifiers.ssh_cipher(cipher) if cipher else None),
-        (identifiers.ssh_mac(mac) if mac and not authenticated else None, Role.INTEGRITY),
+        *(channel_cipher(identifiers.ssh_cipher(cipher)) for cipher in ciphers),
+        *((identifiers.ssh_mac(mac), Role.INTEGRITY) for mac in macs),
     )
     facts: dict[str, Fact] = {"server_software": row.get("server"), "kex": kex, "host_key": key}
     said = Spoken("SSH", row.get("version", ""), used, facts)
+    if _NO_AGREEMENT in named:
+        common = tuple(use for use in used if use.name != _NO_AGREEMENT)
+        said = Spoken("SSH", said.version, common, facts).failed("offered, no agreement")
     return said.at(_server(row), location, "import/zeek-ssh", confidence=0.95)
+
+
+def _each_way(stated: str | None) -> tuple[str, ...]:
+    """Algorithms to the server and to the client: one where they are the same."""
+    if not stated:
+        return ()
+    both = _BOTH_WAYS.fullmatch(stated)
+    return both.groups() if both else (stated,)
 
 
 def _x509(row: Row, location: Location) -> Finding | None:

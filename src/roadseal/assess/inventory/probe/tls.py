@@ -10,6 +10,7 @@ from roadseal.assess.inventory import cipher_suite, identifiers
 from roadseal.assess.inventory.finding import Role
 from roadseal.assess.inventory.probe.hello import GROUPS, SCHEMES, TLS_1_3_SUITES, Hello, key_share
 from roadseal.assess.inventory.probe.interview import Heard, Interview, Random, Reply
+from roadseal.assess.inventory.wire.outcome import alert_name
 from roadseal.assess.inventory.wire.spoken import Spoken, offers
 from roadseal.assess.inventory.wire.tls import algorithms, version_name
 from roadseal.events import Fact
@@ -144,13 +145,7 @@ def _certificates(handshake: Mapping[str, Any]) -> list[bytes]:
     return [bytes(der) for der in handshake["certificates"]]
 
 
-_ALERTS = {40: "handshake failure", 70: "protocol version", 71: "insufficient security"} | {
-    80: "internal error",
-    112: "unrecognised name",
-}
-
-
 def _alert(handshake: Mapping[str, Any]) -> str:
-    for _, description in handshake["alerts"]:
-        return _ALERTS.get(description, f"alert {description}")
+    for alert in handshake["alerts"]:
+        return alert_name(alert["description"])
     return "without an alert"

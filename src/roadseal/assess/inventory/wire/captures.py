@@ -100,8 +100,9 @@ class _Seen:
             return
         if session["protocol"] == "v2x":
             return  # summed up as broadcasts
-        said = spoken(session)
-        key = (at, said.name, said.algorithms, tuple(said.facts.items()), flow["tunnel"])
+        said = spoken(session, unanswered=flow["unanswered"])
+        facts = tuple(said.facts.items())
+        key = (at, said.name, said.algorithms, facts, said.outcome, flow["tunnel"])
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= MAX_KINDS:

@@ -7,18 +7,27 @@ from typing import Any
 
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
-from roadseal.assess.inventory.wire import tls
+from roadseal.assess.inventory.wire import outcome, tls
 from roadseal.assess.inventory.wire.spoken import Spoken, channel_cipher, offers, uses
 from roadseal.events import Fact
 
 Session = Mapping[str, Any]
 
 PLAINTEXT = AlgorithmUse("plaintext", Role.PLAINTEXT)
+UNANSWERED = "the server closed the connection without an answer"
 
 
-def spoken(session: Session) -> Spoken:
-    """Describe a session; what is not visible stays unsaid."""
-    return _READERS[session["protocol"]](session)
+def spoken(session: Session, *, unanswered: bool = False) -> Spoken:
+    """Describe a session; what is not visible stays unsaid.
+
+    Args:
+        session: as `roadseal._core.FlowReader` gives it.
+        unanswered: the server closed the connection without having said anything.
+    """
+    said = _READERS[session["protocol"]](session)
+    if unanswered and not said.outcome:
+        return said.failed(UNANSWERED)
+    return said
 
 
 def ssh(session: Session) -> Spoken:
@@ -30,6 +39,8 @@ def ssh(session: Session) -> Spoken:
     both = session["client_version"] or session["server_version"] or ""
     version = "1" if both.startswith("SSH-1.") and not both.startswith("SSH-1.99") else "2"
     offered = session["server"] or session["client"]
+    if session["no_common"]:
+        return _ssh_disagreement(session, version, versions)
     if session["kex"] is None:
         if offered is None:
             return Spoken("SSH", version, (), versions)
@@ -42,19 +53,40 @@ def ssh(session: Session) -> Spoken:
         "host_key": session["host_key"],
         "cipher": session["cipher"],
         "host_key_bits": bits,
+        "established": session["established"],
     }
-    authenticated = "mac" if not _authenticates(session["cipher"]) else None
     used = uses(
         (identifiers.ssh_kex(session["kex"]), Role.KEY_EXCHANGE),
         (_ssh_key(session["host_key"] or key), Role.LIVE_AUTHENTICATION),
         (f"rsa-{bits}" if bits else None, Role.LIVE_AUTHENTICATION),
-        channel_cipher(identifiers.ssh_cipher(session["cipher"]) if session["cipher"] else None),
-        (
-            identifiers.ssh_mac(session["mac"]) if authenticated and session["mac"] else None,
-            Role.INTEGRITY,
+        *(
+            channel_cipher(identifiers.ssh_cipher(session[cipher]))
+            for cipher in ("cipher", "cipher_back")
+            if session[cipher]
+        ),
+        *(
+            (identifiers.ssh_mac(session[mac]), Role.INTEGRITY)
+            for mac in ("mac", "mac_back")
+            if session[mac]
         ),
     )
-    return Spoken("SSH", version, used, facts)
+    said = Spoken("SSH", version, used, facts)
+    left = session["disconnect"]
+    if left is not None and not session["established"]:
+        return said.failed(f"refused by the {left['from']}: {outcome.ssh_reason(left['reason'])}")
+    return said
+
+
+def _ssh_disagreement(session: Session, version: str, versions: Mapping[str, Fact]) -> Spoken:
+    """Both sides proposed, and one kind of algorithm has nothing in common: nothing is used."""
+    what = ", ".join(name.replace("-", " ") for name in session["no_common"])
+    facts: dict[str, Fact] = {
+        **versions,
+        "client_kex": ",".join(session["client"]["kex"]),
+        "server_kex": ",".join(session["server"]["kex"]),
+    }
+    said = Spoken("SSH", version, ssh_offers(session["server"]), facts)
+    return said.failed(f"offered, no agreement: no common {what}")
 
 
 def ssh_offers(proposal: Mapping[str, list[str]]) -> tuple[AlgorithmUse, ...]:
@@ -73,10 +105,6 @@ def _ssh_key(name: str | None) -> str | None:
     return identifiers.ssh_key(name) if name else None
 
 
-def _authenticates(cipher: str | None) -> bool:
-    return bool(cipher) and ("gcm" in str(cipher) or "poly1305" in str(cipher))
-
-
 def ike(session: Session) -> Spoken:
     """IKE: the responder's choice, else what the initiator proposes (RFC 7296, RFC 9370)."""
     chosen = session["chosen"] or []
@@ -86,7 +114,7 @@ def ike(session: Session) -> Spoken:
     exchanges = tuple(
         identifiers.ike_key_exchange(transform["id"])
         for transform in transforms
-        if transform["kind"] == 4 or 6 <= transform["kind"] <= 12
+        if (transform["kind"] == 4 or 6 <= transform["kind"] <= 12) and transform["id"]
     )
     notifies = session["notifies"]
     facts: dict[str, Fact] = {
@@ -94,15 +122,30 @@ def ike(session: Session) -> Spoken:
         "preshared_key_offered": (16435 in notifies) or None,  # RFC 8784
     }
     if not chosen:
+        if session["version"] == 2:
+            named += [(name, Role.KEY_EXCHANGE) for name in exchanges]
         used = tuple(
             AlgorithmUse(name, role, preferred=False) for name, role in dict.fromkeys(named)
         )
-        return Spoken("IKE", str(session["version"]), used, facts)
+        return Spoken("IKE", str(session["version"]), used, facts, _ike_refusal(session))
     group = session["responder_group"]
     if session["version"] == 2 and not exchanges and group:
         exchanges = (identifiers.ike_key_exchange(group),)
     hybrid = identifiers.ike_hybrid(exchanges) if exchanges else None
     return Spoken("IKE", str(session["version"]), uses((hybrid, Role.KEY_EXCHANGE), *named), facts)
+
+
+def _ike_refusal(session: Session) -> str:
+    """Why the responder chose nothing, as far as it said so in clear."""
+    if session["refusal"] is not None:
+        error = outcome.ike_error(session["version"], session["refusal"])
+        return f"offered, no agreement: {error}"
+    if session["wanted_group"] is not None:
+        group = identifiers.ike_key_exchange(session["wanted_group"])
+        return f"offered, no agreement: the responder wants the group {group}"
+    if session["cookie"]:
+        return "not concluded: the responder asked for its cookie"
+    return ""
 
 
 def _ike_v2(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
@@ -161,14 +204,16 @@ def _ike_v1(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
     return None
 
 
-def wireguard(_session: Session) -> Spoken:
+def wireguard(session: Session) -> Spoken:
     """WireGuard: its construction is fixed; a pre-shared key is not visible."""
     used = uses(
         ("x25519", Role.KEY_EXCHANGE),
         ("x25519", Role.LIVE_AUTHENTICATION),
         ("chacha20-poly1305", Role.ENCRYPTION),
     )
-    return Spoken("WireGuard", "1", used, {"preshared_key": "not visible to an observer"})
+    said = Spoken("WireGuard", "1", used, {"preshared_key": "not visible to an observer"})
+    asked_only = session.get("initiations") and not session["responses"] and not session["data"]
+    return said.failed("offered: no response was seen") if asked_only else said
 
 
 _USM_TAGS = {16: "hmac-sha-224", 24: "hmac-sha-256", 32: "hmac-sha-384", 48: "hmac-sha-512"}
@@ -178,17 +223,30 @@ def snmp(session: Session) -> Spoken:
     """SNMP: a community is a password in clear; version 3 shows flags and the length of its tag."""
     version = session["version"]
     if version != "3":
-        facts: dict[str, Fact] = {"default_community": session["default_community"] or None}
+        asked = 0xA0 in session["pdus"] or 0xA1 in session["pdus"] or 0xA5 in session["pdus"]
+        facts: dict[str, Fact] = {
+            "default_community": session["default_community"] or None,
+            "answered": False if asked and not session["answered"] else None,
+        }
         return Spoken("SNMP", version, uses(("community-string", Role.PLAINTEXT)), facts)
     if session["security_model"] == 4:
         return Spoken("SNMP", "3", (), {"security_model": "transport"})
     tag = session["tag_bytes"]
     # RFC 3414: MD5 and SHA-1 are both cut to 12 octets, so that an observer cannot tell them apart.
     mac = _USM_TAGS.get(tag, f"usm-tag-{tag * 8}") if tag else None
-    if not session["encrypted"]:
-        return Spoken("SNMP", "3", (*uses((mac, Role.INTEGRITY)), PLAINTEXT), {"privacy": False})
-    facts = {"privacy": True, "cipher": "not visible to an observer"}
-    return Spoken("SNMP", "3", uses((mac, Role.INTEGRITY)), facts)
+    clear = (PLAINTEXT,) if session["in_clear"] else ()
+    if not session["authenticated"] and not clear:
+        return Spoken("SNMP", "3", (), {"discovery": True})
+    facts = {"privacy": session["encrypted"]}
+    if session["encrypted"]:
+        facts["cipher"] = "not visible to an observer"
+    said = Spoken("SNMP", "3", (*uses((mac, Role.INTEGRITY)), *clear), facts)
+    refusal = outcome.usm_refusal(session["reports"])
+    return (
+        said.failed(f"refused by the agent: {refusal}")
+        if refusal and not session["answered"]
+        else said
+    )
 
 
 _OPCUA = {  # OPC 10000-7 clause 6.6: signature, key transport or agreement, cipher
@@ -208,19 +266,25 @@ _OPCUA = {  # OPC 10000-7 clause 6.6: signature, key transport or agreement, cip
 
 
 def opcua(session: Session) -> Spoken:
-    """OPC UA: the policies of its channels are used, those of its endpoints allowed."""
+    """OPC UA: the policies of opened channels are used, those asked for or of endpoints are not."""
     used = [use for policy in session["channel_policies"] for use in opcua_policy(policy)]
     allowed = [
         AlgorithmUse(use.name, use.role, preferred=False)
-        for policy in session["offered_policies"]
+        for policy in (*session["requested_policies"], *session["offered_policies"])
         for use in opcua_policy(policy)
     ]
     facts: dict[str, Fact] = {
         "channel_policies": ",".join(session["channel_policies"]),
+        "requested_policies": ",".join(session["requested_policies"]),
         "offered_policies": ",".join(session["offered_policies"]),
     }
     extra = [use for use in allowed if AlgorithmUse(use.name, use.role) not in used]
-    return Spoken("OPC UA", "", tuple(dict.fromkeys([*used, *extra])), facts)
+    said = Spoken("OPC UA", "", tuple(dict.fromkeys([*used, *extra])), facts)
+    refused = [status for status in session["errors"] if status >> 30 == 2]  # severity: bad
+    if refused and not session["channel_policies"]:
+        named = ", ".join(map(outcome.opcua_status, refused))
+        return said.failed(f"refused by the server: {named}")
+    return said
 
 
 def opcua_policy(policy: str) -> tuple[AlgorithmUse, ...]:
@@ -241,7 +305,13 @@ def opcua_policy(policy: str) -> tuple[AlgorithmUse, ...]:
 def mqtt(session: Session) -> Spoken:
     """MQTT in clear; a password in it is the broken-today lane's."""
     version = {0: "", 3: "3.1", 4: "3.1.1", 5: "5.0"}.get(session["level"], str(session["level"]))
-    return Spoken("MQTT", version, (PLAINTEXT,), {"password_in_clear": session["password"] or None})
+    facts: dict[str, Fact] = {"password_in_clear": session["password"] or None}
+    answer = session["acknowledgement"]
+    if answer and answer["code"]:
+        # What was sent with the request stood in clear all the same.
+        refusal = f"refused by the broker: {outcome.mqtt_code(answer['code'])}"
+        return Spoken("MQTT", version, (PLAINTEXT,), facts, refusal)
+    return Spoken("MQTT", version, (PLAINTEXT,), facts)
 
 
 def dnp3(session: Session) -> Spoken:
@@ -264,7 +334,8 @@ def openvpn(session: Session) -> Spoken:
         return Spoken("OpenVPN", "", wrapped, facts)
     inner = tls.from_handshake("OpenVPN", session["handshake"])
     algorithms = tuple(dict.fromkeys((*inner.algorithms, *wrapped)))
-    return Spoken("OpenVPN", f"over TLS {inner.version}", algorithms, {**inner.facts, **facts})
+    facts = {**inner.facts, **facts}
+    return Spoken("OpenVPN", f"over TLS {inner.version}", algorithms, facts, inner.outcome)
 
 
 def quic(session: Session) -> Spoken:
@@ -283,7 +354,23 @@ def quic(session: Session) -> Spoken:
         )
         return Spoken("gQUIC", version, algorithms, {"server_name": google["server_name"]})
     inner = tls.from_handshake("QUIC", session["handshake"])
-    return Spoken("QUIC", version, inner.algorithms, {**inner.facts, "tls_version": inner.version})
+    facts: dict[str, Fact] = {**inner.facts, "tls_version": inner.version}
+    said = Spoken("QUIC", version, inner.algorithms, facts, inner.outcome)
+    if inner.outcome or session["handshake"]["server"] is not None:
+        return said
+    return said.failed(refusal) if (refusal := _quic_refusal(session)) else said
+
+
+def _quic_refusal(session: Session) -> str:
+    """What a server answered that opened no connection (RFC 9000 clauses 6, 8.1.2 and 10.2)."""
+    if session["closed"] is not None:
+        return f"refused: error 0x{session['closed']:x}"
+    if session["negotiable"] and session["version"] not in session["negotiable"]:
+        offered = ", ".join(map(tls.quic_version_name, session["negotiable"]))
+        return f"offered, no agreement: the server speaks {offered}"
+    if session["asked_again"]:
+        return "not concluded: the server asked for its token"
+    return ""
 
 
 def upgraded_tls(session: Session) -> Spoken:
@@ -295,6 +382,7 @@ def upgraded_tls(session: Session) -> Spoken:
         inner.version,
         inner.algorithms,
         {**inner.facts, "upgraded_from": session["upgraded_from"]},
+        inner.outcome,
     )
 
 

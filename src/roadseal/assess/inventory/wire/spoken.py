@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
@@ -25,17 +25,27 @@ class Spoken:
         version: such as ``1.2``; empty where the protocol has none or it was not seen.
         algorithms: what was used; with ``preferred=False`` what was offered or allowed.
         facts: details by stable names.
+        outcome: why nothing was agreed; empty where something was, or where that was not seen.
     """
 
     protocol: str
     version: str = ""
     algorithms: tuple[AlgorithmUse, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    outcome: str = ""
 
     @property
     def name(self) -> str:
         """Protocol and version, for people."""
         return f"{self.protocol} {self.version}".strip()
+
+    def failed(self, outcome: str) -> Spoken:
+        """The same where the negotiation failed: nothing is used, but what went in clear did."""
+        offered = (
+            use if use.name == "plaintext" else replace(use, preferred=False)
+            for use in self.algorithms
+        )
+        return replace(self, algorithms=tuple(dict.fromkeys(offered)), outcome=outcome)
 
     def at(
         self,
@@ -50,10 +60,13 @@ class Spoken:
         """State that this was spoken at `endpoint`, as seen at `location`."""
         used = [use.name for use in self.algorithms if use.preferred]
         title = f"{self.name} at {endpoint}" + (f": {', '.join(used)}" if used else "")
+        if self.outcome:
+            title += f" ({self.outcome})"
         stated: dict[str, Fact] = {
             "endpoint": endpoint,
             "protocol": self.protocol.lower(),
             "version": self.version,
+            "outcome": self.outcome,
             **self.facts,
             **(facts or {}),
         }

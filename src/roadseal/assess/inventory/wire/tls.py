@@ -8,6 +8,7 @@ from typing import Any
 from roadseal.assess.inventory import cipher_suite, identifiers
 from roadseal.assess.inventory.cipher_suite import CipherSuite
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
+from roadseal.assess.inventory.wire.outcome import of_handshake
 from roadseal.assess.inventory.wire.spoken import Spoken, channel_cipher, offers, uses
 from roadseal.events import Fact
 
@@ -84,7 +85,13 @@ def from_names(
 
 
 def from_handshake(protocol: str, handshake: Mapping[str, Any]) -> Spoken:
-    """TLS as `roadseal._core.FlowReader` saw its handshake."""
+    """TLS as `roadseal._core.FlowReader` saw its handshake; nothing is used in one that failed."""
+    said = _as_negotiated(protocol, handshake)
+    outcome = of_handshake(handshake)
+    return said.failed(outcome) if outcome else said
+
+
+def _as_negotiated(protocol: str, handshake: Mapping[str, Any]) -> Spoken:
     client, server = handshake["client"], handshake["server"]
     facts = _client_facts(client) if client else {}
     if handshake["retry_group"]:
