@@ -169,8 +169,5 @@ impl Session {
 }
 
 fn seen(handshake: &Handshake) -> (bool, bool) {
-    (
-        handshake.client.as_ref().is_some_and(|client| !client.cut),
-        handshake.server_seen(),
-    )
+    (handshake.client.as_ref().is_some_and(|client| !client.cut), handshake.server_seen())
 }

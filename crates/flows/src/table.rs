@@ -246,8 +246,10 @@ impl Entry {
             Body::Tcp { sequence, syn, end, data, .. } => {
                 self.bytes += data.len() as u64;
                 self.ended |= end;
-                self.unanswered |=
-                    end && from == Side::Server && data.is_empty() && self.streams[from].is_empty_at(sequence);
+                self.unanswered |= end
+                    && from == Side::Server
+                    && data.is_empty()
+                    && self.streams[from].is_empty_at(sequence);
                 if self.conversation.is_over() {
                     return false;
                 }

@@ -331,7 +331,10 @@ fn look(bytes: &[u8], server_port: u16, application: Option<&'static str>, first
     }
     if opcua::starts(bytes) {
         let speaker = opcua::speaker(bytes);
-        return Look::Found(Recognised { conversation: Conversation::OpcUa(opcua::OpcUa::default()), speaker });
+        return Look::Found(Recognised {
+            conversation: Conversation::OpcUa(opcua::OpcUa::default()),
+            speaker,
+        });
     }
     if dnp3::starts(bytes) {
         return Look::Found(Recognised::new(Conversation::Dnp3(dnp3::Dnp3::default())));

@@ -139,9 +139,9 @@ impl Handshake {
 
     /// Whether what follows the ServerHello is encrypted.
     pub(crate) fn is_tls_1_3(&self) -> bool {
-        self.server
-            .as_ref()
-            .is_some_and(|server| matches!(server.version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e))
+        self.server.as_ref().is_some_and(
+            |server| matches!(server.version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e),
+        )
     }
 
     fn is_tls_1_2(&self) -> bool {
