@@ -27,6 +27,7 @@ mod fragments;
 mod network;
 pub mod session;
 mod side;
+mod stations;
 mod stream;
 mod table;
 

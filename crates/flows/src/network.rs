@@ -1,5 +1,9 @@
 //! From a frame to the transport packets in it, through tunnels.
+//!
+//! What is followed: IP in IP, GRE with IP, Ethernet, ERSPAN or PPP in it, AH, GTP-U, VXLAN, GENEVE, L2TP, Teredo,
+//! TZSP, and MPLS over UDP.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use etherparse::{IpFragOffset, LaxIpSlice};
@@ -19,13 +23,34 @@ mod protocol {
     pub const GRE: u8 = 47;
     pub const ESP: u8 = 50;
     pub const AH: u8 = 51;
+    /// Protocols that carry no cryptography of their own and no payload: ICMP, IGMP, ICMPv6, no next header, EIGRP,
+    /// OSPF, PIM, VRRP (IANA registry "Protocol Numbers").
+    pub const WITHOUT_INTEREST: [u8; 8] = [1, 2, 58, 59, 88, 89, 103, 112];
+}
+
+/// Who takes part: a host by its IP address, or a station of a local network by its hardware address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Address {
+    Ip(IpAddr),
+    Station([u8; 6]),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(out),
+            Self::Station([a, b, c, d, e, f]) => {
+                write!(out, "{a:02x}-{b:02x}-{c:02x}-{d:02x}-{e:02x}-{f:02x}")
+            }
+        }
+    }
 }
 
 /// A transport packet.
 #[derive(Debug)]
 pub(crate) struct Datagram<'a> {
-    pub source: (IpAddr, u16),
-    pub destination: (IpAddr, u16),
+    pub source: (Address, u16),
+    pub destination: (Address, u16),
     pub body: Body<'a>,
     /// The capture kept less than was sent.
     pub cut: bool,
@@ -47,6 +72,12 @@ pub(crate) enum Body<'a> {
     /// IPsec: encrypted (ESP) or authenticated (AH) packets.
     Esp,
     Ah,
+    /// A frame of port-based access control, from its version.
+    Eapol(&'a [u8]),
+    /// A frame of MAC security, from its tag.
+    Macsec(&'a [u8]),
+    /// An IP protocol that is not read.
+    Unread(u8),
 }
 
 /// Where a packet is, on its way down.
@@ -59,11 +90,12 @@ struct Path {
 /// Finds the transport packets in what a link layer carries.
 pub(crate) fn walk(upper: Upper<'_>, fragments: &mut Fragments, found: &mut dyn FnMut(&Datagram<'_>)) {
     let path = Path { depth: 0, tunnel: None };
-    match upper {
-        Upper::EtherType(frames::IPV4 | frames::IPV6, bytes) | Upper::Ip(bytes) => {
-            ip(bytes, path, fragments, found);
-        }
-        Upper::EtherType(..) | Upper::Any(_) => {}
+    ethernet(upper, path, fragments, found);
+}
+
+fn ethernet(upper: Upper<'_>, path: Path, fragments: &mut Fragments, found: &mut dyn FnMut(&Datagram<'_>)) {
+    if let Upper::EtherType(frames::IPV4 | frames::IPV6, bytes) | Upper::Ip(bytes) = upper {
+        ip(bytes, path, fragments, found);
     }
 }
 
@@ -73,6 +105,15 @@ fn ip(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut
     };
     let payload = packet.payload();
     let (source, destination) = (packet.source_addr(), packet.destination_addr());
+    if is_authenticated(&packet) {
+        found(&Datagram {
+            source: (Address::Ip(source), 0),
+            destination: (Address::Ip(destination), 0),
+            body: Body::Ah,
+            cut: payload.incomplete,
+            tunnel: path.tunnel,
+        });
+    }
     if !payload.fragmented {
         let cut = payload.incomplete;
         return transport(
@@ -92,6 +133,13 @@ fn ip(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut
     if let Some(whole) = fragments.add(&of, offset, more, payload.payload) {
         transport((source, destination), of.protocol, &whole, false, path, fragments, found);
     }
+}
+
+/// Whether an authentication header (RFC 4302) stands among the headers of a packet.
+fn is_authenticated(packet: &LaxIpSlice<'_>) -> bool {
+    let in_v4 = packet.ipv4().is_some_and(|v4| v4.extensions().auth.is_some());
+    let mut in_v6 = packet.ipv6().into_iter().flat_map(|v6| v6.extensions().clone());
+    in_v4 || in_v6.any(|extension| matches!(extension, etherparse::Ipv6ExtensionSlice::Authentication(_)))
 }
 
 fn fragment(packet: &LaxIpSlice<'_>) -> Option<(u32, IpFragOffset, bool)> {
@@ -117,8 +165,8 @@ fn transport(
     found: &mut dyn FnMut(&Datagram<'_>),
 ) {
     let datagram = |ports: (u16, u16), body| Datagram {
-        source: (source, ports.0),
-        destination: (destination, ports.1),
+        source: (Address::Ip(source), ports.0),
+        destination: (Address::Ip(destination), ports.1),
         body,
         cut,
         tunnel: path.tunnel,
@@ -146,14 +194,25 @@ fn transport(
             }
         }
         protocol::ESP => found(&datagram((0, 0), Body::Esp)),
-        protocol::AH => found(&datagram((0, 0), Body::Ah)),
-        protocol::IPV4 | protocol::IPV6 => deeper(payload, "ip-in-ip", path, fragments, found),
-        protocol::GRE => {
-            if let Some(inner) = gre(payload) {
-                deeper(inner, "gre", path, fragments, found);
+        protocol::AH => {
+            found(&datagram((0, 0), Body::Ah));
+            // What it authenticates is in clear (RFC 4302 clause 2): next header, length in words less two.
+            if let Some(&[next, words]) = payload.first_chunk()
+                && path.depth < MAX_DEPTH
+                && let Some(inner) = payload.get((usize::from(words) + 2) * 4..)
+            {
+                let path = Path { depth: path.depth + 1, tunnel: path.tunnel };
+                transport((source, destination), next, inner, cut, path, fragments, found);
             }
         }
-        _ => {}
+        protocol::IPV4 | protocol::IPV6 => deeper(Inner::Ip(payload), "ip-in-ip", path, fragments, found),
+        protocol::GRE => {
+            if let Some((inner, name)) = gre(payload) {
+                deeper(inner, name, path, fragments, found);
+            }
+        }
+        number if protocol::WITHOUT_INTEREST.contains(&number) => {}
+        number => found(&datagram((0, 0), Body::Unread(number))),
     }
 }
 
@@ -171,8 +230,16 @@ fn tcp(segment: &[u8]) -> Option<((u16, u16), Body<'_>)> {
     Some((ports, Body::Tcp { sequence, syn, ack, end, data }))
 }
 
-/// Follows the tunnels that run over UDP: GTP-U (3GPP TS 29.281), VXLAN (RFC 7348), Teredo (RFC 4380),
-/// and the TaZmen sniffer protocol of wireless sensors.
+/// What a tunnel carries.
+#[derive(Clone, Copy)]
+enum Inner<'a> {
+    Ip(&'a [u8]),
+    Ethernet(&'a [u8]),
+    Ppp(&'a [u8]),
+}
+
+/// Follows the tunnels that run over UDP: GTP-U (3GPP TS 29.281), VXLAN (RFC 7348), GENEVE (RFC 8926), L2TP
+/// (RFC 2661), MPLS (RFC 7510), Teredo (RFC 4380), and the TaZmen sniffer protocol of wireless sensors.
 fn through_udp(
     from: u16,
     to: u16,
@@ -181,37 +248,69 @@ fn through_udp(
     fragments: &mut Fragments,
     found: &mut dyn FnMut(&Datagram<'_>),
 ) -> bool {
-    const GTP_U: u16 = 2152;
-    const VXLAN: u16 = 4789;
-    const TEREDO: u16 = 3544;
-    const TZSP: u16 = 37008;
-    if (to == GTP_U || from == GTP_U)
-        && let Some(inner) = gtp_u(data)
-    {
-        deeper(inner, "gtp-u", path, fragments, found);
-        return true;
-    }
-    if to == VXLAN && matches!(data, [0x08, 0, 0, 0, _, _, _, 0, ..]) && path.depth < MAX_DEPTH {
-        let path = Path { depth: path.depth + 1, tunnel: Some("vxlan") };
-        let mut rest = Cursor(&data[8..]);
-        if rest.skip(12).is_some()
-            && let Some(0x0800 | 0x86dd) = rest.u16()
-        {
-            ip(rest.0, path, fragments, found);
+    let at = |port: u16| to == port || from == port;
+    let inner = match () {
+        () if at(2152) => gtp_u(data).map(|inner| (Inner::Ip(inner), "gtp-u")),
+        () if at(4789) => vxlan(data).map(|inner| (Inner::Ethernet(inner), "vxlan")),
+        () if at(6081) => geneve(data).map(|inner| (inner, "geneve")),
+        () if at(1701) => l2tp(data).map(|inner| (Inner::Ppp(inner), "l2tp")),
+        () if at(37008) => tzsp(data).map(|inner| (Inner::Ethernet(inner), "tzsp")),
+        () if at(6635) => mpls(data).map(|inner| (Inner::Ip(inner), "mpls")),
+        () if at(3544) && data.first().is_some_and(|first| first >> 4 == 6) => {
+            Some((Inner::Ip(data), "teredo"))
         }
-        return true;
-    }
-    if (to == TZSP || from == TZSP)
-        && let Some(inner) = tzsp(data)
-    {
-        deeper(inner, "tzsp", path, fragments, found);
-        return true;
-    }
-    if (to == TEREDO || from == TEREDO) && data.first().is_some_and(|first| first >> 4 == 6) {
-        deeper(data, "teredo", path, fragments, found);
+        () => None,
+    };
+    if let Some((inner, name)) = inner {
+        deeper(inner, name, path, fragments, found);
         return true;
     }
     false
+}
+
+/// The Ethernet frame behind a VXLAN header whose flags say that it names a network.
+fn vxlan(data: &[u8]) -> Option<&[u8]> {
+    let header = data.first_chunk::<8>()?;
+    (header[0] & 0x08 != 0 && header[7] == 0).then(|| &data[8..])
+}
+
+/// What a GENEVE header of version 0 carries, behind its options.
+fn geneve(data: &[u8]) -> Option<Inner<'_>> {
+    let mut rest = Cursor(data);
+    let [first, _flags] = rest.take()?;
+    let kind = rest.u16()?;
+    (first >> 6 == 0).then_some(())?;
+    rest.skip(4 + 4 * usize::from(first & 0x3f))?;
+    match kind {
+        ETHERNET => Some(Inner::Ethernet(rest.0)),
+        0x0800 | 0x86dd => Some(Inner::Ip(rest.0)),
+        _ => None,
+    }
+}
+
+/// The PPP packet in an L2TP data message (RFC 2661 clause 3.1).
+fn l2tp(data: &[u8]) -> Option<&[u8]> {
+    const CONTROL: u16 = 0x8000;
+    const LENGTH: u16 = 0x4000;
+    const SEQUENCE: u16 = 0x0800;
+    const OFFSET: u16 = 0x0200;
+    let mut rest = Cursor(data);
+    let flags = rest.u16()?;
+    (flags & 0x000f == 2 && flags & CONTROL == 0).then_some(())?;
+    rest.skip(if flags & LENGTH != 0 { 2 } else { 0 } + 4)?; // length, tunnel and session
+    rest.skip(if flags & SEQUENCE != 0 { 4 } else { 0 })?;
+    if flags & OFFSET != 0 {
+        let padding = rest.u16()?;
+        rest.skip(padding.into())?;
+    }
+    Some(rest.0)
+}
+
+/// The IP packet below a stack of MPLS labels.
+fn mpls(data: &[u8]) -> Option<&[u8]> {
+    let mut rest = Cursor(data);
+    while rest.take::<4>()?[2] & 1 == 0 {}
+    matches!(rest.0.first()? >> 4, 4 | 6).then_some(rest.0)
 }
 
 /// The packet in a G-PDU of GTP version 1, behind any extension headers.
@@ -254,34 +353,67 @@ fn tzsp(data: &[u8]) -> Option<&[u8]> {
             }
         }
     }
-    rest.skip(12)?;
-    matches!(rest.u16()?, 0x0800 | 0x86dd).then_some(rest.0)
+    Some(rest.0)
 }
 
-/// What a GRE header (RFC 2784, RFC 2890) carries, where that is IP.
-fn gre(packet: &[u8]) -> Option<&[u8]> {
+/// Transparent Ethernet bridging.
+const ETHERNET: u16 = 0x6558;
+
+/// What a GRE header (RFC 2784, RFC 2890) carries: IP, Ethernet, a mirrored port (ERSPAN,
+/// draft-foschiano-erspan-03), or PPP in version 1 (RFC 2637).
+fn gre(packet: &[u8]) -> Option<(Inner<'_>, &'static str)> {
+    const PPP: u16 = 0x880b;
+    const ERSPAN: u16 = 0x88be;
+    const ERSPAN_3: u16 = 0x22eb;
+    const SEQUENCE: u8 = 0x10;
     let mut rest = Cursor(packet);
     let [flags, version] = rest.take()?;
     let kind = rest.u16()?;
-    if version & 7 != 0 {
-        return None; // PPTP
-    }
-    for (bit, len) in [(0x80, 4), (0x20, 4), (0x10, 4)] {
+    for (bit, len) in [(0x80, 4), (0x20, 4), (SEQUENCE, 4)] {
         if flags & bit != 0 {
             rest.skip(len)?;
         }
     }
-    matches!(kind, 0x0800 | 0x86dd).then_some(rest.0)
+    match (version & 7, kind) {
+        (1, PPP) => {
+            const ACKNOWLEDGED: u8 = 0x80;
+            rest.skip(if version & ACKNOWLEDGED != 0 { 4 } else { 0 })?;
+            Some((Inner::Ppp(rest.0), "pptp"))
+        }
+        (0, 0x0800 | 0x86dd) => Some((Inner::Ip(rest.0), "gre")),
+        (0, ETHERNET) => Some((Inner::Ethernet(rest.0), "gre")),
+        (0, ERSPAN) => {
+            rest.skip(if flags & SEQUENCE != 0 { 8 } else { 0 })?; // type I has no header
+            Some((Inner::Ethernet(rest.0), "erspan"))
+        }
+        (0, ERSPAN_3) => {
+            const SUBHEADER: u8 = 1;
+            let header = rest.take::<12>()?;
+            rest.skip(if header[11] & SUBHEADER != 0 { 8 } else { 0 })?;
+            Some((Inner::Ethernet(rest.0), "erspan"))
+        }
+        _ => None,
+    }
 }
 
 fn deeper(
-    inner: &[u8],
+    inner: Inner<'_>,
     tunnel: &'static str,
     path: Path,
     fragments: &mut Fragments,
     found: &mut dyn FnMut(&Datagram<'_>),
 ) {
-    if path.depth < MAX_DEPTH {
-        ip(inner, Path { depth: path.depth + 1, tunnel: Some(tunnel) }, fragments, found);
+    if path.depth >= MAX_DEPTH {
+        return;
+    }
+    let path = Path { depth: path.depth + 1, tunnel: Some(tunnel) };
+    match inner {
+        Inner::Ip(packet) => ip(packet, path, fragments, found),
+        Inner::Ethernet(frame) => {
+            frames::descend_ethernet(frame, &mut |upper| ethernet(upper, path, fragments, found));
+        }
+        Inner::Ppp(packet) => {
+            frames::descend_ppp(packet, &mut |upper| ethernet(upper, path, fragments, found));
+        }
     }
 }

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 pub use crate::dissect::dnp3::Dnp3;
+pub use crate::dissect::eap::Eap;
 pub use crate::dissect::ike::{Ike, Transform};
+pub use crate::dissect::macsec::Macsec;
 pub use crate::dissect::modbus::Modbus;
 pub use crate::dissect::mqtt::{Acknowledgement, Mqtt};
 pub use crate::dissect::opcua::OpcUa;
 pub use crate::dissect::openvpn::OpenVpn;
 pub use crate::dissect::quic::google::GoogleHello;
+pub use crate::dissect::radius::Radius;
 pub use crate::dissect::snmp::Snmp;
 pub use crate::dissect::ssh::{Disconnect, Proposal, Ssh};
 pub use crate::dissect::tls::handshake::{Alert, Handshake};
@@ -19,7 +22,7 @@ pub use crate::dissect::wireguard::Wireguard;
 /// One flow of a capture: a TCP connection, or the datagrams between two sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Flow {
-    /// `tcp`, `udp` or `ip`.
+    /// `tcp`, `udp`, `ip`, or `link` between stations of a local network.
     pub transport: &'static str,
     /// Address of who opened it, as far as that is known.
     pub client: String,
@@ -29,7 +32,8 @@ pub struct Flow {
     pub server: String,
     /// Its port.
     pub server_port: u16,
-    /// The innermost tunnel it came through: `gtp-u`, `vxlan`, `gre`, `ip-in-ip`, `teredo`.
+    /// The innermost tunnel it came through: `gtp-u`, `vxlan`, `geneve`, `gre`, `erspan`, `pptp`, `l2tp`, `ip-in-ip`,
+    /// `mpls`, `teredo`, `tzsp`.
     pub tunnel: Option<&'static str>,
     /// Its first frame in the capture, from 1.
     pub first_frame: u64,
@@ -99,6 +103,12 @@ pub enum Session {
     },
     /// Encrypted packets of IPsec; how, IKE says.
     Esp,
+    /// Access control of a local network (IEEE 802.1X).
+    Eap(Box<Eap>),
+    /// RADIUS, and the EAP in it.
+    Radius(Box<Radius>),
+    /// MAC security.
+    Macsec(Macsec),
     /// Authenticated packets of IPsec.
     Ah,
     /// Secured messages of vehicles and roadside; they are counted as [`Broadcast`]s.
@@ -137,6 +147,8 @@ impl Session {
             Self::Tls(tls) | Self::Dtls(tls) => tls.handshake.held(),
             Self::Quic(quic) => quic.handshake.held(),
             Self::OpcUa(opcua) => opcua.held(),
+            Self::Eap(eap) => eap.held(),
+            Self::Radius(radius) => radius.conversations.iter().map(Eap::held).sum(),
             _ => 0,
         }
     }
@@ -150,6 +162,7 @@ impl Session {
                 (client, server || quic.asked_again || !quic.negotiable.is_empty() || quic.closed.is_some())
             }
             Self::OpenVpn(openvpn) => openvpn.handshake.as_ref().map_or((true, true), seen),
+            Self::Eap(eap) => eap.handshake.as_ref().map_or((true, true), seen),
             Self::Ssh(ssh) => (ssh.client.is_some(), ssh.server.is_some()),
             Self::Ike(ike) => (
                 !ike.proposed.is_empty() || ike.initiator_group.is_some(),

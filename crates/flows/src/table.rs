@@ -1,16 +1,16 @@
 //! The flows of a capture, in bounded memory.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use frames::{Packet, Upper};
 
 use crate::dissect::Conversation;
 use crate::dissect::v2x::Broadcasts;
 use crate::fragments::Fragments;
-use crate::network::{self, Body, Datagram};
+use crate::network::{self, Address, Body, Datagram};
 use crate::session::{Broadcast, Flow, Gap, Session};
 use crate::side::{Both, Side};
+use crate::stations::Stations;
 use crate::stream::Stream;
 
 /// How much memory the flows of a capture may take.
@@ -28,7 +28,7 @@ impl Default for Limits {
     }
 }
 
-type Endpoint = (IpAddr, u16);
+type Endpoint = (Address, u16);
 
 /// Both directions of a flow have the same key: the lower endpoint stands first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,12 +38,18 @@ struct Key {
     transport: Transport,
 }
 
+/// Type of an EAPOL frame of MACsec's key agreement.
+const KEY_AGREEMENT: u8 = 5;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Transport {
     Tcp,
     Udp,
     Esp,
     Ah,
+    Eapol,
+    KeyAgreement,
+    Macsec,
 }
 
 #[derive(Debug)]
@@ -77,6 +83,9 @@ pub struct Flows {
     held: usize,
     fragments: Fragments,
     broadcasts: Broadcasts,
+    stations: Stations,
+    unread: BTreeMap<u8, u64>,
+    encrypted_by_radio: u64,
     evicted: Vec<Flow>,
     unsupported: u64,
 }
@@ -92,6 +101,10 @@ pub struct Summary {
     pub incomplete_datagrams: u64,
     /// Frames of link types that are not looked into.
     pub unsupported_frames: u64,
+    /// Packets of IP protocols that are not read, by their number.
+    pub unread_protocols: BTreeMap<u8, u64>,
+    /// Frames that their radio network encrypts (WEP, WPA).
+    pub encrypted_by_radio: u64,
 }
 
 impl Flows {
@@ -111,6 +124,12 @@ impl Flows {
         let mut fragments = std::mem::take(&mut self.fragments);
         let mut on_the_air = false;
         frames::descend(packet, &mut |upper| {
+            match upper {
+                Upper::Encrypted => self.encrypted_by_radio += 1,
+                Upper::EtherType(frames::EAPOL, frame) => self.eapol(packet, frame),
+                Upper::EtherType(frames::MACSEC, tag) => self.macsec(packet, tag),
+                _ => {}
+            }
             on_the_air |= !matches!(upper, Upper::Ip(_) | Upper::EtherType(frames::IPV4 | frames::IPV6, _));
             network::walk(upper, &mut fragments, &mut |datagram| {
                 on_the_air |= self.datagram(packet, datagram);
@@ -140,8 +159,25 @@ impl Flows {
             broadcasts_uncounted: self.broadcasts.uncounted,
             incomplete_datagrams: self.fragments.incomplete(),
             unsupported_frames: self.unsupported,
+            unread_protocols: self.unread,
+            encrypted_by_radio: self.encrypted_by_radio,
         };
         (flows, summary)
+    }
+
+    fn eapol(&mut self, packet: &Packet<'_>, frame: &[u8]) {
+        if let Some((source, destination)) = self.stations.ends(frames::stations(packet), frame) {
+            let (source, destination) = ((source, 0), (destination, 0));
+            let body = Body::Eapol(frame);
+            self.datagram(packet, &Datagram { source, destination, body, cut: false, tunnel: None });
+        }
+    }
+
+    fn macsec(&mut self, packet: &Packet<'_>, tag: &[u8]) {
+        let (source, destination) = frames::stations(packet).unwrap_or_default();
+        let [source, destination] = [source, destination].map(|station| (Address::Station(station), 0));
+        let body = Body::Macsec(tag);
+        self.datagram(packet, &Datagram { source, destination, body, cut: false, tunnel: None });
     }
 
     /// Answers whether the packet may hold a secured message of its own accord.
@@ -156,6 +192,13 @@ impl Flows {
             Body::Udp(_) => Transport::Udp,
             Body::Esp => Transport::Esp,
             Body::Ah => Transport::Ah,
+            Body::Eapol([_, KEY_AGREEMENT, ..]) => Transport::KeyAgreement,
+            Body::Eapol(_) => Transport::Eapol,
+            Body::Macsec(_) => Transport::Macsec,
+            Body::Unread(number) => {
+                *self.unread.entry(number).or_default() += 1;
+                return false;
+            }
         };
         let key = Key { low, high, transport };
         if let Body::Tcp { syn: true, ack: false, .. } = datagram.body
@@ -213,12 +256,17 @@ impl Entry {
     fn new(key: Key, source_is_low: bool, frame: u64, datagram: &Datagram<'_>) -> Self {
         let from_server = match datagram.body {
             Body::Tcp { syn: true, ack, .. } => ack,
+            Body::Eapol(_) => self::Stations::is_group(&datagram.source.0),
             _ => datagram.source.1 < 1024 && datagram.destination.1 >= 1024,
         };
         let conversation = match key.transport {
             Transport::Esp => Conversation::Over(Some(Box::new(Session::Esp)), Vec::new()),
             Transport::Ah => Conversation::Over(Some(Box::new(Session::Ah)), Vec::new()),
-            Transport::Tcp | Transport::Udp => Conversation::default(),
+            Transport::Tcp
+            | Transport::Udp
+            | Transport::Eapol
+            | Transport::KeyAgreement
+            | Transport::Macsec => Conversation::default(),
         };
         Self {
             key,
@@ -266,7 +314,17 @@ impl Entry {
                 self.bytes += data.len() as u64;
                 self.udp(from, data, datagram.cut, packet)
             }
-            Body::Esp | Body::Ah => false,
+            Body::Eapol(frame) => {
+                self.bytes += frame.len() as u64;
+                self.conversation.read_eapol(frame);
+                false
+            }
+            Body::Macsec(tag) => {
+                self.bytes += tag.len() as u64;
+                self.conversation.read_macsec(tag);
+                false
+            }
+            Body::Esp | Body::Ah | Body::Unread(_) => false,
         }
     }
 
@@ -375,6 +433,7 @@ impl Entry {
                 Transport::Tcp => "tcp",
                 Transport::Udp => "udp",
                 Transport::Esp | Transport::Ah => "ip",
+                Transport::Eapol | Transport::KeyAgreement | Transport::Macsec => "link",
             },
             client: client.0.to_string(),
             client_port: client.1,

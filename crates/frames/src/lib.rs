@@ -37,7 +37,9 @@ pub mod wsmp;
 pub use capture::{Capture, CaptureReader, Limits, Packet};
 pub use error::{CaptureError, Damage, Fault};
 pub use geonet::{GeonetPayload, HeaderType, SourcePosition, geonet_payload};
-pub use link::{IPV4, IPV6, LinkType, Upper, descend};
+pub use link::{
+    EAPOL, IPV4, IPV6, LinkType, MACSEC, Upper, descend, descend_ethernet, descend_ppp, stations,
+};
 pub use locate::{Kind, Located, Network, messages, spdus};
 pub use scan::candidate_offsets;
 

@@ -1,4 +1,4 @@
-//! DTLS (RFC 6347; DTLS 1.0 of RFC 4347; the pre-standard version that OpenSSL 0.9.8 spoke).
+//! DTLS (RFC 9147 for 1.3, RFC 6347; DTLS 1.0 of RFC 4347; the pre-standard version that OpenSSL 0.9.8 spoke).
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,16 @@ impl Dtls {
     /// Reads a datagram; other protocols may share the flow (RFC 7983) and are passed over.
     pub(crate) fn read(&mut self, from: Side, datagram: &[u8]) {
         let mut rest = Cursor(datagram);
-        while let Some((kind, epoch, body)) = record(&mut rest) {
+        loop {
+            // Encrypted records of DTLS 1.3 begin otherwise (RFC 9147 clause 4).
+            const UNIFIED: u8 = 0x20;
+            if rest.0.first().is_some_and(|first| first & 0xe0 == UNIFIED) && self.handshake.is_tls_1_3() {
+                self.encrypted[from] = true;
+                return;
+            }
+            let Some((kind, epoch, body)) = record(&mut rest) else {
+                return;
+            };
             match (kind, epoch) {
                 (HANDSHAKE, 0) => self.messages(from, Cursor(body)),
                 (ALERT, 0) => self.handshake.alert(from, body),

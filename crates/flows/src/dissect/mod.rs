@@ -2,13 +2,16 @@
 
 pub(crate) mod dnp3;
 pub(crate) mod dtls;
+pub(crate) mod eap;
 pub(crate) mod ike;
+pub(crate) mod macsec;
 pub(crate) mod modbus;
 pub(crate) mod mqtt;
 pub(crate) mod opcua;
 pub(crate) mod openvpn;
 mod plain;
 pub(crate) mod quic;
+pub(crate) mod radius;
 pub(crate) mod snmp;
 pub(crate) mod ssh;
 pub(crate) mod tls;
@@ -18,6 +21,7 @@ pub(crate) mod wireguard;
 use tls::Start;
 use tls::handshake::message;
 
+use crate::cursor::Cursor;
 use crate::session::{Gap, Quic, Session, Tls};
 use crate::side::Side;
 use crate::stream::Stream;
@@ -51,6 +55,9 @@ pub(crate) enum Conversation {
     Dnp3(dnp3::Dnp3),
     Modbus(modbus::Modbus),
     OpenVpn(Box<openvpn::Reader>),
+    Radius(Box<radius::Reader>),
+    Eap(Box<eap::Reader>),
+    Macsec(macsec::Macsec),
     /// Nothing more is to be learnt.
     Over(Option<Box<Session>>, Vec<Gap>),
 }
@@ -218,10 +225,50 @@ impl Conversation {
                 reader.read(from, datagram);
                 reader.is_done()
             }
+            Self::Radius(reader) => {
+                reader.read(datagram);
+                false
+            }
             _ => false,
         };
         if over {
             self.conclude();
+        }
+    }
+
+    /// Reads a frame of port-based access control (IEEE 802.1X-2020 clause 11.3): version, type, length, body.
+    pub(crate) fn read_eapol(&mut self, frame: &[u8]) {
+        const EAP: u8 = 0;
+        const KEY_AGREEMENT: u8 = 5;
+        let mut rest = Cursor(frame);
+        let (Some([_version, kind]), Some(body)) = (rest.take(), rest.lax_vector_16()) else {
+            return;
+        };
+        match (kind, &mut *self) {
+            (EAP, Self::Eap(reader)) => reader.read(body.0),
+            (EAP, Self::Unknown { .. }) => {
+                let mut reader = eap::Reader::default();
+                reader.read(body.0);
+                *self = Self::Eap(Box::new(reader));
+            }
+            (KEY_AGREEMENT, Self::Macsec(macsec)) => drop(macsec.agreement(body.0)),
+            (KEY_AGREEMENT, Self::Unknown { .. }) => {
+                let mut macsec = macsec::Macsec::default();
+                if macsec.agreement(body.0).is_some() {
+                    *self = Self::Macsec(macsec);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads a frame of MAC security.
+    pub(crate) fn read_macsec(&mut self, tag: &[u8]) {
+        if !matches!(self, Self::Macsec(_)) {
+            *self = Self::Macsec(macsec::Macsec::default());
+        }
+        if let Self::Macsec(macsec) = self {
+            macsec.frame(tag);
         }
     }
 
@@ -233,6 +280,8 @@ impl Conversation {
             Self::Quic(quic) => quic.held(),
             Self::OpcUa(opcua) => opcua.held(),
             Self::OpenVpn(reader) => reader.held(),
+            Self::Radius(reader) => reader.held(),
+            Self::Eap(reader) => reader.held(),
             Self::Over(Some(session), _) => session.held(),
             _ => 0,
         }
@@ -284,6 +333,22 @@ impl Conversation {
             Self::Mqtt(mqtt) => Some(Session::Mqtt(mqtt)),
             Self::Dnp3(dnp3) => Some(Session::Dnp3(dnp3)),
             Self::Modbus(modbus) => Some(Session::Modbus(modbus)),
+            Self::Macsec(macsec) => Some(Session::Macsec(macsec)),
+            Self::Radius(reader) => {
+                if reader.malformed {
+                    gaps.push(Gap::Malformed);
+                }
+                if reader.left_out {
+                    gaps.push(Gap::BytesMissing);
+                }
+                Some(Session::Radius(Box::new(reader.into_session())))
+            }
+            Self::Eap(reader) => {
+                if reader.malformed {
+                    gaps.push(Gap::Malformed);
+                }
+                Some(Session::Eap(Box::new(reader.into_session())))
+            }
             Self::OpenVpn(reader) => Some(Session::OpenVpn(Box::new(reader.into_session()))),
             Self::Over(session, known) => {
                 gaps = known;
@@ -391,6 +456,9 @@ fn look_at_datagram(datagram: &[u8], ports: [u16; 2]) -> Option<Recognised> {
     }
     if wireguard::starts(datagram) {
         return Some(Recognised::new(Conversation::Wireguard(wireguard::Wireguard::default())));
+    }
+    if let Some(speaker) = radius::starts(datagram, ports) {
+        return Some(Recognised::by(Conversation::Radius(Box::default()), speaker));
     }
     if snmp::read(datagram).is_some() {
         return Some(Recognised::new(Conversation::Snmp(snmp::Snmp::default(), 0)));

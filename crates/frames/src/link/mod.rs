@@ -19,6 +19,11 @@ pub const IPV4: u16 = 0x0800;
 /// EtherType of IPv6.
 pub const IPV6: u16 = 0x86dd;
 
+/// EtherType of port-based access control (IEEE 802.1X).
+pub const EAPOL: u16 = 0x888e;
+/// EtherType of MAC security (IEEE 802.1AE).
+pub const MACSEC: u16 = 0x88e5;
+
 /// The kind of frame in a capture (LINKTYPE_ value).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkType(pub u16);
@@ -108,6 +113,8 @@ pub enum Upper<'a> {
     Ip(&'a [u8]),
     /// Nobody says what.
     Any(&'a [u8]),
+    /// A frame that its radio network encrypts: what it carries is not visible.
+    Encrypted,
 }
 
 /// Gives `found` everything that `packet` carries: at most one thing, except in an aggregate.
@@ -140,6 +147,37 @@ pub fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>)) {
         }
         _ => None,
     };
+}
+
+/// As [`descend`], for an Ethernet frame that a tunnel carries.
+pub fn descend_ethernet<'a>(frame: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) {
+    let _ = ethernet::frame(frame, found);
+}
+
+/// As [`descend`], for a packet of PPP that a tunnel carries.
+pub fn descend_ppp<'a>(packet: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) {
+    let _ = point_to_point::ppp(packet, found);
+}
+
+/// The stations at the ends of a frame: who sent it and to whom. `None` where the link type has no addresses.
+#[must_use]
+pub fn stations(packet: &Packet<'_>) -> Option<([u8; 6], [u8; 6])> {
+    let frame = packet.captured;
+    let addresses = match packet.link_type {
+        LinkType::ETHERNET => {
+            let (to, rest) = frame.split_first_chunk::<6>()?;
+            return Some((*rest.first_chunk()?, *to));
+        }
+        LinkType::IEEE802_11 => frame,
+        LinkType::IEEE802_11_RADIOTAP => {
+            let &[_, _, low, high] = frame.first_chunk()?;
+            frame.get(usize::from(u16::from_le_bytes([low, high]))..)?
+        }
+        _ => return None,
+    };
+    // Receiver and transmitter (IEEE 802.11-2020 clause 9.3.2.1).
+    let (to, rest) = addresses.get(4..)?.split_first_chunk::<6>()?;
+    Some((*rest.first_chunk()?, *to))
 }
 
 /// Logical link control with a SNAP header (IEEE 802-2014 clause 9.4), or the EtherType itself.

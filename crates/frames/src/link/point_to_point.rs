@@ -25,8 +25,11 @@ pub(super) fn mpls<'a>(packet: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) -> Op
     const BOTTOM_OF_STACK: u8 = 1;
     let mut rest = packet;
     while take::take::<4>(&mut rest)?[2] & BOTTOM_OF_STACK == 0 {}
-    if matches!(rest.first()? >> 4, 4 | 6) {
-        found(Upper::Ip(rest));
+    match rest.first()? >> 4 {
+        4 | 6 => found(Upper::Ip(rest)),
+        // The control word of an Ethernet pseudowire (RFC 4448 clause 4.6): flags are zero.
+        0 if rest.len() > 18 && rest[1] == 0 => return ethernet::frame(&rest[4..], found),
+        _ => {}
     }
     Some(())
 }
@@ -58,6 +61,7 @@ mod tests {
         let mut all = Vec::new();
         let _ = read(frame, &mut |upper| match upper {
             Upper::EtherType(_, bytes) | Upper::Ip(bytes) | Upper::Any(bytes) => all.extend(bytes),
+            Upper::Encrypted => {}
         });
         all
     }

@@ -41,8 +41,12 @@ pub(super) fn stored_frame<'a>(
     };
     let mut rest = frame;
     let [kind, flags] = take::take(&mut rest)?;
-    if kind & 0x0f != DATA || kind & WITHOUT_DATA != 0 || flags & flag::PROTECTED != 0 {
+    if kind & 0x0f != DATA || kind & WITHOUT_DATA != 0 {
         return None;
+    }
+    if flags & flag::PROTECTED != 0 {
+        found(Upper::Encrypted);
+        return Some(());
     }
     take::skip(&mut rest, 20)?; // duration, three addresses
     let fragment = take::u16_le(&mut rest)? & 0x000f;

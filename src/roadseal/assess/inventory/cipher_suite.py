@@ -133,6 +133,8 @@ _HASHES: Final[Mapping[str, str]] = {
     "SHA384": "sha-384",
     "SM3": "sm3",
 }
+_TLCP: Final = re.compile(r"(ECC|ECDHE|RSA)_SM4_(CBC|GCM)_(SM3|SHA256)")
+"""TLCP (GB/T 38636-2020): ``ECC`` carries the key under SM2, ``ECDHE`` agrees on it."""
 _INTEGRITY_ONLY: Final = {"SHA256_SHA256": "sha-256", "SHA384_SHA384": "sha-384"}  # RFC 9150
 _AEAD_ENDS: Final = ("_GCM", "_CCM", "_CCM_8", "_POLY1305")
 
@@ -151,6 +153,8 @@ def _registered_names() -> Mapping[str, str]:
 
 def _parse(name: str) -> CipherSuite:
     unknown = CipherSuite(name)
+    if match := _TLCP.fullmatch(name):
+        return _tlcp(name, *match.groups())
     if not name.startswith("TLS_") or len(name) > 80:
         return unknown
     exchange, with_, rest = name.removeprefix("TLS_").partition("_WITH_")
@@ -169,6 +173,12 @@ def _parse(name: str) -> CipherSuite:
     if cipher is None:
         return unknown
     return CipherSuite(name, *parts[:2], cipher, mac, parts[2])
+
+
+def _tlcp(name: str, exchange: str, mode: str, hash_: str) -> CipherSuite:
+    key = "rsa" if exchange == "RSA" else "sm2"
+    mac = f"hmac-{_HASHES[hash_]}" if mode == "CBC" else None
+    return CipherSuite(name, key, key, f"sm4-{mode.lower()}", mac, exchange == "ECDHE")
 
 
 def _split(text: str) -> tuple[str | None, str | None]:

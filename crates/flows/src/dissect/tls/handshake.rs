@@ -62,6 +62,11 @@ pub struct Handshake {
     pub alerts: Vec<Alert>,
 }
 
+/// TLS 1.3, DTLS 1.3, the drafts of TLS 1.3, and Facebook's numbers for them.
+fn is_1_3(version: u16) -> bool {
+    matches!(version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e)
+}
+
 /// An alert (RFC 8446 clause 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Alert {
@@ -109,7 +114,10 @@ impl Handshake {
         Some(())
     }
 
-    fn hello(&mut self, hello: ServerHello) {
+    fn hello(&mut self, mut hello: ServerHello) {
+        // A server of TLS 1.3 gives back whatever was sent; before, the same identifier is the same session.
+        let asked = self.client.as_ref().map(|client| &client.session[..]).unwrap_or_default();
+        hello.resumed = !is_1_3(hello.version) && !asked.is_empty() && hello.session == asked;
         if hello.retry {
             self.retry_group = hello.group;
             self.retry_suite = Some(hello.cipher_suite);
@@ -139,9 +147,7 @@ impl Handshake {
 
     /// Whether what follows the ServerHello is encrypted.
     pub(crate) fn is_tls_1_3(&self) -> bool {
-        self.server.as_ref().is_some_and(
-            |server| matches!(server.version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e),
-        )
+        self.server.as_ref().is_some_and(|server| is_1_3(server.version))
     }
 
     fn is_tls_1_2(&self) -> bool {

@@ -28,6 +28,8 @@ pub struct ClientHello {
     pub versions: Vec<u16>,
     /// Cipher suites in the client's order.
     pub cipher_suites: Vec<u16>,
+    /// Ciphers of SSL 2, where it asks for that.
+    pub ssl2_ciphers: Vec<u32>,
     /// `supported_groups` in the client's order.
     pub groups: Vec<u16>,
     /// The groups that it sent a key share for.
@@ -46,6 +48,9 @@ pub struct ClientHello {
     pub psk: bool,
     /// Whether it sends early data.
     pub early_data: bool,
+    /// Session identifier.
+    #[serde(skip)]
+    pub session: Vec<u8>,
     /// Whether the message ends before it should, or contradicts itself.
     pub cut: bool,
 }
@@ -57,12 +62,19 @@ pub struct ServerHello {
     pub version: u16,
     /// The cipher suite.
     pub cipher_suite: u16,
+    /// Ciphers that a server of SSL 2 has in common with the client, which chooses.
+    pub ssl2_ciphers: Vec<u32>,
+    /// The session of an earlier handshake is taken up again (before TLS 1.3).
+    pub resumed: bool,
     /// Group of `key_share`.
     pub group: Option<u16>,
     /// Application protocol (before TLS 1.3; encrypted since).
     pub alpn: Option<String>,
     /// Whether it accepted a pre-shared key.
     pub psk: bool,
+    /// Session identifier.
+    #[serde(skip)]
+    pub session: Vec<u8>,
     /// Whether it is a HelloRetryRequest.
     #[serde(skip)]
     pub retry: bool,
@@ -88,7 +100,7 @@ impl ClientHello {
     }
 
     fn fields(&mut self, rest: &mut Cursor<'_>, dtls: bool) -> Option<()> {
-        rest.vector_8()?; // session
+        self.session = rest.vector_8()?.0.to_vec();
         if dtls {
             rest.vector_8()?; // cookie
         }
@@ -152,10 +164,12 @@ impl ServerHello {
         let version = rest.u16()?;
         let random = rest.take::<32>()?;
         // The drafts of TLS 1.3 before 22 have no session identifier.
+        let mut session = Cursor(&[]);
         if !(0x7f00..=0x7f15).contains(&version) {
-            rest.vector_8()?;
+            session = rest.vector_8()?;
         }
         let mut hello = Self { version, cipher_suite: rest.u16()?, ..Self::default() };
+        hello.session = session.0.to_vec();
         hello.retry = random == RETRY_RANDOM;
         if !(0x7f00..=0x7f15).contains(&version) {
             rest.u8()?; // compression

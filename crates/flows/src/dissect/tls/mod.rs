@@ -2,6 +2,7 @@
 
 pub(crate) mod handshake;
 pub(crate) mod hello;
+mod ssl2;
 
 use handshake::{Handshake, message};
 
@@ -26,6 +27,8 @@ pub(crate) struct Records {
     /// Handshake bytes that are not yet a whole message.
     partial: Both<Vec<u8>>,
     done: Both<bool>,
+    /// The client's first hello was one of SSL 2.
+    ssl2: bool,
     /// Something stood where a record should have begun.
     pub(crate) malformed: bool,
 }
@@ -45,8 +48,11 @@ pub(crate) fn starts(bytes: &[u8]) -> Start {
         return if first { Start::Unclear } else { Start::No };
     };
     let len = usize::from(u16::from_be_bytes([high, low]));
-    if major != 3 || minor > 4 || len == 0 || len > MAX_RECORD {
-        return if starts_sslv2(bytes) { Start::Yes } else { Start::No };
+    if !is_version(major, minor) || len == 0 || len > MAX_RECORD {
+        return if ssl2::starts(bytes) { Start::Yes } else { Start::No };
+    }
+    if major == TLCP {
+        return starts_tlcp(kind, rest);
     }
     let fits = match kind {
         HANDSHAKE => match rest.first_chunk::<4>() {
@@ -68,22 +74,22 @@ pub(crate) fn starts(bytes: &[u8]) -> Start {
     if fits { Start::Yes } else { Start::No }
 }
 
-/// An SSL 2 ClientHello, as old clients send it to reach newer servers too (RFC 5246 appendix E.2).
-fn starts_sslv2(bytes: &[u8]) -> bool {
-    let Some(&[high, low, message::CLIENT_HELLO, major, minor, a, b, c, d, e, f]) = bytes.first_chunk()
-    else {
-        return false;
-    };
-    let len = usize::from(u16::from_be_bytes([high & 0x7f, low]));
-    let fields = [[a, b], [c, d], [e, f]].map(|field| usize::from(u16::from_be_bytes(field)));
-    let [suites, session, challenge] = fields;
-    high & 0x80 != 0
-        && matches!((major, minor), (0, 2) | (3, 0..=3))
-        && suites.is_multiple_of(3)
-        && suites > 0
-        && matches!(session, 0 | 16)
-        && (16..=32).contains(&challenge)
-        && len == 9 + suites + session + challenge
+/// Major version in the records of TLCP (GB/T 38636-2020), which is 1.1.
+const TLCP: u8 = 1;
+
+fn is_version(major: u8, minor: u8) -> bool {
+    matches!((major, minor), (3, 0..=4) | (TLCP, 1))
+}
+
+/// Two octets of version say too little by themselves: a hello repeats them.
+fn starts_tlcp(kind: u8, rest: &[u8]) -> Start {
+    match (kind, rest) {
+        (HANDSHAKE, [message::CLIENT_HELLO | message::SERVER_HELLO, 0, _, _, TLCP, 1, ..]) => Start::Yes,
+        (HANDSHAKE, [] | [message::CLIENT_HELLO | message::SERVER_HELLO, ..]) if rest.len() < 6 => {
+            Start::Unclear
+        }
+        _ => Start::No,
+    }
 }
 
 /// An encrypted record of a connection caught in its middle: how long it is.
@@ -102,20 +108,33 @@ impl Records {
         let mut used = 0;
         while !self.done[from] {
             let window = &bytes[used..];
-            if used == 0 && self.handshake.is_empty() && starts_sslv2(window) {
-                let len = 2 + usize::from(u16::from_be_bytes([window[0] & 0x7f, window[1]]));
-                let Some(record) = window.get(..len) else {
+            if used == 0 && self.handshake.is_empty() && ssl2::starts(window) {
+                let Some(record) = ssl2::record(window) else {
                     return used;
                 };
-                self.sslv2_hello(record);
-                used += len;
+                self.handshake.client = ssl2::client_hello(record);
+                used += record.len();
+                self.ssl2 = true;
                 continue;
+            }
+            if self.ssl2 && used == 0 && from == Side::Server && ssl2::starts_server(window) {
+                let Some(record) = ssl2::record(window) else {
+                    return used;
+                };
+                ssl2::server_hello(record, &mut self.handshake);
+                for side in Side::BOTH {
+                    self.done[side] = true; // what follows are keys and ciphertext of its own form
+                }
+                return bytes.len();
             }
             let Some((&[kind, major, minor, high, low], rest)) = window.split_first_chunk() else {
                 return used;
             };
             let len = usize::from(u16::from_be_bytes([high, low]));
-            if major != 3 || !(CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&kind) || len > MAX_RECORD {
+            if !(major == 3 || major == TLCP)
+                || !(CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&kind)
+                || len > MAX_RECORD
+            {
                 self.malformed = true;
                 self.done[from] = true;
                 return bytes.len();
@@ -136,7 +155,7 @@ impl Records {
         if self.done[from] {
             return;
         }
-        if let Some((&[HANDSHAKE, 3, _, _, _], rest)) = bytes.split_first_chunk() {
+        if let Some((&[HANDSHAKE, 3 | TLCP, _, _, _], rest)) = bytes.split_first_chunk() {
             self.partial[from].extend_from_slice(rest);
         }
         let partial = std::mem::take(&mut self.partial[from]);
@@ -201,25 +220,6 @@ impl Records {
             self.malformed |= !self.handshake.take(from, kind, message, false);
         }
         self.partial[from] = rest.0.to_vec();
-    }
-
-    fn sslv2_hello(&mut self, record: &[u8]) {
-        let mut rest = Cursor(record);
-        let read = (|| {
-            rest.skip(3)?;
-            let version = rest.u16()?;
-            let suites = usize::from(rest.u16()?);
-            rest.skip(4)?;
-            let mut list = Cursor(rest.bytes(suites)?);
-            let mut cipher_suites = Vec::new();
-            while let Some([kind, high, low]) = list.take() {
-                if kind == 0 {
-                    cipher_suites.push(u16::from_be_bytes([high, low]));
-                }
-            }
-            Some(hello::ClientHello { version, cipher_suites, ..hello::ClientHello::default() })
-        })();
-        self.handshake.client = read;
     }
 
     pub(crate) fn held(&self) -> usize {

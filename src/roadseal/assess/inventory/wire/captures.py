@@ -20,7 +20,7 @@ from roadseal.assess.inventory.finding import (
     Location,
     Role,
 )
-from roadseal.assess.inventory.wire.sessions import spoken
+from roadseal.assess.inventory.wire.sessions import inner_sessions, spoken
 from roadseal.assess.inventory.wire.spoken import Spoken, endpoint, uses
 from roadseal.events import Fact
 
@@ -34,6 +34,9 @@ _MAGICS: Final = tuple(
 _OTHER_MAGICS: Final = (b"snoop\0\0\0", b"GMBU", b"RTSS")
 """RFC 1761; Microsoft's Network Monitor 2 and 1."""
 _SUFFIXES: Final = (".pcap", ".pcapng", ".cap", ".erf")
+
+_IP_PROTOCOLS: Final = {33: "DCCP", 115: "L2TP", 132: "SCTP", 136: "UDP-Lite", 137: "MPLS"}
+"""Those that may carry something of interest (IANA registry "Protocol Numbers")."""
 
 _GAPS: Final = {
     "bytes-missing": "bytes of the handshake are missing from the capture",
@@ -75,6 +78,7 @@ class _Group:
 
     said: Spoken
     endpoint: str
+    tunnel: str | None
     first_frame: int
     flows: int = 0
     clients: set[str] = field(default_factory=set)
@@ -93,13 +97,20 @@ class _Seen:
 
     def add(self, flow: Mapping[str, Any]) -> None:
         session = flow["session"]
-        at = endpoint(flow["server"], flow["server_port"])
         if session is None:
             if flow["bytes"]:
                 self.unidentified[f"{flow['transport']}/{flow['server_port']}"] += 1
             return
         if session["protocol"] == "v2x":
             return  # summed up as broadcasts
+        at = _endpoint(flow)
+        said = self._session(flow, session, at)
+        for inner in inner_sessions(session):
+            self._session(flow, inner, at)
+        for gap in flow["gaps"]:
+            self.incomplete.setdefault((at, said.protocol, gap), []).append(flow["first_frame"])
+
+    def _session(self, flow: Mapping[str, Any], session: Mapping[str, Any], at: str) -> Spoken:
         said = spoken(session, unanswered=flow["unanswered"])
         facts = tuple(said.facts.items())
         key = (at, said.name, said.algorithms, facts, said.outcome, flow["tunnel"])
@@ -107,8 +118,8 @@ class _Seen:
         if group is None:
             if len(self.groups) >= MAX_KINDS:
                 self.uncounted += 1
-                return
-            group = self.groups[key] = _Group(said, at, flow["first_frame"])
+                return said
+            group = self.groups[key] = _Group(said, at, flow["tunnel"], flow["first_frame"])
         group.flows += 1
         group.first_frame = min(group.first_frame, flow["first_frame"])
         if len(group.clients) < 1000:
@@ -116,12 +127,12 @@ class _Seen:
         for der in _certificates(session):
             if len(self.certificates) < MAX_KINDS:
                 self.certificates.setdefault(der, flow["first_frame"])
-        for gap in flow["gaps"]:
-            self.incomplete.setdefault((at, said.protocol, gap), []).append(flow["first_frame"])
+        return said
 
     def findings(self) -> Iterator[Finding]:
         for group in self.groups.values():
             facts: dict[str, Fact] = {"flows": group.flows, "clients": len(group.clients)}
+            facts["tunnel"] = group.tunnel
             if len(group.clients) == 1:
                 facts["client"] = next(iter(group.clients))
             location = Location(self.uri, frame=group.first_frame)
@@ -144,6 +155,12 @@ class _Seen:
         if self.uncounted:
             detail = f"{self.uncounted} flows beyond {MAX_KINDS} different ones are not listed"
             yield Gap(Location(self.uri), Cause.TRUNCATED, detail)
+
+
+def _endpoint(flow: Mapping[str, Any]) -> str:
+    """Where a service is: a socket, a host for IPsec, a station of a local network."""
+    server: str = flow["server"]
+    return endpoint(server, flow["server_port"]) if flow["transport"] in {"tcp", "udp"} else server
 
 
 def _certificates(session: Mapping[str, Any]) -> Iterator[bytes]:
@@ -196,9 +213,18 @@ def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
         ("incomplete_datagrams", Cause.TRUNCATED, "datagrams lack fragments"),
         ("unsupported_frames", Cause.NOT_SUPPORTED, "frames of link types that are not read"),
         ("broadcasts_uncounted", Cause.TRUNCATED, "messages of too many kinds are not listed"),
+        (
+            "encrypted_by_radio",
+            Cause.NOT_SUPPORTED,
+            "frames are encrypted by their radio network (WEP, WPA): not visible",
+        ),
     ):
         if count := summary[key]:
             yield Gap(Location(uri), cause, f"{count} {text}")
+    for number, count in summary["unread_protocols"].items():
+        name = f" ({_IP_PROTOCOLS[number]})" if number in _IP_PROTOCOLS else ""
+        detail = f"{count} packets of IP protocol {number}{name} are not read"
+        yield Gap(Location(uri), Cause.NOT_SUPPORTED, detail)
 
 
 class CaptureCollector:

@@ -30,6 +30,13 @@ def spoken(session: Session, *, unanswered: bool = False) -> Spoken:
     return said
 
 
+def inner_sessions(session: Session) -> tuple[Session, ...]:
+    """What runs inside a session that carries others: the EAP conversations of RADIUS."""
+    return tuple(
+        {"protocol": "eap", **conversation} for conversation in session.get("conversations", ())
+    )
+
+
 def ssh(session: Session) -> Spoken:
     """SSH: what both proposals come to; with one side only, what that side offers (RFC 4253)."""
     versions = {
@@ -386,6 +393,83 @@ def upgraded_tls(session: Session) -> Spoken:
     )
 
 
+_EAP_METHODS = {
+    4: "MD5",
+    5: "OTP",
+    6: "GTC",
+    13: "TLS",
+    17: "LEAP",
+    18: "SIM",
+    21: "TTLS",
+    23: "AKA",
+    25: "PEAP",
+    26: "MSCHAPv2",
+    29: "MSCHAPv2",
+    43: "FAST",
+    50: "AKA'",
+    52: "PWD",
+    55: "TEAP",
+}
+_EAP_ALGORITHMS = {"MD5": ("md5",), "LEAP": ("md4", "des-cbc"), "MSCHAPv2": ("md4", "des-cbc")}
+
+
+def eap(session: Session) -> Spoken:
+    """EAP: the TLS in its method, or the method (RFC 3748, RFC 5216, RFC 2759)."""
+
+    def names(methods: Iterable[int]) -> list[str]:
+        return [_EAP_METHODS.get(method, f"method {method}") for method in methods]
+
+    taken, asked = names(session["taken"]), names(session["asked"])
+    facts: dict[str, Fact] = {
+        "methods": ",".join(taken),
+        "methods_asked": ",".join(asked),
+        "methods_wanted": ",".join(names(session["wanted"])),
+    }
+    if handshake := session["handshake"]:
+        (name,) = names([session["tls_method"]])
+        inner = tls.from_handshake(f"EAP-{name}", handshake)
+        facts = {**inner.facts, **facts}
+        said = Spoken(inner.protocol, inner.version, inner.algorithms, facts, inner.outcome)
+    else:
+        methods = taken or asked
+        weak = [name for method in methods for name in _EAP_ALGORITHMS.get(method, ())]
+        used = uses(*((name, Role.LIVE_AUTHENTICATION) for name in weak))
+        said = Spoken(f"EAP-{methods[-1]}" if methods else "EAP", "", used, facts)
+    if session["success"] is False and not said.outcome:
+        return said.failed("refused by the authenticator: EAP Failure")
+    return said
+
+
+def radius(session: Session) -> Spoken:
+    """RADIUS: answers and hidden passwords hang on MD5 (RFC 2865 clauses 3 and 5.2)."""
+    signed = "hmac-md5" if session["message_authenticator"] else None
+    facts: dict[str, Fact] = {
+        "password_hidden_by_md5": session["password"] or None,
+        "chap": session["chap"] or None,
+        "message_authenticator": session["message_authenticator"],
+        "packets_without_message_authenticator": session["unauthenticated"] or None,
+    }
+    return Spoken("RADIUS", "", uses(("md5", Role.INTEGRITY), (signed, Role.INTEGRITY)), facts)
+
+
+_MACSEC_SUITES = {1: "aes-128-gcm", 2: "aes-256-gcm", 3: "aes-128-gcm", 4: "aes-256-gcm"}
+
+
+def macsec(session: Session) -> Spoken:
+    """MACsec: its suite stands in the agreement on its keys, not in its frames (IEEE 802.1AE)."""
+    named = [_MACSEC_SUITES.get(suite, "macsec-suite") for suite in session["suites"]]
+    used = [*uses(*((name, Role.ENCRYPTION) for name in named))]
+    if session["plain"] or (session["authenticated"] and not session["encrypted"]):
+        used.append(PLAINTEXT)
+    facts: dict[str, Fact] = {
+        "frames_encrypted": bool(session["encrypted"]) or None,
+        "frames_authenticated_only": bool(session["authenticated"]) or None,
+        "key_agreement": "MKA" if session["agreements"] else None,
+        "cipher": None if named else "agreed by MKA: not visible here",
+    }
+    return Spoken("MACsec", "", tuple(used), facts)
+
+
 def plain(session: Session) -> Spoken:
     """A protocol of text in clear."""
     return Spoken(session["application"].upper(), "", (PLAINTEXT,))
@@ -412,7 +496,10 @@ _READERS: Mapping[str, Callable[[Session], Spoken]] = {
     "modbus": _fixed("Modbus/TCP", (PLAINTEXT,)),
     "openvpn": openvpn,
     "plain": plain,
+    "eap": eap,
+    "radius": radius,
+    "macsec": macsec,
     "esp": _fixed("IPsec ESP", cipher="negotiated by IKE: not visible here"),
-    "ah": _fixed("IPsec AH", (PLAINTEXT,), integrity="negotiated by IKE: not visible here"),
+    "ah": _fixed("IPsec AH", integrity="negotiated by IKE: not visible here"),
     "v2x": _fixed("V2X"),
 }

@@ -13,6 +13,7 @@ from roadseal.assess.inventory.wire.spoken import Spoken, channel_cipher, offers
 from roadseal.events import Fact
 
 _VERSIONS = {
+    0x0101: "TLCP 1.1",
     0x0002: "SSL 2.0",
     0x0300: "SSL 3.0",
     0x0301: "1.0",
@@ -23,6 +24,16 @@ _VERSIONS = {
     0x0100: "1.0 (OpenSSL before 0.9.8f)",
     0xFEFD: "1.2",
     0xFEFC: "1.3",
+}
+_SSL_2 = 0x0002
+_SSL_2_CIPHERS = {  # draft-hickman-netscape-ssl-00 appendix C.4
+    0x010080: ("rsa", "rc4-128"),
+    0x020080: ("rsa-512", "rc4-40"),
+    0x030080: ("rsa", "rc2-128-cbc"),
+    0x040080: ("rsa-512", "rc2-40-cbc"),
+    0x050080: ("rsa", "idea-cbc"),
+    0x060040: ("rsa", "des-cbc"),
+    0x0700C0: ("rsa", "3des-cbc"),
 }
 _QUIC_VERSIONS = {0x0000_0001: "1", 0x6B33_43CF: "2", 0x709A_50C4: "2-draft"}
 
@@ -74,6 +85,18 @@ def algorithms(
     )
 
 
+def ssl2_offers(codes: Iterable[int]) -> tuple[AlgorithmUse, ...]:
+    """Ciphers of SSL 2: the key goes under RSA, the MAC is MD5; which one is used is not said."""
+    pairs = [_SSL_2_CIPHERS.get(code, ("rsa", f"ssl2-cipher:0x{code:06x}")) for code in codes]
+    if not pairs:
+        return ()
+    return (
+        *offers((exchange for exchange, _ in pairs), Role.KEY_EXCHANGE),
+        *offers((cipher for _, cipher in pairs), Role.ENCRYPTION),
+        *offers(("md5",), Role.INTEGRITY),
+    )
+
+
 def from_names(
     version: str, cipher: str | None, group: str | None, facts: Mapping[str, Fact] | None = None
 ) -> Spoken:
@@ -101,13 +124,15 @@ def _as_negotiated(protocol: str, handshake: Mapping[str, Any]) -> Spoken:
     facts["certificate_requested"] = handshake["certificate_requested"] or None
     if server is None:
         return _without_server(protocol, handshake, facts)
+    if server["version"] == _SSL_2:
+        return Spoken(protocol, version_name(_SSL_2), ssl2_offers(server["ssl2_ciphers"]), facts)
     chosen = cipher_suite.from_code(server["cipher_suite"])
     group, scheme = _group(handshake), _scheme(handshake)
     facts |= {
         "cipher_suite": chosen.name,
         "group": group,
         "signature_scheme": scheme,
-        "resumed": server["psk"] or None,
+        "resumed": server["psk"] or server["resumed"] or None,
     }
     if chosen.authentication is None and not server["psk"]:
         facts["authentication"] = "encrypted: not visible to an observer"
@@ -123,6 +148,7 @@ def _without_server(protocol: str, handshake: Mapping[str, Any], facts: dict[str
         facts["handshake"] = "not captured"
         return Spoken(protocol, f"record {version_name(record)}" if record else "", (), facts)
     offered = (
+        *ssl2_offers(client["ssl2_ciphers"]),
         *offers(map(identifiers.tls_group, client["groups"]), Role.KEY_EXCHANGE),
         *offers(map(identifiers.tls_scheme, client["signature_schemes"]), Role.LIVE_AUTHENTICATION),
     )
