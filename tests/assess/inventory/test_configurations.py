@@ -177,7 +177,7 @@ PACKAGES = {
 def test_configurations_of_debian(package: str, tmp_path: Path) -> None:
     path, collector = PACKAGES[package]
     found, gaps = read(path, (debian(package, tmp_path) / path).read_bytes())
-    assert not gaps
+    assert all("include" in gap.detail for gap in gaps)  # what lies beside it is not shown here
     assert {one.collector for one in found} == ({collector} if collector else set())
 
 

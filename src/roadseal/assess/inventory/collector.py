@@ -3,7 +3,7 @@
 One pass of the compiled matcher over every file finds the signatures of all collectors at once;
 a collector is asked only about sources that hold one of its own, or bear one of its names.
 Collectors run in worker processes with limits of time and memory: one that dies costs its source
-only. They read no clock, no network and no other file.
+only. They read no clock, no network, and no other file but those that a source names beside it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Final, Protocol
 
 from roadseal.assess.inventory.finding import Finding, Gap
+from roadseal.assess.inventory.neighbours import Neighbourhood
 
 Data = bytes | mmap.mmap
 """The octets of a source; a large file is mapped and not copied."""
@@ -44,12 +45,14 @@ class Source:
         data: its octets, to their end.
         hits: offsets of the signatures found in it, ascending, the first `MAX_HITS` of each.
         depth: how many containers it lies in.
+        near: the files beside it; None within a container, and of a file that was named alone.
     """
 
     uri: str
     data: Data
     hits: Mapping[bytes, Sequence[int]] = field(default_factory=dict)
     depth: int = 0
+    near: Neighbourhood | None = None
 
     @property
     def name(self) -> str:

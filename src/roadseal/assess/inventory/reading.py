@@ -21,6 +21,7 @@ from roadseal.assess.inventory.collector import (
     collectors,
 )
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
+from roadseal.assess.inventory.neighbours import Neighbourhood
 
 MAX_OUTPUTS: Final = 200_000
 """Findings and gaps of one file; what comes after is a gap."""
@@ -64,11 +65,15 @@ class Reader:
         return [self._collectors[index] for index in sorted(wanted)]
 
     def read(
-        self, uri: str, data: Data, hits: Sequence[tuple[int, list[int]]]
+        self,
+        uri: str,
+        data: Data,
+        hits: Sequence[tuple[int, list[int]]],
+        near: Neighbourhood | None = None,
     ) -> Iterator[Finding | Gap]:
         """Yield what the collectors see in a source and in everything inside it."""
         pending: deque[tuple[Source, list[Collector]]] = deque(
-            [(self._source(uri, data, hits, 0), self.concerns(uri, hits))]
+            [(self._source(uri, data, hits, 0, near), self.concerns(uri, hits))]
         )
         unpacked = 0
         while pending:
@@ -96,12 +101,17 @@ class Reader:
                             pending.append((inside, inner))
 
     def _source(
-        self, uri: str, data: Data, hits: Sequence[tuple[int, list[int]]], depth: int
+        self,
+        uri: str,
+        data: Data,
+        hits: Sequence[tuple[int, list[int]]],
+        depth: int,
+        near: Neighbourhood | None = None,
     ) -> Source:
         found: Mapping[bytes, Sequence[int]] = {
             self._signatures[index].pattern: offsets for index, offsets in hits
         }
-        return Source(uri, data, found, depth)
+        return Source(uri, data, found, depth, near)
 
     def _collect(self, collector: Collector, source: Source) -> Iterator[Finding | Gap | Member]:
         try:

@@ -77,14 +77,26 @@ def scan(
     findings = join_profiles(one for one in pool.outputs if isinstance(one, Finding))
     gaps += [one for one in pool.outputs if isinstance(one, Gap)]
     return ScanResult(
-        tuple(sorted(findings, key=lambda one: (_order(one.location), one.collector, one.id))),
+        _in_order(findings),
         Coverage(
             tuple(str(root) for root in roots),
             pool.read,
             pool.read_bytes,
-            tuple(sorted(gaps, key=lambda one: (_order(one.location), one.cause, one.detail))),
+            tuple(sorted(set(gaps), key=lambda one: (_order(one.location), one.cause, one.detail))),
         ),
     )
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each once: what a configuration includes is seen from there, and on its own."""
+    unique: dict[str, Finding] = {}
+    for one in findings:
+        name = one.id
+        seen = unique.setdefault(name, one)
+        if one.confidence > seen.confidence:
+            unique[name] = one
+    rows = [(_order(one.location), one.collector, name, one) for name, one in unique.items()]
+    return tuple(row[3] for row in sorted(rows, key=lambda row: row[:3]))
 
 
 def _order(location: Location) -> tuple[str, int, int, int]:

@@ -23,11 +23,15 @@ class Entry:
         uri: relative to its root, with ``/``; of several roots, the root's name goes before.
         path: where the system finds it.
         size_bytes: when it was seen.
+        root: the folder that was named, without links; empty where the file itself was.
+        prefix: before the uris of that root.
     """
 
     uri: str
     path: str
     size_bytes: int
+    root: str = ""
+    prefix: str = ""
 
 
 def walk(roots: tuple[Path, ...]) -> Iterator[Entry | Gap]:
@@ -50,19 +54,19 @@ def _file(path: Path, uri: str) -> Iterator[Entry | Gap]:
 
 def _folder(root: Path, prefix: str) -> Iterator[Entry | Gap]:
     """Without recursion: a tree may be deeper than the stack."""
-    pending = [""]
+    pending, home = [""], str(root)
     while pending:
         folder = pending.pop()
         try:
             with os.scandir(root / folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            yield Gap(Location(_printable(prefix + folder)), Cause.UNREADABLE, _reason(error))
+            yield Gap(Location(printable(prefix + folder)), Cause.UNREADABLE, _reason(error))
             continue
         folders = []
         for entry in entries:
             inner = f"{folder}{entry.name}"
-            location = Location(_printable(prefix + inner))
+            location = Location(printable(prefix + inner))
             try:
                 mode = entry.stat(follow_symlinks=False)
             except OSError as error:
@@ -71,7 +75,7 @@ def _folder(root: Path, prefix: str) -> Iterator[Entry | Gap]:
             if stat.S_ISDIR(mode.st_mode):
                 folders.append(f"{inner}/")
             elif stat.S_ISREG(mode.st_mode):
-                yield Entry(location.uri, entry.path, mode.st_size)
+                yield Entry(location.uri, entry.path, mode.st_size, home, prefix)
             elif stat.S_ISLNK(mode.st_mode):
                 yield from _link(root, Path(entry.path), location)
             else:
@@ -95,7 +99,7 @@ def _link(root: Path, path: Path, location: Location) -> Iterator[Gap]:
         yield Gap(location, cause, "A link to nothing under the scanned root.")
 
 
-def _printable(uri: str) -> str:
+def printable(uri: str) -> str:
     """Names that are no UTF-8 keep their octets as escapes."""
     return uri.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 
 from roadseal.assess.inventory.collector import Context
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Location
+from roadseal.assess.inventory.neighbours import Neighbourhood
 from roadseal.assess.inventory.reading import Reader, open_data
 from roadseal.assess.inventory.walk import Entry
 
@@ -89,7 +90,8 @@ def _read_one(
 ) -> Outputs:
     try:
         _cap(base + read)  # a mapped file counts, and is not what the limit is for
-        return tuple(reader.read(entry.uri, open_data(entry.path, read), hits))
+        near = Neighbourhood(entry.root, entry.path, entry.prefix) if entry.root else None
+        return tuple(reader.read(entry.uri, open_data(entry.path, read), hits, near))
     except MemoryError:
         cause, detail = Cause.TRUNCATED, "Needs more memory than the limit."
     except (OSError, ValueError):  # it changed under us

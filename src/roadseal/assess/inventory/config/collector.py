@@ -12,6 +12,7 @@ from roadseal.assess.inventory.collector import Context, Output, Signature, Sour
 from roadseal.assess.inventory.config.directive import MAX_CHARS, Directive, directives
 from roadseal.assess.inventory.config.format import Format, Said
 from roadseal.assess.inventory.config.formats import FORMATS
+from roadseal.assess.inventory.config.include import expanded, has_includes
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -127,8 +128,16 @@ class ConfigurationCollector:
         if any(fnmatch(name, prose) for prose in _PROSE):
             return
         statements = list(directives(source.data[:].decode("utf-8-sig", "replace")))
-        if chosen := recognise(name, statements):
-            yield from _findings(chosen, statements, source, name)
+        chosen = recognise(name, statements)
+        if chosen is None:
+            return
+        whole: list[Directive] = []
+        for one in expanded(chosen, statements, source):
+            if isinstance(one, Gap):
+                yield one
+            else:
+                whole.append(one)
+        yield from _findings(chosen, whole, source, name)
 
 
 def recognise(name: str, statements: Sequence[Directive]) -> Format | None:
@@ -158,7 +167,7 @@ def _share(each: Format, statements: Sequence[Directive]) -> float:
 
 def _says(each: Format, statements: Sequence[Directive]) -> bool:
     """Whether any statement says something in this format."""
-    return next(said(each, statements), None) is not None
+    return has_includes(each, statements) or next(said(each, statements), None) is not None
 
 
 def said(chosen: Format, statements: Sequence[Directive]) -> Iterator[Said]:
@@ -178,7 +187,7 @@ def _findings(
     for one, text, uses in said(chosen, statements):
         yield Finding(
             f"config/{chosen.name}",
-            Location(source.uri, line=one.line),
+            Location(one.uri or source.uri, line=one.line),
             AssetType.PROTOCOL,
             f"{chosen.protocol}: {one.name}",
             tuple(uses),

@@ -94,7 +94,8 @@ DEVICES: Final = (
                 "logdir",
             }
         ),
-        ("chrony.conf", "*.sources"),
+        ("chrony*.conf", "*.sources"),
+        includes={"include": "", "confdir": "*.conf", "sourcedir": "*.sources"},
     ),
     Format(
         "ntp",
@@ -127,6 +128,7 @@ DEVICES: Final = (
             }
         ),
         ("ntp*.conf",),
+        includes={"includefile": ""},
     ),
     Format(
         "hostapd",

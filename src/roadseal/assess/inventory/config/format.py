@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roadseal.assess.inventory.config import spelling
 from roadseal.assess.inventory.config.directive import Directive
@@ -34,6 +34,8 @@ class Format:
         files: names, as globs in lower case.
         terminated: whether statements end in ``;``.
         whole: reads statements together.
+        includes: directives, in lower case, whose words name further files; and which files of a
+            folder are meant where a folder is named.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Format:
     files: tuple[str, ...]
     terminated: bool = False
     whole: Whole | None = None
+    includes: Mapping[str, str] = field(default_factory=dict)
 
 
 PLAIN = AlgorithmUse("plaintext", Role.PLAINTEXT)

@@ -62,14 +62,16 @@ def _nginx_server(block: Block, inside: list[Directive]) -> Iterator[Said]:
     starttls = any(one.name == "starttls" and one.value == "only" for one in own)
     if switched_on or starttls:
         return
-    passed_on = "stream" in outer
+    # of HTTP, only a location passes on
+    passed_on = "stream" in outer or any(one.name == "proxy_pass" for one in own)
     elsewhere = any(
         _TO_HTTPS.search(one.value)
         for one in inside
         if one.name in {"return", "rewrite"} and one.blocks[-1].words in {(), ("/",)}
     )
+    first = inside[0]
     if not listens and "http" in outer:  # the default, which is port 80
-        listens = [Directive(own[0].line, "listen", ("80",), "server", True, (), own[0].uri)]
+        listens = [Directive(first.line, "listen", ("80",), "server", True, (), first.uri)]
     for one in listens:
         if {"ssl", "quic"} & set(one.words):
             continue
@@ -88,7 +90,7 @@ def _nginx_pass(one: Directive, upstreams: Mapping[str, Sequence[str]]) -> Itera
     scheme, parted, rest = one.words[0].partition("://")
     if not parted:
         scheme, rest = "", one.words[0]
-        if one.name == "proxy_pass" and any(block.name == "stream" for block in one.blocks):
+        if one.name == "proxy_pass":
             return  # TCP as it comes
     if scheme.casefold() in {"https", "grpcs"}:
         return

@@ -110,6 +110,7 @@ SERVERS: Final = (
         ("nginx.conf", "*.nginx", "default"),
         terminated=True,
         whole=plain_web.nginx,
+        includes={"include": ""},
     ),
     Format(
         "apache",
@@ -145,6 +146,7 @@ SERVERS: Final = (
         ),
         ("httpd.conf", "apache2.conf", "ssl.conf", "ports.conf", "000-default.conf"),
         whole=plain_web.apache,
+        includes={"include": "*", "includeoptional": "*"},
     ),
     Format(
         "haproxy",
@@ -157,6 +159,7 @@ SERVERS: Final = (
             **{f"ssl-default-{s}-options": _haproxy_options for s in _HAPROXY_SIDES},
             "bind": _haproxy_options,
             "server": _haproxy_options,
+            "crt-list": _haproxy_options,
         },
         frozenset(
             {
@@ -215,6 +218,7 @@ SERVERS: Final = (
         ),
         ("mosquitto*.conf",),
         whole=plain_field.mosquitto,
+        includes={"include_dir": "*.conf"},
     ),
     Format(
         "openssl",
@@ -247,5 +251,6 @@ SERVERS: Final = (
             }
         ),
         ("openssl.cnf", "openssl.conf"),
+        includes={".include": "*.c[no]*f"},
     ),
 )

@@ -187,5 +187,6 @@ SNMP: Final = (
             }
         ),
         ("snmpd*.conf", "snmptrapd*.conf", "snmp.conf"),
+        includes={"includefile": "", "includedir": "*.conf"},
     ),
 )

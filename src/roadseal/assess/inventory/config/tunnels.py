@@ -87,6 +87,7 @@ TUNNELS: Final = (
             "identityfile",
         },
         ("sshd_config", "ssh_config"),
+        includes={"include": ""},
     ),
     Format(
         "ipsec",
@@ -113,6 +114,7 @@ TUNNELS: Final = (
             }
         ),
         ("ipsec.conf",),
+        includes={"include": ""},
     ),
     Format(
         "swanctl",
@@ -135,6 +137,7 @@ TUNNELS: Final = (
             }
         ),
         ("swanctl.conf",),
+        includes={"include": ""},
     ),
     Format(
         "wireguard",
@@ -191,5 +194,6 @@ TUNNELS: Final = (
         ),
         ("*.ovpn",),
         whole=plain_field.openvpn,
+        includes={"config": ""},
     ),
 )
