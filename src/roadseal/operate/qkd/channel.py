@@ -18,7 +18,6 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -27,91 +26,30 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
+from roadseal.operate.qkd.channel_terms import (
+    ChannelRefusedError,
+    ChannelSettings,
+    Kind,
+    QkdKey,
+    QkdPolicy,
+    Refusal,
+)
 from roadseal.operate.qkd.mixing import Context, EpochKeys, mix
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "ChannelRefusedError",
+    "ChannelSettings",
+    "HybridChannel",
+    "Kind",
+    "QkdKey",
+    "QkdPolicy",
+    "Refusal",
+]
 
 MAX_RECORD_BYTES: Final = 1 << 20
 _HEADER: Final = struct.Struct(">BIQ")
 _MOST_KEYS: Final = 16
-
-
-class QkdPolicy(StrEnum):
-    """What a channel does without QKD keys; both ends have the same, bound into their keys."""
-
-    REQUIRE = "require"  # nothing flows
-    PREFER = "prefer"  # flows under post-quantum keys alone, for a limited time, with an alarm
-    OFF = "off"  # QKD is not used
-
-
-class Kind(IntEnum):
-    """The first byte of a message."""
-
-    OFFER = 1
-    ACCEPT = 2
-    CONFIRM = 3
-    DATA = 4
-
-
-class Refusal(StrEnum):
-    """Why a channel was closed."""
-
-    MALFORMED = "malformed"
-    POLICY_MISMATCH = "policy_mismatch"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    NO_QKD_KEY = "no_qkd_key"
-    SIMULATED_KEY = "simulated_key"
-    NOT_CONFIRMED = "not_confirmed"
-    FORGED = "forged"
-    REPLAYED = "replayed"
-    OUT_OF_TURN = "out_of_turn"
-    GRACE_OVER = "grace_over"
-
-
-class ChannelRefusedError(RoadsealError):
-    """The channel is closed; `refusal` says why."""
-
-    def __init__(self, refusal: Refusal, detail: str) -> None:
-        words = refusal.value.replace("_", " ")
-        super().__init__(
-            f"qkd-channel-{refusal.value.replace('_', '-')}",
-            f"The hybrid channel was closed, {words}: {detail}.",
-            advice="Compare policy, identities and key stores of both ends; open a new channel.",
-        )
-        self.refusal = refusal
-
-
-@dataclass(frozen=True, slots=True)
-class QkdKey:
-    """A QKD key as a channel takes it."""
-
-    key_id: str
-    octets: bytes
-    provenance: str
-
-    def __repr__(self) -> str:
-        return f"QkdKey({self.key_id!r}, {self.provenance!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelSettings:
-    """What an end insists on.
-
-    Args:
-        own: SAE ID of this end.
-        peer: SAE ID of the other, which the caller has seen in its certificate.
-        policy: the same at both ends.
-        rekey_s: a new epoch after this long.
-        rekey_bytes: or after so many bytes one way.
-        grace_s: with `QkdPolicy.PREFER`, how long data may flow without a QKD key.
-        accept_simulated: whether keys of modelled optics count; only for tests and pilots.
-    """
-
-    own: str
-    peer: str
-    policy: QkdPolicy
-    rekey_s: float = 30.0
-    rekey_bytes: int = 1 << 30
-    grace_s: float = 600.0
-    accept_simulated: bool = False
 
 
 @dataclass(slots=True)
