@@ -15,17 +15,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
+from roadseal.operate.qkd.channel_epoch import Epoch, epoch_of
 from roadseal.operate.qkd.channel_terms import (
     ChannelRefusedError,
     ChannelSettings,
@@ -48,19 +44,7 @@ __all__ = [
 ]
 
 MAX_RECORD_BYTES: Final = 1 << 20
-_HEADER: Final = struct.Struct(">BIQ")
 _MOST_KEYS: Final = 16
-
-
-@dataclass(slots=True)
-class _Epoch:
-    number: int
-    keys: EpochKeys
-    qkd: bool
-    since: Time64
-    sent: int = 0
-    sent_bytes: int = 0
-    received: int = 0  # the next sequence number that is taken
 
 
 class HybridChannel:
@@ -85,8 +69,8 @@ class HybridChannel:
         self._session = session
         self._initiates = initiates
         self._emit = emit
-        self._epochs: dict[int, _Epoch] = {}  # the current one and the one before
-        self._current: _Epoch | None = None
+        self._epochs: dict[int, Epoch] = {}  # the current one and the one before
+        self._current: Epoch | None = None
         self._offered: tuple[Context, EpochKeys, bytes] | None = None
         self._accepted: tuple[Context, EpochKeys, bytes] | None = None
         self._before = b""
@@ -229,13 +213,7 @@ class HybridChannel:
                 f"A record of {len(plaintext)} bytes is too large.",
                 advice=f"Send at most {MAX_RECORD_BYTES} bytes at once.",
             )
-        up = self._initiates
-        key, iv = _way(epoch.keys, up=up)
-        header = _HEADER.pack(Kind.DATA, epoch.number, epoch.sent)
-        sealed = AESGCM(key).encrypt(_nonce(iv, epoch.sent), plaintext, header)
-        epoch.sent += 1
-        epoch.sent_bytes += len(plaintext)
-        return header + sealed
+        return epoch.seal(plaintext, up=self._initiates)
 
     def open(self, record: bytes, now: Time64) -> bytes:
         """Open a record of the current epoch or the one before, once and in order.
@@ -245,23 +223,16 @@ class HybridChannel:
         """
         self._open_epoch()
         self._check_grace(now)
-        if len(record) < _HEADER.size + 16:
+        if (number := epoch_of(record)) is None:
             raise self._refuse(Refusal.MALFORMED, "a record is too short")
-        kind, number, sequence = _HEADER.unpack_from(record)
-        epoch = self._epochs.get(number)
-        if kind != Kind.DATA or epoch is None:
+        if (epoch := self._epochs.get(number)) is None:
             raise self._refuse(Refusal.REPLAYED, "a record is of no epoch that is open")
-        if sequence != epoch.received:
-            raise self._refuse(Refusal.REPLAYED, "a record is missing or there again")
-        key, iv = _way(epoch.keys, up=not self._initiates)
-        try:
-            plaintext = AESGCM(key).decrypt(
-                _nonce(iv, sequence), record[_HEADER.size :], record[: _HEADER.size]
-            )
-        except InvalidTag:
-            raise self._refuse(Refusal.FORGED, "a record was changed") from None
-        epoch.received += 1
-        return plaintext
+        found = epoch.open(record, up=not self._initiates)
+        if isinstance(found, Refusal):
+            forged = found is Refusal.FORGED
+            why = "a record was changed" if forged else "a record is missing or there again"
+            raise self._refuse(found, why)
+        return found
 
     # --- helpers ----------------------------------------------------------------------------------
 
@@ -296,7 +267,7 @@ class HybridChannel:
     def _begin(self, context: Context, derived: EpochKeys, now: Time64) -> None:
         before = self._current
         self._before = context.digest
-        self._current = _Epoch(context.epoch, derived, bool(context.key_ids), now)
+        self._current = Epoch(context.epoch, derived, bool(context.key_ids), now)
         self._epochs = {context.epoch: self._current}
         if before is not None:
             self._epochs[before.number] = before
@@ -309,7 +280,7 @@ class HybridChannel:
         if without_s > self.settings.grace_s:
             raise self._refuse(Refusal.GRACE_OVER, f"{without_s:.0f} s without a QKD key")
 
-    def _open_epoch(self) -> _Epoch:
+    def _open_epoch(self) -> Epoch:
         self._alive()
         if self._current is None:
             raise self._refuse(Refusal.OUT_OF_TURN, "the keys are not confirmed yet")
@@ -335,11 +306,3 @@ class HybridChannel:
 
 def _proof(key: bytes, context: Context, offer: bytes) -> bytes:
     return hmac.digest(key, context.digest + hashlib.sha384(offer).digest(), "sha384")
-
-
-def _way(keys: EpochKeys, *, up: bool) -> tuple[bytes, bytes]:
-    return (keys.data_up, keys.iv_up) if up else (keys.data_down, keys.iv_down)
-
-
-def _nonce(iv: bytes, sequence: int) -> bytes:
-    return (int.from_bytes(iv, "big") ^ sequence).to_bytes(12, "big")

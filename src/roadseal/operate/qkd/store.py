@@ -21,17 +21,12 @@ from typing import Final
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.allotment import Allotment, together
 from roadseal.operate.qkd.anchor import Anchor
-from roadseal.operate.qkd.cells import (
-    CellFile,
-    Span,
-    check_value,
-    fingerprint,
-    whole_cells,
-)
+from roadseal.operate.qkd.blocks import BlockFiles
+from roadseal.operate.qkd.cells import Span
 from roadseal.operate.qkd.health import objection
 from roadseal.operate.qkd.journal import Journal, Record
 from roadseal.operate.qkd.ledger import Ledger
-from roadseal.operate.qkd.store_files import corrupted, lock_directory, sync_directory
+from roadseal.operate.qkd.store_files import corrupted, lock_directory
 
 LEASE_CELLS: Final = 2048
 
@@ -48,13 +43,11 @@ class KeyStore:
         self._directory = directory
         self._anchor = anchor
         self._stopped = False
-        self._files: dict[tuple[str, int], CellFile] = {}
-        self._prints: set[bytes] = set()
-        self._print_key = anchor.derive(b"fingerprint")
+        self._blocks = BlockFiles(directory, anchor.derive)
         self._ledger = Ledger(kme)
         with ExitStack() as undo:  # a store that is refused leaves no file open
             undo.callback(anchor.close)
-            undo.callback(self._close_files)
+            undo.callback(self._blocks.close)
             self._lock = lock_directory(directory)
             undo.callback(os.close, self._lock)
             self._journal = Journal(directory / "journal", anchor)
@@ -109,28 +102,20 @@ class KeyStore:
                 f"Block {block} of {link} is refused: {why}.",
                 advice="Look for a failing detector or a wrong file; discard the block.",
             )
-        cells = whole_cells(octets)
-        prints = [fingerprint(self._print_key, cell) for cell in cells]
-        old = self._files.get((link, block))
-        if old is not None and old.prints == prints:
+        key = link, block
+        prints = self._blocks.prints_of(octets)
+        if self._blocks.has(key, prints):
             return False
-        once = len(set(prints)) == len(prints) and self._prints.isdisjoint(prints)
-        if old is not None or not once:
+        if key in self._blocks or self._blocks.has_any(prints):
             raise RoadsealError(
                 "qkd-key-reused",
                 f"Block {block} of {link} repeats bits or a number that this store has had.",
                 advice="Import each block once, under its own number; the store never forgets.",
             )
-        facts: Record = {
-            "import": [link, block, len(cells)],
-            "check": check_value(cells),
-            "provenance": provenance,
-        }
         with self._durably():
-            CellFile.write(self._path(link, block), memoryview(octets), prints, self._cell_key)
-            sync_directory(self._directory)
+            facts = self._blocks.write(key, octets, prints, provenance)
             self._journal.commit([facts])
-        self._open_block(facts)
+        self._blocks.open(facts)
         self._ledger.apply(facts)
         return True
 
@@ -239,7 +224,7 @@ class KeyStore:
         """Why the peer's allocation cannot be taken, or None."""
         span = allotment.span
         key = span.link, span.block
-        if key not in self._files:
+        if key not in self._blocks:
             return "no such block"
         if not allotment.sound:
             return "size"
@@ -324,31 +309,27 @@ class KeyStore:
         self._stopped = True
         self._journal.close()
         self._anchor.close()
-        self._close_files()
+        self._blocks.close()
         os.close(self._lock)
-
-    def _close_files(self) -> None:
-        for file in self._files.values():
-            file.close()
 
     def _parts(self, key_ids: Iterable[bytes]) -> list[Allotment]:
         return list(together(map(self.waiting.__getitem__, key_ids)))
 
     def _read(self, span: Span) -> bytearray:
         try:
-            return self._files[span.link, span.block].read(span.first, span.cells)
+            return self._blocks.read(span)
         except RoadsealError:
             self._stopped = True
             raise
 
     def _erase(self, span: Span) -> None:
         with self._durably():
-            self._files[span.link, span.block].erase(span.first, span.cells)
+            self._blocks.erase(span)
 
     def _replay(self) -> None:
         for record in self._journal.records:
             if "import" in record:
-                self._open_block(record)
+                self._blocks.open(record)
             try:
                 self._ledger.apply(record)
             except (ValueError, TypeError, KeyError):
@@ -356,28 +337,16 @@ class KeyStore:
                 raise corrupted(path, "another version wrote it") from None
         self._journal.records.clear()
 
-    def _open_block(self, facts: Record) -> None:
-        link, block, cells = facts["import"]
-        path = self._path(link, block)
-        try:
-            found = CellFile(path, self._cell_key)
-        except OSError:
-            raise corrupted(path, "it is missing") from None
-        self._files[link, block] = found
-        if found.cells != cells:
-            raise corrupted(path, "it is another block")
-        self._prints.update(found.prints)
-
     def _check(self) -> None:
         """Refuse a store in which a cell that may still leave is not what was imported."""
         ledger = self._ledger
-        for link in {name for name, _ in self._files}:
+        for link in {name for name, _ in ledger.facts}:
             for own, marks in ((True, ledger.marks), (False, ledger.seen)):
                 for key, (start, end) in ledger.halves(link, own=own):
                     first = max(start, marks.get(key, start))
-                    self._verify(Span(*key, first, max(0, end - first)))
+                    self._blocks.verify(Span(*key, first, max(0, end - first)))
         for part in ledger.parts():
-            self._verify(part.span)
+            self._blocks.verify(part.span)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -390,19 +359,9 @@ class KeyStore:
                 at, last = self._ledger.half(key, own=own)
                 spans = [span for span in kept.get(key, []) if at <= span.first < last]
                 for span in sorted(spans, key=lambda span: span.first):
-                    self._files[key].erase(at, span.first - at)
+                    self._blocks.erase(Span(*key, at, span.first - at))
                     at = span.end
-                self._files[key].erase(at, end - at)
-
-    def _verify(self, span: Span) -> None:
-        octets = self._files[span.link, span.block].read(span.first, span.cells)
-        octets[:] = bytes(len(octets))
-
-    def _cell_key(self, salt: bytes) -> bytes:
-        return self._anchor.derive(b"cells", salt)
-
-    def _path(self, link: str, block: int) -> Path:
-        return self._directory / f"{link.encode().hex()[:120]}-{block:08d}.cells"
+                self._blocks.erase(Span(*key, at, end - at))
 
     def _alive(self) -> None:
         if self._stopped:
