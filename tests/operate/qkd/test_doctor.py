@@ -98,10 +98,10 @@ def silent(request, status, body):
     [
         (short_key, "6.2"),
         (no_uuid, "6.3"),
-        (own_words, "5.4"),
+        (own_words, "6.4"),
         (full, "6.1"),
         (text_number, "6.1"),
-        (not_found, "5.1"),
+        (not_found, "5.2–5.4"),
         (silent, "6.5"),
     ],
 )

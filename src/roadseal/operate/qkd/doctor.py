@@ -2,6 +2,11 @@
 
 Works on any server of the standard; it consumes some keys. A check whose precondition is missing
 is *skipped* and says so: it never counts as passed.
+
+Clauses: 5.1 communication, 5.2 Get status, 5.3 Get key, 5.4 Get key with key IDs; 6.1 status,
+6.2 key request (with its fixed error messages), 6.3 key container, 6.4 key IDs (likewise), 6.5
+error. So they are cited by two independent implementations, the crate etsi014 0.4.1 (5.1 to 6.5)
+and qkdsec 0.3.0 (5.2 to 5.4).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """ETSI GS QKD 014 V1.1.1 as values: what a request asks, judged; what an answer says.
 
-Only the status codes of the standard (clause 5): 200, 400, 401, 503.
+Only the status codes of the standard (clauses 5.2 to 5.4): 200, 400, 401, 503.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Etsi014Error(Exception):
         self.details = details
 
     def response(self) -> Response:
-        """As it goes to the SAE; a 401 has no body (clause 5)."""
+        """As it goes to the SAE; a 401 has no body (clauses 5.2 to 5.4)."""
         if self.status == 401:
             return Response(401)
         body: dict[str, Any] = {"message": self.message}
