@@ -66,6 +66,9 @@ def test_an_outage_within_the_reserve_is_not_noticed(found: Found) -> None:
     assert 0.5 < figures["availability_long"] < 1.0
     assert figures["first_refusal_s"] == figures["ticket_life_s"] / 3
     assert 0 < figures["recovery_s"] <= 2.0
+    # Five vehicles ask every two seconds once their renewal is due; all get theirs in the end.
+    assert figures["requests_unanswered"] > 50
+    assert figures["tickets_renewed"] >= 10
 
 
 def test_a_certificate_ends_in_its_second(found: Found) -> None:
@@ -74,6 +77,7 @@ def test_a_certificate_ends_in_its_second(found: Found) -> None:
         "accepted_after": 0.0,
         "refused_after": 150.0,
         "refused_late_s": 0.0,
+        "verified_after_renewal": 5.0,
     }
 
 
@@ -90,6 +94,9 @@ def test_revocation_reaches_all(found: Found) -> None:
     assert 0 < figures["refused_p50_s"] <= figures["refused_max_s"] <= 10.0
     assert figures["accepted_after_decision"] > 0
     assert figures["forged_lists_believed"] == 0
+    assert figures["others_heard_at_end"] == 20
+    # What the European way costs: the second AA is not known everywhere at once.
+    assert 0 < figures["honest_refused"] < figures["honest_messages"] / 4
 
 
 def test_a_key_changes_without_loss(found: Found) -> None:
@@ -97,8 +104,9 @@ def test_a_key_changes_without_loss(found: Found) -> None:
     assert (figures["lost_to_rollover"], figures["informed_share"]) == (0, 1.0)
     assert figures["messages"] > 500
     assert figures["certificate_requests"] >= 1
-    assert 0 < figures["newcomer_wait_s"] <= 1.0
-    assert figures["impostor_believed"] == 0
+    assert 0 < figures["newcomer_wait_s"] <= 2.0
+    assert figures["impostor_believed"] == figures["old_refused_in_overlap"] == 0
+    assert figures["old_believed_when_retired"] == 0
 
 
 def test_wrong_clocks_move_nothing(found: Found) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from roadseal.clock import parse_instant
+from roadseal.clock import Time64, parse_instant
 from roadseal.net import TlsServer
 from roadseal.operate.pki import authority, device_agent
 from roadseal.operate.pki.composite import Composite
 from roadseal.operate.pki.device import DeviceState, Renewal
 from roadseal.operate.pki.standing import Standing, State, StatusKeeper
+from roadseal.operate.pki.v2x import (
+    EuSystem,
+    Ledger,
+    ListVerdict,
+    TrustAnchors,
+    read_list,
+    trust_anchors,
+)
+from roadseal.operate.pki.v2x.ledger import Record
+from roadseal.operate.pki.v2x.lists import TrustList
+from roadseal.operate.pki.v2x.points import certificate_digest
+from roadseal.operate.pki.v2x.station import Request, Response
 from roadseal.operate.qkd.channel import HybridChannel
+from roadseal.pilot.air_pki import AirPki
 from roadseal.pilot.approach import Approach, load_approach
 from roadseal.pilot.drills import (
     DRILLS,
@@ -29,7 +43,7 @@ from roadseal.pilot.drills import (
 from roadseal.pilot.drills import qday_backhaul as wire
 from roadseal.pilot.qkd_backhaul import FIBRE
 from roadseal.pilot.stations import Stations
-from roadseal.v2x import Policy, Verifier
+from roadseal.v2x import Policy, Reason, Verifier
 
 START = parse_instant("2026-11-23T08:00")
 WITH_ENGINE = [name for name in DRILLS if not name.startswith(("qkd-", "pki-"))]
@@ -146,6 +160,107 @@ def test_a_revocation_that_is_not_delivered_is_noticed() -> None:
     ):
         assert finding.held is False
         assert finding.figures["refused_max_s"] > rsu_revoked.WITHIN_S
+
+
+def test_authorities_that_never_go_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AirPki, "stop", lambda _: None)
+    finding = DRILLS["ca-offline"].runner(scene("classical"))
+    assert (finding.held, finding.figures["requests_unanswered"]) == (False, 0)
+
+
+def test_an_authority_that_forgets_what_it_answered_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Ledger, "answered", lambda *_: None)
+
+    def written_and_forgotten(
+        ledger: Ledger, _request: bytes, answer: bytes, _now: Time64, issued: Sequence[Record] = ()
+    ) -> bytes:
+        ledger.issue(issued)
+        return answer
+
+    monkeypatch.setattr(Ledger, "answer", written_and_forgotten)
+    assert DRILLS["ca-offline"].runner(scene("classical")).held is False
+
+
+def test_an_authority_that_gives_the_old_ticket_again_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer, given = AirPki.answer, []
+
+    def first(pki: AirPki, request: Request, now: Time64) -> Response:
+        given.append(answer(pki, request, now))
+        return given[0]
+
+    monkeypatch.setattr(AirPki, "answer", first)
+    finding = DRILLS["certificate-expired"].runner(scene("classical"))
+    assert (finding.held, finding.figures["verified_after_renewal"]) == (False, 0)
+
+
+def test_a_list_without_the_revoked_authority_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EuSystem, "revoke_authority", lambda *_: None)
+    finding = rsu_revoked.run(scene("classical"))
+    assert (finding.held, finding.figures["refused_max_s"]) == (False, 11.0)
+
+
+def test_a_suspension_that_is_not_noted_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "suspend", lambda *_: True)
+    finding = rsu_revoked.run(scene("classical"))
+    assert finding.held is False
+    assert "refused it a new ticket (ok)" in finding.observed
+
+
+@pytest.mark.parametrize("drill", [rsu_revoked, key_rollover])
+def test_stations_that_believe_any_list_are_noticed(
+    drill: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def believed(octets: bytes, trusted: Sequence[bytes], now: Time64) -> ListVerdict:
+        verdict = read_list(octets, trusted, now)
+        contents = verdict.contents
+        of_tlm = isinstance(contents, TrustList) and contents.of_tlm
+        signer = trusted[0] if of_tlm else trusted[-1]
+        return replace(verdict, reason=Reason.OK, signer=certificate_digest(signer)[-8:])
+
+    monkeypatch.setattr(trust_anchors, "read_list", believed)
+    finding = drill.run(scene("classical"))
+    assert finding.held is False
+    believers = "forged_lists_believed" if drill is rsu_revoked else "impostor_believed"
+    assert finding.figures[believers] > 0
+
+
+def test_old_authorities_that_never_leave_the_lists_are_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AirPki, "retire", lambda *_: None)
+    finding = key_rollover.run(scene("classical"))
+    assert (finding.held, finding.figures["old_believed_when_retired"]) == (False, 1)
+
+
+def test_a_new_root_instead_of_one_beside_the_old_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hear = TrustAnchors.hear
+
+    def only_the_newest(anchors: TrustAnchors, octets: bytes, now: Time64) -> object:
+        after, reason = hear(anchors, octets, now)
+        roots = after.manager.certificates("rca")
+        for name in [certificate_digest(root)[-8:] for root in roots[:-1]]:
+            after = replace(
+                after, manager=replace(after.manager, revoked=after.manager.revoked | {name})
+            )
+        return after, reason
+
+    monkeypatch.setattr(TrustAnchors, "hear", only_the_newest)
+    monkeypatch.setattr(TrustAnchors, "enter", enter_with_revoked)
+    finding = key_rollover.run(scene("classical"))
+    assert finding.held is False
+    assert finding.figures["old_refused_in_overlap"] > 0
+
+
+def enter_with_revoked(anchors: TrustAnchors, verifier: Verifier) -> None:
+    anchors.manager.enter(verifier)
+    for state in anchors.roots.values():
+        state.enter(verifier)
 
 
 def test_a_key_nobody_announced_is_noticed() -> None:

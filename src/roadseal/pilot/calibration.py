@@ -23,9 +23,9 @@ from roadseal import __version__
 from roadseal.clock import SystemClock, Time64
 from roadseal.net import TlsProfile, measure_handshakes, shipped_links
 from roadseal.pilot.identities import CorridorPki
+from roadseal.pilot.issuer import Issuer
 from roadseal.pilot.qkd_backhaul import measure_agreements
 from roadseal.v2x import Header, Identification, message_profile, service, sign
-from roadseal.v2x.testing import Authority
 
 _LAYOUT = 1
 _OPERATIONS = 200
@@ -162,8 +162,8 @@ def _cost(row: Mapping[str, Any]) -> Cost:
 
 
 def _measure_message(name: str, clock: SystemClock) -> dict[str, Any]:
-    authority = Authority(message_profile(name).name, now=_START)
-    vehicles = [authority.vehicle() for _ in range(_OPERATIONS // 10)]
+    issuer = Issuer.alone(message_profile(name), start=_START)
+    vehicles = [issuer.vehicle() for _ in range(_OPERATIONS // 10)]
     headers = [
         Header(psid=service.CAM, generation_time=Time64(_START + index))
         for index in range(_OPERATIONS)
@@ -171,9 +171,9 @@ def _measure_message(name: str, clock: SystemClock) -> dict[str, Any]:
     payload = bytes(85)
     messages = [sign(payload, header, vehicles[0]) for header in headers]
     first = [sign(payload, headers[0], vehicle, Identification.CERTIFICATE) for vehicle in vehicles]
-    verifier = authority.verifier()
+    verifier = issuer.verifier()
     verifier.learn(vehicles[0].certificate)
-    strangers = [authority.verifier() for _ in range(10)]
+    strangers = [issuer.verifier() for _ in range(10)]
     return {
         "sign": _time(clock, [partial(sign, payload, each, vehicles[0]) for each in headers]),
         "verify": _time(clock, [partial(verifier.verify, each, _START) for each in messages]),

@@ -1,52 +1,60 @@
-"""The stations of an approach: authorities, certificates and verifiers with real keys."""
+"""The stations of an approach: enrolled, ticketed and trusting as their authorities' lists say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from roadseal.clock import Time64
+from roadseal.pilot.air_pki import AirPki
 from roadseal.pilot.approach import Approach
+from roadseal.pilot.issuer import Issuer
 from roadseal.v2x import Credential, Policy, Verifier
-from roadseal.v2x.testing import EMERGENCY_VEHICLE, ROADSIDE_UNIT, VEHICLE, Authority
 
 
 @dataclass(frozen=True)
 class Stations:
     """Who speaks under an approach.
 
-    Commands and awareness have an authority each where their message profiles differ: what is acted
-    upon may be protected better than the mass of messages.
+    There is one European system with one root. Commands and awareness have an AA each where what
+    signs their certificates differs: what is acted upon may be protected better than the mass of
+    messages.
     """
 
     approach: Approach
-    commands: Authority
-    awareness: Authority
+    commands: Issuer
+    awareness: Issuer
 
     @classmethod
-    def establish(cls, approach: Approach, *, start: Time64) -> Stations:
+    def establish(cls, approach: Approach, *, start: Time64) -> Self:
         """Make the authorities; they begin to hold at `start`."""
-        awareness = Authority(approach.awareness.name, now=start, name="awareness")
-        if approach.commands == approach.awareness:
-            return cls(approach, awareness, awareness)
-        return cls(
-            approach, Authority(approach.commands.name, now=start, name="commands"), awareness
-        )
+        profiles = approach.commands, approach.awareness
+        pki = AirPki([profile.certificate for profile in profiles], start=start)
+        commands = Issuer(pki, approach.commands)
+        same = approach.commands == approach.awareness
+        return cls(approach, commands, commands if same else Issuer(pki, approach.awareness))
+
+    def anew(self) -> Self:
+        """The same with authorities of its own, for who will change them."""
+        return self.establish(self.approach, start=self.commands.start)
+
+    @property
+    def pki(self) -> AirPki:
+        """The authorities."""
+        return self.commands.pki
 
     def vehicle(self) -> Credential:
         """A vehicle, for its CAMs."""
-        return self.awareness.station(VEHICLE)
+        return self.awareness.vehicle()
 
     def emergency_vehicle(self) -> Credential:
         """An emergency vehicle, for its requests."""
-        return self.commands.station(EMERGENCY_VEHICLE)
+        return self.commands.emergency_vehicle()
 
     def roadside_unit(self) -> Credential:
         """A roadside unit."""
-        return self.commands.station(ROADSIDE_UNIT)
+        return self.commands.roadside_unit()
 
     def verifier(self, policy: Policy | None = None, *, threads: int = 1) -> Verifier:
-        """A receiver that trusts both authorities and follows the approach's policy."""
-        verifier = Verifier(policy or self.approach.policy(), threads)
-        for authority in (self.commands, self.awareness):
-            authority.enter(verifier)
-        return verifier
+        """A receiver that has heard the authorities' lists and follows the approach's policy."""
+        return self.commands.verifier(policy or self.approach.policy(), threads=threads)

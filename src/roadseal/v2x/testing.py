@@ -1,11 +1,13 @@
-"""A throw-away authority for tests and pilots.
+"""A throw-away authority for tests, for sizes and speeds, and for adversaries that make their own.
 
     >>> from roadseal.v2x.testing import Authority
     >>> authority = Authority("ecdsa-p256", now=700_000_000_000_000)
     >>> len(authority.vehicle().certificate)
     156
 
-Keys live in this process and die with it. Nothing here is for a road that people use.
+Keys live in this process and die with it; nobody enrols, no list is signed. Nothing here is for a
+road that people use: stations that shall be believed get their certificates from the authorities of
+`roadseal.operate.pki.v2x`, in the pilot as well.
 """
 
 from __future__ import annotations
@@ -25,25 +27,13 @@ from roadseal.v2x.certificate import (
     issue,
     self_signed,
 )
+from roadseal.v2x.permissions import EMERGENCY_VEHICLE, ROADSIDE_UNIT, VEHICLE
 from roadseal.v2x.policy import Policy
 from roadseal.v2x.profile import message_profile
 from roadseal.v2x.signer import SigningKey
 from roadseal.v2x.verifier import Verifier
 
-VEHICLE = (
-    Permission(service.CAM, bytes.fromhex("01fffc")),
-    Permission(service.DENM, bytes.fromhex("01ffffff")),
-    Permission(service.GN_MANAGEMENT),
-    Permission(service.CPM),
-)
-EMERGENCY_VEHICLE = (*VEHICLE, Permission(service.SREM, bytes.fromhex("02810000")))
-ROADSIDE_UNIT = (
-    Permission(service.SPATEM, bytes.fromhex("01e0")),
-    Permission(service.MAPEM, bytes.fromhex("01c0")),
-    Permission(service.SSEM, bytes.fromhex("01")),
-    Permission(service.DENM, bytes.fromhex("01ffffff")),
-    Permission(service.GN_MANAGEMENT),
-)
+__all__ = ["EMERGENCY_VEHICLE", "ROADSIDE_UNIT", "VEHICLE", "Authority", "StationOptions"]
 
 _ISSUABLE = (
     PermissionRange(service.CAM, (bytes.fromhex("01fffc"), bytes.fromhex("ff0003"))),

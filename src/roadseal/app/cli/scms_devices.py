@@ -354,7 +354,7 @@ def _pseudonyms(
 
 def _permissions(kind: Kind, *, us: bool) -> tuple[Permission, ...]:
     from roadseal.v2x import Permission, service
-    from roadseal.v2x.testing import EMERGENCY_VEHICLE, ROADSIDE_UNIT, VEHICLE
+    from roadseal.v2x.permissions import EMERGENCY_VEHICLE, ROADSIDE_UNIT, VEHICLE
 
     if not us:
         by_kind = {

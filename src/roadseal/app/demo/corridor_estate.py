@@ -33,8 +33,8 @@ from roadseal.net import (
     serve,
 )
 from roadseal.pilot.corridor import Corridor, Signal
-from roadseal.v2x import Header, Identification, service, sign
-from roadseal.v2x.testing import Authority as MessageAuthority
+from roadseal.pilot.issuer import Issuer
+from roadseal.v2x import Header, Identification, message_profile, service, sign
 
 CENTRE, CENTRE_ADDRESS, PORT = "centre", "10.77.0.1", 443
 _COLUMNS: Final = (
@@ -135,6 +135,7 @@ async def write_material(units: Sequence[Unit], folder: Path, clock: Clock) -> N
         algorithm: Authority.root(algorithm, f"demo {algorithm} root", now=clock.now())
         for algorithm in ("ecdsa_secp256r1_sha256", "mldsa65")
     }
+    issuers: dict[str, Issuer] = {}
     for unit in units:
         here = folder / unit.name
         here.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,10 @@ async def write_material(units: Sequence[Unit], folder: Path, clock: Clock) -> N
         capture = tls_capture(recording, unit.address, CENTRE_ADDRESS, PORT)
         (here / "backhaul.pcap").write_bytes(capture)
         (here / "openssl.cnf").write_text(_configuration(unit.profile))
-        _write_messages(unit, clock, here)
+        if unit.message_profile not in issuers:
+            profile = message_profile(unit.message_profile)
+            issuers[profile.name] = Issuer.alone(profile, start=clock.now())
+        _write_messages(issuers[unit.message_profile], clock, here)
 
 
 async def _session(unit: Unit, roots: dict[str, Authority], clock: Clock, here: Path) -> Recording:
@@ -177,10 +181,9 @@ async def _session(unit: Unit, roots: dict[str, Authority], clock: Clock, here: 
         await server.close()
 
 
-def _write_messages(unit: Unit, clock: Clock, here: Path) -> None:
-    """Sign a few messages as they go on the air, and leave the unit's 1609.2 certificate."""
-    authority = MessageAuthority(unit.message_profile, now=clock.now(), name="demo")
-    credential = authority.roadside_unit()
+def _write_messages(issuer: Issuer, clock: Clock, here: Path) -> None:
+    """Enrol a unit, sign a few messages as they go on the air, and leave its certificate."""
+    credential = issuer.roadside_unit()
     header = Header(psid=service.SPATEM, generation_time=clock.now())
     messages = [
         sign(b"SPaT %d" % number, header, credential, Identification.CERTIFICATE)

@@ -1,15 +1,18 @@
-"""Drill: the authority cannot be reached while tickets run out."""
+"""Drill: the authorities do not run while tickets run out, and go on from what is on the disk."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from roadseal.operate.pki.v2x.station import Request
+from roadseal.pilot.air_pki import Bearer, granted
 from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.scene import LATENCY_S, Scene
 from roadseal.pilot.measures import Moment
 from roadseal.v2x import Credential, Duration, Reason
-from roadseal.v2x.testing import VEHICLE
+from roadseal.v2x.permissions import VEHICLE
 
 LIFE_S = 60
 """Validity of a ticket; days in the field, but only its ratio to the outage counts."""
@@ -19,7 +22,7 @@ RESERVE_S = LIFE_S - RENEW_AFTER_S
 """What is left when renewal begins: so long may the authority be away."""
 
 RETRY_S = 2
-"""How often a vehicle asks for a new ticket while the authority does not answer."""
+"""How often a vehicle asks for a new ticket while nobody answers."""
 
 SHORT_S, LONG_S = 18, 41
 _GONE_S = 40  # a vehicle's renewal falls due in this very second: the hardest case
@@ -34,6 +37,9 @@ class _Play:
     verdicts: Counter[str] = field(default_factory=Counter)
     in_outage: Counter[bool] = field(default_factory=Counter)
     refused_s: list[float] = field(default_factory=list)
+    unanswered: int = 0
+    renewed: int = 0
+    same_answer: bool = False
 
     @property
     def sent(self) -> int:
@@ -49,12 +55,12 @@ class _Play:
 
     @property
     def first_refusal_s(self) -> float | None:
-        """After the authority went."""
+        """After the authorities went."""
         return float(self.refused_s[0] - _GONE_S) if self.refused_s else None
 
     @property
     def recovery_s(self) -> float:
-        """From the authority's return until no message is refused any more."""
+        """From the authorities' return until no message is refused any more."""
         last_s = self.refused_s[-1] if self.refused_s else -1.0
         return max(0.0, last_s + 1.0 - _GONE_S - self.outage_s)
 
@@ -63,18 +69,28 @@ class _Play:
 class _Vehicle:
     """A vehicle that renews its ticket in time, if somebody answers."""
 
+    bearer: Bearer
     ticket: Credential
     begun_s: float
 
-    def renew(self, scene: Scene, time_s: float, *, answered: bool) -> None:
+    def renew(self, scene: Scene, time_s: float, play: _Play) -> None:
         late_s = time_s - self.begun_s - RENEW_AFTER_S
-        if answered and late_s >= 0 and late_s % RETRY_S == 0:
-            self.ticket, self.begun_s = _ticket(scene, time_s), time_s
+        if late_s < 0 or late_s % RETRY_S:
+            return
+        pki = scene.stations.pki
+        if not pki.running:  # nobody takes the connection: nothing is asked
+            play.unanswered += 1
+            return
+        request = _ask(scene, self.bearer, time_s)
+        self.ticket, self.begun_s = granted(pki.answer(request, scene.at(time_s))), time_s
+        play.renewed += 1
 
 
 def run(scene: Scene) -> Finding:
     """Play an outage shorter and one longer than the reserve."""
-    short, long = _play(scene, SHORT_S), _play(scene, LONG_S)
+    issuer = scene.stations.awareness
+    bearers = [issuer.enrol(VEHICLE, scene.at(-RENEW_AFTER_S)) for _ in range(_VEHICLES)]
+    short, long = (_play(scene, bearers, outage_s) for outage_s in (SHORT_S, LONG_S))
     first_s = long.first_refusal_s
     held = (
         short.refused == 0
@@ -82,6 +98,7 @@ def run(scene: Scene) -> Finding:
         and first_s >= RESERVE_S
         and set(long.verdicts) == {Reason.OK, Reason.EXPIRED}
         and long.recovery_s <= RETRY_S
+        and all(play.unanswered and play.renewed and play.same_answer for play in (short, long))
     )
     refusal = "nothing was refused" if first_s is None else f"first refusal after {first_s:g} s"
     figures = {
@@ -91,10 +108,12 @@ def run(scene: Scene) -> Finding:
         "outage_long_s": float(LONG_S),
         "availability_long": long.availability,
         "recovery_s": long.recovery_s,
+        "requests_unanswered": float(short.unanswered + long.unanswered),
+        "tickets_renewed": float(short.renewed + long.renewed),
     }
     timeline = [
-        Moment(_GONE_S, "authority unreachable"),
-        Moment(_GONE_S + LONG_S, "authority back"),
+        Moment(_GONE_S, "authorities stopped"),
+        Moment(_GONE_S + LONG_S, "authorities started again"),
         Moment(_GONE_S + LONG_S + long.recovery_s, "every vehicle verified again"),
     ]
     if first_s is not None:
@@ -102,27 +121,36 @@ def run(scene: Scene) -> Finding:
         timeline.insert(1, Moment(_GONE_S + first_s, "first ticket run out"))
     return Finding(
         held,
-        f"{SHORT_S} s without authority: {short.availability:.1%} of the messages verified; "
+        f"{SHORT_S} s without authorities: {short.availability:.1%} of the messages verified; "
         f"{LONG_S} s: {long.availability:.1%}, {refusal}, "
-        f"all verified {long.recovery_s:g} s after its return.",
+        f"all verified {long.recovery_s:g} s after their return; {long.unanswered} requests went "
+        f"unanswered, {long.renewed} tickets were renewed.",
         short.sent + long.sent,
         figures,
         tuple(timeline),
     )
 
 
-def _play(scene: Scene, outage_s: int) -> _Play:
+def _play(scene: Scene, bearers: Sequence[Bearer], outage_s: int) -> _Play:
     """Vehicles send once a second and go on sending when their ticket has run out."""
     play = _Play(outage_s)
-    receiver = scene.stations.verifier()
+    receiver, pki = scene.stations.verifier(), scene.stations.pki
     apart_s = RENEW_AFTER_S // _VEHICLES
-    fleet = [
-        _Vehicle(_ticket(scene, -apart_s * index), -apart_s * index) for index in range(_VEHICLES)
-    ]
+    fleet = [_enrolled(scene, bearer, -apart_s * index) for index, bearer in enumerate(bearers)]
+    known = _ask(scene, bearers[0], _GONE_S)
+    before = pki.system.ticket(known.octets, scene.at(_GONE_S))
     for second in range(_GONE_S + outage_s + 2 * RETRY_S):
         gone = _GONE_S <= second < _GONE_S + outage_s
+        if second == _GONE_S:
+            pki.stop()
+        if second == _GONE_S + outage_s:
+            pki.go_on()
+            # What they had answered they answer alike: the ticket is not given a second time.
+            play.same_answer = pki.system.ticket(known.octets, scene.at(second)) == replace(
+                before, verdict="replayed", certificate=None
+            )
         for number, vehicle in enumerate(fleet):
-            vehicle.renew(scene, second, answered=not gone)
+            vehicle.renew(scene, second, play)
             message = scene.cam(vehicle.ticket, second, number=number)
             verdict = receiver.verify(message, scene.at(second + LATENCY_S))
             play.verdicts[verdict.overall] += 1
@@ -133,17 +161,24 @@ def _play(scene: Scene, outage_s: int) -> _Play:
     return play
 
 
-def _ticket(scene: Scene, time_s: float) -> Credential:
+def _enrolled(scene: Scene, bearer: Bearer, time_s: float) -> _Vehicle:
+    response = scene.stations.pki.answer(_ask(scene, bearer, time_s), scene.at(time_s))
+    return _Vehicle(bearer, granted(response), time_s)
+
+
+def _ask(scene: Scene, bearer: Bearer, time_s: float) -> Request:
     duration = Duration.seconds(LIFE_S)
-    return scene.stations.awareness.station(VEHICLE, start=scene.at(time_s), duration=duration)
+    return scene.stations.awareness.request(bearer, scene.at(time_s), duration=duration)
 
 
 DRILL = Drill(
     "ca-offline",
     "Authority offline",
-    f"The authority does not answer, once for {SHORT_S} s and once for {LONG_S} s, while tickets "
-    f"of {LIFE_S} s run out that are renewed after two thirds of their life.",
+    f"EA and AA do not run, once for {SHORT_S} s and once for {LONG_S} s, while tickets of "
+    f"{LIFE_S} s run out that are renewed after two thirds of their life; then they start again "
+    "from what is on the disk.",
     "Traffic stays verified for a third of a ticket's life; later tickets are refused as expired; "
-    f"all is verified again {RETRY_S} s after the return.",
+    f"all is verified again {RETRY_S} s after the return, and what was answered before is answered "
+    "alike.",
     run,
 )

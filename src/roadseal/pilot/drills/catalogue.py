@@ -61,7 +61,7 @@ ALL = "all"
 def run_drills(
     approach: Approach, ids: Sequence[str], *, seed: int, start: Time64
 ) -> tuple[DrillResult, ...]:
-    """Run drills under an approach, each on a scene of its own.
+    """Run drills under an approach, on stations of the same authorities where they are not changed.
 
     Args:
         approach: how the corridor is protected.
@@ -72,16 +72,22 @@ def run_drills(
     Raises:
         RoadsealError: ``unknown-drill``.
     """
-    return tuple(run_drill(drill, approach, seed=seed, start=start) for drill in _chosen(ids))
+    chosen = _chosen(ids)
+    scene = Scene.set_up(approach, seed=seed, start=start)
+    return tuple(_play(drill, scene) for drill in chosen)
 
 
 def run_drill(drill: Drill, approach: Approach, *, seed: int, start: Time64) -> DrillResult:
     """Run one drill; see `run_drills`."""
-    found = drill.runner(Scene.set_up(approach, seed=seed, start=start))
+    return _play(drill, Scene.set_up(approach, seed=seed, start=start))
+
+
+def _play(drill: Drill, scene: Scene) -> DrillResult:
+    found = drill.runner(scene)
     return DrillResult(
         drill=drill.id,
         title=drill.title,
-        approach=approach.name,
+        approach=scene.approach.name,
         fault=drill.fault,
         expectation=drill.expectation,
         held=found.held,

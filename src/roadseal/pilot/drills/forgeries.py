@@ -10,7 +10,7 @@ from roadseal.pilot.drills.quantum_adversary import ForgeryKind, Guise, QuantumA
 from roadseal.pilot.payload import PriorityRequest
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
-from roadseal.v2x.testing import EMERGENCY_VEHICLE
+from roadseal.v2x.permissions import EMERGENCY_VEHICLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,18 @@ from roadseal.events import EventLog
 from roadseal.pilot.drills.classical_half import ClassicalHalf
 from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.scene import LATENCY_S, Scene
+from roadseal.pilot.issuer import Issuer
 from roadseal.pilot.measures import Moment
-from roadseal.v2x import CertificateContents, Credential, Duration, Reason, SigningKey, issue
-from roadseal.v2x.testing import EMERGENCY_VEHICLE, ROADSIDE_UNIT, Authority
+from roadseal.v2x import (
+    CertificateContents,
+    Credential,
+    Duration,
+    Reason,
+    SigningKey,
+    issue,
+    message_profile,
+)
+from roadseal.v2x.permissions import EMERGENCY_VEHICLE, ROADSIDE_UNIT
 
 _ROUNDS = 5
 _ECDSA = "ecdsa-p256"
@@ -23,7 +32,7 @@ def run(scene: Scene) -> Finding:
     if not algorithm(scene.approach.commands.message).components:
         return Finding(None, "Commands carry one signature: there is nothing to strip.", 0)
     receiver = scene.stations.verifier()
-    old = Authority(_ECDSA, now=scene.stations.commands.start, name="old")
+    old = Issuer.alone(message_profile(_ECDSA), start=scene.stations.commands.start)
     old.enter(receiver)
     events = EventLog()
     guard = DowngradeGuard(load_profile(scene.approach.profile), events)
@@ -64,7 +73,7 @@ def run(scene: Scene) -> Finding:
     )
 
 
-def _messages(scene: Scene, old: Authority) -> Iterator[tuple[str, bool, bytes]]:
+def _messages(scene: Scene, old: Issuer) -> Iterator[tuple[str, bool, bytes]]:
     """Station, whether it is genuine, and what is on the air in the second of its index."""
     unit, vehicle = scene.stations.roadside_unit(), scene.stations.emergency_vehicle()
     second = 0

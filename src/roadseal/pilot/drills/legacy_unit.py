@@ -5,9 +5,9 @@ from __future__ import annotations
 from roadseal.crypto import Purpose, load_profile
 from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.scene import LATENCY_S, Scene
-from roadseal.v2x import Policy, Reason, Verdict, Verifier
+from roadseal.pilot.issuer import Issuer
+from roadseal.v2x import Policy, Reason, Verdict, Verifier, message_profile
 from roadseal.v2x.policy import CLASSICAL
-from roadseal.v2x.testing import Authority
 
 _ECDSA = "ecdsa-p256"
 _ROUNDS = 10
@@ -76,7 +76,7 @@ def _old_receiver(scene: Scene) -> dict[str, set[str]]:
 
 def _old_sender(scene: Scene) -> dict[str, set[str]]:
     """Its ECDSA authority is trusted by all: what decides is the policy."""
-    authority = Authority(_ECDSA, now=scene.stations.commands.start, name="old")
+    authority = Issuer.alone(message_profile(_ECDSA), start=scene.stations.commands.start)
     vehicle, emergency = authority.vehicle(), authority.emergency_vehicle()
     plain, vouched = _trusting(scene, authority), _trusting(scene, authority)
     for each in (vehicle, emergency):
@@ -97,7 +97,7 @@ def _old_sender(scene: Scene) -> dict[str, set[str]]:
     return heard
 
 
-def _trusting(scene: Scene, authority: Authority) -> Verifier:
+def _trusting(scene: Scene, authority: Issuer) -> Verifier:
     verifier = scene.stations.verifier()
     authority.enter(verifier)
     return verifier

@@ -13,7 +13,7 @@ from roadseal.pilot.drills.quantum_adversary import ForgeryKind, Guise, taken
 from roadseal.pilot.drills.scene import LATENCY_S, Scene
 from roadseal.pilot.measures import Moment
 from roadseal.v2x import Credential, Reason, Verifier
-from roadseal.v2x.testing import EMERGENCY_VEHICLE, ROADSIDE_UNIT
+from roadseal.v2x.permissions import EMERGENCY_VEHICLE, ROADSIDE_UNIT
 
 ATTEMPTS = 5
 """Forgeries of each kind and service."""

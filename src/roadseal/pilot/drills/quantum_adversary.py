@@ -81,7 +81,7 @@ class QuantumAdversary:
         self._authorisation = taken(authorisation)
         self._whole_algorithm = authorisation.signer.algorithm
         self._now = now
-        self._own = Authority(profile, now=now, name="own")
+        self._own = Authority(profile, now=now, name="own")  # nobody's but its own: throw-away
 
     def guises(
         self, seen: Credential, permissions: tuple[Permission, ...], heard: bytes

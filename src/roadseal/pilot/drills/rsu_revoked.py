@@ -1,18 +1,28 @@
-"""Drill: a roadside unit is revoked; how long until every station refuses it."""
+"""Drill: a roadside unit is revoked; how long until every station refuses it.
+
+A European ticket is on no list: a CRL names authorities (TS 102 941). So roadside units have an AA
+of their own; the EA suspends the unit, the other units get tickets of a second AA, and the root
+revokes the first one.
+"""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from roadseal.clock import Time64
 from roadseal.net import shipped_links
+from roadseal.operate.pki.v2x import TrustAnchors
+from roadseal.operate.pki.v2x.lists import RevocationList, sign_revocation_list
+from roadseal.pilot.air_pki import AirPki, Bearer, granted
 from roadseal.pilot.drills.drill import Drill, Finding
-from roadseal.pilot.drills.revocation import obey, revocation_list
 from roadseal.pilot.drills.scene import LATENCY_S, Scene, tenths
+from roadseal.pilot.issuer import Issuer
 from roadseal.pilot.measures import Moment, Provenance
-from roadseal.v2x import Reason, Verifier
+from roadseal.v2x import Credential, Reason, Verifier
+from roadseal.v2x.permissions import ROADSIDE_UNIT
 
 BROADCAST_DELIVERY = 0.9
 """Share of the broadcast lists that reach a vehicle, a parameter and not a result."""
@@ -27,12 +37,38 @@ _HANDLING_S = 0.1  # a unit's own time from receiving a push to its first broadc
 
 @dataclass
 class _Station:
-    """A station that hears the revoked unit, and learns of revocations at `due` seconds."""
+    """A station that hears the units, and learns of revocations at `due` seconds."""
 
     verifier: Verifier
+    anchors: TrustAnchors
     due: Callable[[float], bool]
     last_accepted_s: float = 0.0
     informed: bool = False
+    honest: Counter[str] = field(default_factory=Counter)
+
+    def obey(self, lists: tuple[bytes, ...], scene: Scene, now_s: float) -> bool:
+        """Take in lists; whether all of them count."""
+        counted = True
+        for octets in lists:
+            self.anchors, reason = self.anchors.hear(octets, scene.at(now_s))
+            counted &= reason is Reason.OK
+        self.anchors.enter(self.verifier)
+        return counted
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the operator did.
+
+    Args:
+        lists: the root's CTL with the second AA, and its CRL.
+        reissued: the honest unit's ticket of the second authority.
+        refusal: what that AA said to the revoked unit.
+    """
+
+    lists: tuple[bytes, ...]
+    reissued: Credential
+    refusal: str
 
 
 def run(
@@ -42,48 +78,72 @@ def run(
 
     Args:
         scene: where.
-        pushed: whether the centre's list reaches the other units.
+        pushed: whether the centre's lists reach the other units.
         broadcast_delivery: share of their broadcasts that reach a vehicle.
     """
-    revoked, honest = scene.stations.roadside_unit(), scene.stations.roadside_unit()
-    order = revocation_list(scene, scene.stations.commands.root, [revoked.hashed_id8], _DECIDED_S)
-    forged = revocation_list(scene, scene.stations.vehicle(), [honest.hashed_id8], 0.0)
+    scene = scene.anew()
+    issuer = scene.stations.commands
+    first = _another_aa(issuer, issuer.start)
+    issuer.pki.publish(issuer.start)
+    bearers = [issuer.enrol(ROADSIDE_UNIT) for _ in range(2)]
+    revoked, honest = (_ticket(issuer, bearer, scene, 0.0, aa=first) for bearer in bearers)
     stations = _stations(scene, pushed=pushed, delivery=broadcast_delivery)
-    forged_believed = sum(obey(station.verifier, forged, scene, LATENCY_S) for station in stations)
+    forged = _forged(scene, first)
+    believed = sum(station.obey((forged,), scene, LATENCY_S) for station in stations)
+    order = _decide(scene, *bearers, first=first)
     verdicts: Counter[str] = Counter()
     accepted_after = 0
     for time_s in tenths(0, _END_S):
         now_s = time_s + LATENCY_S
-        message = scene.spat(revoked, time_s, certificate=round(time_s * 10) % 10 == 0)
+        tenth = round(time_s * 10) % 10
+        message = scene.spat(revoked, time_s, certificate=tenth == 0)
+        # The centre reaches the honest unit no sooner than the others.
+        other = order.reissued if pushed and time_s >= _informed_s() else honest
+        fair = scene.spat(other, time_s, certificate=True) if tenth == 5 else None
         for station in stations:
             if not station.informed and station.due(time_s):
-                station.informed = obey(station.verifier, order, scene, now_s)
+                station.informed = station.obey(order.lists, scene, now_s)
             verdict = station.verifier.verify(message, scene.at(now_s))
             verdicts[verdict.overall] += 1
             if verdict.ok:
                 station.last_accepted_s = time_s
                 accepted_after += time_s >= _DECIDED_S
-    still = scene.spat(honest, _END_S, certificate=True)
-    heard = sum(each.verifier.verify(still, scene.at(_END_S)).ok for each in stations)
+            if fair is not None:
+                station.honest[station.verifier.verify(fair, scene.at(now_s)).overall] += 1
+    still = scene.spat(order.reissued, _END_S, certificate=True)
+    vehicle = scene.cam(scene.stations.vehicle(), _END_S)
+    heard = sum(
+        all(each.verifier.verify(message, scene.at(_END_S)).ok for message in (still, vehicle))
+        for each in stations
+    )
     times_s = sorted(max(0.0, each.last_accepted_s + 0.1 - _DECIDED_S) for each in stations)
+    fair_ones = sum((station.honest for station in stations), Counter[str]())
+    lost = fair_ones.total() - fair_ones[Reason.OK]
     held = (
         set(verdicts) == {Reason.OK, Reason.REVOKED}
         and times_s[-1] <= WITHIN_S
-        and forged_believed == 0
+        and believed == 0
         and heard == len(stations)
+        and order.refusal != "ok"
     )
     p50_s, max_s = statistics.median_low(times_s), times_s[-1]
+    size = sum(map(len, order.lists))
     return Finding(
         held,
         f"Half of {len(stations)} stations refused the unit {p50_s:.1f} s after the decision, the "
         f"last one after {max_s:.1f} s; {accepted_after} of its messages were still believed; "
-        f"{forged_believed} believed a list signed by a vehicle.",
-        verdicts.total() + 2 * len(stations),
+        f"{believed} believed a list signed by a vehicle. The authority refused it a new ticket "
+        f"({order.refusal}); the lists have {size:,} bytes; {lost} of {fair_ones.total()} messages "
+        "of an honest unit were refused while its new authority was not known everywhere.",
+        verdicts.total() + fair_ones.total() + 3 * len(stations),
         {
             "refused_p50_s": round(p50_s, 3),
             "refused_max_s": round(max_s, 3),
             "accepted_after_decision": float(accepted_after),
-            "forged_lists_believed": float(forged_believed),
+            "forged_lists_believed": float(believed),
+            "honest_refused": float(lost),
+            "honest_messages": float(fair_ones.total()),
+            "others_heard_at_end": float(heard),
             "recovery_s": round(max_s, 3),
         },
         (
@@ -95,35 +155,73 @@ def run(
     )
 
 
+def _decide(scene: Scene, revoked: Bearer, honest: Bearer, *, first: str) -> _Order:
+    """Suspend the one, move the other to a second AA, revoke the first AA."""
+    issuer, now = scene.stations.commands, scene.at(_DECIDED_S)
+    pki: AirPki = issuer.pki
+    pki.system.ea.ledger.suspend(revoked.its_id)
+    second = _another_aa(issuer, now)
+    reissued = _ticket(issuer, honest, scene, _DECIDED_S, aa=second)
+    refusal = pki.answer(issuer.request(revoked, now, aa=second), now).verdict
+    pki.system.revoke_authority(pki.system.keys[first].hashed_id8)
+    _, *lists = pki.publish(now)  # the roots have not changed
+    return _Order(tuple(lists), reissued, refusal)
+
+
+def _another_aa(issuer: Issuer, now: Time64) -> str:
+    name = issuer.pki.follow("aa", now, algorithm=issuer.profile.certificate)
+    issuer.pki.go_on()
+    return name
+
+
+def _forged(scene: Scene, aa: str) -> bytes:
+    """A list against the units' AA, signed with a vehicle's ticket."""
+    now, week = scene.at(0.0), scene.at(7 * 86_400.0)
+    named = RevocationList(now, week, (scene.stations.pki.system.keys[aa].hashed_id8,))
+    return sign_revocation_list(named, scene.stations.vehicle(), now)
+
+
+def _ticket(issuer: Issuer, bearer: Bearer, scene: Scene, time_s: float, *, aa: str) -> Credential:
+    now = scene.at(time_s)
+    return granted(issuer.pki.answer(issuer.request(bearer, now, aa=aa), now))
+
+
+def _informed_s() -> float:
+    """When the units have the lists."""
+    return _DECIDED_S + shipped_links()["fibre"].round_trip_s / 2 + _HANDLING_S
+
+
 def _stations(scene: Scene, *, pushed: bool, delivery: float) -> list[_Station]:
-    """Other units, which get the list by backhaul, and vehicles, which get it from them at 1 Hz."""
+    """Other units, which get the lists by backhaul, and vehicles, which get them at 1 Hz."""
     draws = scene.draws(DRILL.id)
     stations: list[_Station] = []
-    one_way_s = shipped_links()["fibre"].round_trip_s / 2
+    has_lists_s = _informed_s()
+
+    def station(due: Callable[[float], bool]) -> _Station:
+        return _Station(scene.stations.verifier(), scene.stations.pki.anchors, due)
+
     for _ in range(_UNITS):
-        has_list_s = _DECIDED_S + one_way_s + _HANDLING_S
         phase = draws.randrange(10)  # in tenths of a second, when this unit broadcasts
 
-        def at_unit(time_s: float, since_s: float = has_list_s) -> bool:
-            return pushed and time_s >= since_s
+        def at_unit(time_s: float) -> bool:
+            return pushed and time_s >= has_lists_s
 
-        def at_vehicle(time_s: float, since_s: float = has_list_s, phase: int = phase) -> bool:
-            on_air = pushed and time_s >= since_s and round(time_s * 10) % 10 == phase
+        def at_vehicle(time_s: float, phase: int = phase) -> bool:
+            on_air = pushed and time_s >= has_lists_s and round(time_s * 10) % 10 == phase
             return on_air and draws.random() < delivery
 
-        stations.append(_Station(scene.stations.verifier(), at_unit))
-        stations += [
-            _Station(scene.stations.verifier(), at_vehicle) for _ in range(_VEHICLES_A_UNIT)
-        ]
+        stations += [station(at_unit), *(station(at_vehicle) for _ in range(_VEHICLES_A_UNIT))]
     return stations
 
 
 DRILL = Drill(
     "rsu-revoked",
     "Roadside unit revoked",
-    "A roadside unit is revoked and goes on sending; the signed list reaches the other units over "
-    f"the backhaul, and vehicles by their broadcast at 1 Hz, of which {BROADCAST_DELIVERY:.0%} "
-    "arrive. A vehicle signs a list of its own against an honest unit.",
-    f"Every station refuses the unit within {WITHIN_S:g} s and none believes the vehicle's list.",
+    "A roadside unit is revoked and goes on sending: the EA suspends it, honest units get tickets "
+    "of a second AA, the root revokes the first. CTL and CRL reach the other units over the "
+    f"backhaul, and vehicles by their broadcast at 1 Hz, of which {BROADCAST_DELIVERY:.0%} arrive. "
+    "A vehicle signs a list of its own against the AA.",
+    f"Every station refuses the unit within {WITHIN_S:g} s, none believes the vehicle's list, the "
+    "unit gets no ticket, and every station hears honest units and vehicles at the end.",
     run,
 )

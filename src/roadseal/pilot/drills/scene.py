@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.pilot import payload
@@ -27,7 +27,7 @@ class Scene:
 
     Args:
         approach: how the corridor is protected.
-        stations: authorities, certificates and verifiers; the drill's own.
+        stations: authorities, certificates and verifiers; several drills may share them.
         start: the instant of second zero.
         seed: of what is drawn, such as lost messages; never of keys.
     """
@@ -43,6 +43,10 @@ class Scene:
         start = Time64(start - start % MICROSECONDS_PER_SECOND)
         since = Time64(start - round(_AUTHORITIES_SINCE_S * MICROSECONDS_PER_SECOND))
         return cls(approach, Stations.establish(approach, start=since), start, seed)
+
+    def anew(self) -> Scene:
+        """The same scene with authorities of its own, for drills that change them."""
+        return replace(self, stations=self.stations.anew())
 
     def at(self, time_s: float) -> Time64:
         """The instant `time_s` seconds after the start."""
