@@ -299,9 +299,9 @@ def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
         "with line of sight: buildings are not modelled.",
         "Vehicles attach their certificate once a second, roadside units once a second and after "
         "a vehicle they have not heard before.",
-        "Every station enrols with a V2X authority of TS 102 941 and gets its tickets there, by the "
-        "real requests; receivers trust what the authorities' signed lists say. The authorities run "
-        "inside the pilot, on a database of the run, and nothing of that travels.",
+        "Every station enrols with a V2X authority of TS 102 941 and gets its tickets there, by "
+        "the real requests; receivers trust what the authorities' signed lists say. The "
+        "authorities run inside the pilot, on a database of the run; nothing of that travels.",
         "Every SPaT, MAP and priority request is really signed and verified; of the CAMs the "
         "stated sample is, and the measured cost drives the queues of the others.",
         "Costs of vehicles and roadside units are this machine's, scaled by the published time of "
