@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from roadseal.assess.inventory.estate.lexicon import western
+
 FIRST_YEAR: Final = 1860  # the first traffic signal stood in 1868
 LAST_YEAR: Final = 2100
 
@@ -16,6 +18,8 @@ _YEAR_LAST: Final = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})(?:[T ,].*
 _MONTH_YEAR: Final = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _YEAR: Final = re.compile(r"(\d{1,4})(?:\.0+)?")
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_SERIAL: Final = re.compile(r"[1-5]\d{4}(?:\.\d+)?")
+_SPREADSHEET_EPOCH: Final = date(1899, 12, 30)  # of Excel's system of 1900, past its 29 February
 _EPOCH_MS: Final = re.compile(r"-?\d{11,13}")
 _NAMED: Final = re.compile(
     r"(?:(\d{1,2})[-\s.]*)?([A-Za-zéûä]{3,})[-\s.,]*(?:(\d{1,2}),?\s+)?(\d{4})"
@@ -56,7 +60,7 @@ class Parsed(NamedTuple):
 
 def parse_date(text: str, order: Order = Order.UNKNOWN) -> Parsed:
     """Read a date, year and month, or year; an empty text is an unknown date."""
-    text = text.strip()
+    text = western(text.strip())
     if not text:
         return Parsed(None)
     if match := _YEAR.fullmatch(text):
@@ -65,6 +69,9 @@ def parse_date(text: str, order: Order = Order.UNKNOWN) -> Parsed:
         return _calendar(int(match[1]), int(match[2]), int(match[3] or 0))
     if match := _YEAR_LAST.fullmatch(text):
         return _year_last(int(match[1]), int(match[2]), int(match[3]), order)
+    if _SERIAL.fullmatch(text):
+        day = _SPREADSHEET_EPOCH + timedelta(days=int(float(text)))
+        return Parsed(day.isoformat(), "serial-date")
     if match := _MONTH_YEAR.fullmatch(text):
         return _calendar(int(match[2]), int(match[1]), 0)
     if _EPOCH_MS.fullmatch(text):

@@ -18,6 +18,7 @@ from roadseal.assess.inventory.estate.lexicon import (
     normal,
     projected_systems,
     unknown_words,
+    western,
     words,
 )
 from roadseal.assess.inventory.estate.mapping import (
@@ -26,13 +27,25 @@ from roadseal.assess.inventory.estate.mapping import (
     Mapping,
     Rejection,
 )
-from roadseal.assess.inventory.estate.place import parse_degrees, parse_place
+from roadseal.assess.inventory.estate.place import (
+    Letter,
+    Place,
+    hangs_on_letter,
+    in_degrees,
+    parse_degrees,
+    parse_place,
+)
 from roadseal.assess.inventory.estate.table import Table
+from roadseal.assess.inventory.estate.zone import is_south, parse_zone
 
 SAMPLE_ROWS: Final = 20_000
 PARTS: Final = re.compile(r"\s*[,;/&|+()\[\]]+\s*")
 """Where a cell that names several things is cut."""
 
+_SIDE: Final = re.compile(r"(?<![A-Za-z])[ELW](?![A-Za-z])", re.IGNORECASE)
+_UTM_EASTINGS: Final = (100_000, 900_000)
+_CITY_DEGREES: Final = 15
+"""An estate that is wider does not lie in the zones that a column seems to name."""
 _MAX_VALUES: Final = 500
 _NAME_COLUMNS: Final = 3
 _ADDRESS: Final = re.compile(
@@ -68,7 +81,7 @@ class _Column:
     """A column's sample, and what a field's test may want to know of it."""
 
     def __init__(self, name: str, at: int, cells: list[str]) -> None:
-        self.name, self.at = name, at
+        self.name, self.at, self.cells = name, at, cells
         unknown = unknown_words()
         self.filled = [cell for cell in cells if normal(cell) not in unknown]
         self.share_filled = len(self.filled) / len(cells) if cells else 0.0
@@ -81,7 +94,13 @@ class _Column:
 
     @property
     def unique(self) -> bool:
-        return self.share_filled > 0.9 and len(self.distinct) >= 0.98 * len(self.filled) > 0
+        return self.distinct_share >= 0.98
+
+    @property
+    def distinct_share(self) -> float:
+        """Share of the cells that are one of a kind; 0 where many are empty."""
+        enough = self.share_filled > 0.9 and self.filled
+        return len(self.distinct) / len(self.filled) if enough else 0.0
 
     def parts(self) -> list[str]:
         """The distinct values, cut where a cell names several things."""
@@ -106,7 +125,14 @@ class _Proposal:
 
     def guess(self) -> Guess:
         self._place()
-        self._pick("id", lambda each: each.unique and not each.share(_is_place) > 0.5)
+        self._pick(
+            "id",
+            lambda each: (
+                # What is called a number of a signal is one, though some be given twice.
+                each.distinct_share >= (0.9 if column_likeness(each.name, "id") > 0.9 else 0.98)
+                and not each.share(_is_place) > 0.5
+            ),
+        )
         self._pick("installed", lambda each: each.share(_is_date) > 0.6)
         self._pick("end_of_life", lambda each: each.share(_is_date) > 0.6)
         self._pick("address", lambda each: each.share(_is_address) > 0.8)
@@ -116,7 +142,8 @@ class _Proposal:
         self._translated("services", limit=200, at_least=0.6)
         self._vendor()
         self._pick("model", lambda each: _few(each) and not each.share(_is_date) > 0.8)
-        for name in ("firmware", "owner", "corridor"):
+        self._pick("firmware", lambda each: bool(each.filled), at_least=0.6)
+        for name in ("owner", "corridor"):
             self._pick(name, lambda each: bool(each.filled) and not each.unique, at_least=0.6)
         self._name()
         reject = self._reject()
@@ -135,6 +162,7 @@ class _Proposal:
             reject,
             self.epsg,
             self.swap,
+            self._letter_o(),
         )
         return Guess(mapping, self.reasons)
 
@@ -209,6 +237,10 @@ class _Proposal:
         points = [(x, y) for x, y in zip(xs, ys, strict=False) if x is not None and y is not None]
         if not points or all(abs(x) <= 180 and abs(y) <= 180 for x, y in points):
             return
+        if self._zone(east, north):
+            self._choose("longitude", east, "easting")
+            self._choose("latitude", north, "northing, in the zone of its row")
+            return
         fitting = [
             system
             for system in projected_systems()
@@ -216,6 +248,7 @@ class _Proposal:
         ]
         names = "".join(normal(name) for name in self.columns).replace(" ", "")
         hinted = [each for each in fitting if any(hint in names for hint in each.hints)]
+        fitting = [each for each in fitting if not each.only_hinted or each in hinted]
         found = hinted if len(hinted) == 1 else fitting
         if len(found) != 1:
             candidates = ", ".join(f"EPSG:{each.epsg} {each.name}" for each in found) or "unknown"
@@ -224,6 +257,44 @@ class _Proposal:
             self.epsg = found[0].epsg
         self._choose("longitude", east, "easting")
         self._choose("latitude", north, f"northing in {found[0].name if len(found) == 1 else '?'}")
+
+    def _letter_o(self) -> Letter:
+        """What O behind degrees stands for: by E and W beside it, else by the columns' language."""
+        names = [*self.chosen.get("place", ()), *self.chosen.get("longitude", ())]
+        chosen = [self.columns[name] for name in names if name in self.columns]
+        cells = [cell for column in chosen for cell in islice(column.distinct, 2_000)]
+        if not any(map(hangs_on_letter, cells)):
+            return Letter.UNKNOWN
+        sides = {match[0].upper() for cell in cells for match in _SIDE.finditer(cell)}
+        if "W" in sides and "E" not in sides:
+            self.reasons["letter o"] = "east: W stands for west in the same column"
+            return Letter.EAST
+        if sides & {"E", "L"} and "W" not in sides:
+            self.reasons["letter o"] = "west: E stands for east in the same column"
+            return Letter.WEST
+        said = {word for name in self.columns for word in normal(name).split()}
+        east, west = (len(said & set(words("letter o")[side])) for side in ("east", "west"))
+        if (east > 0) == (west > 0):
+            self.reasons["letter o"] = "east or west? Say letter_o in the mapping"
+            return Letter.UNKNOWN
+        letter = Letter.EAST if east else Letter.WEST
+        self.reasons["letter o"] = f"{letter}, by the language of the column names"
+        return letter
+
+    def _zone(self, east: _Column, north: _Column) -> bool:
+        """Whether a column gives the UTM zone of each row, and with it they lie together."""
+
+        def fits(column: _Column) -> bool:
+            rows = zip(column.cells, east.cells, north.cells, strict=True)
+            places = [_in_zone(*row) for row in islice(rows, 500) if all(row)]
+            found = [place for place in places if place]
+            return (
+                len(found) > 0.9 * len(places)
+                and bool(found)
+                and all(max(each) - min(each) < _CITY_DEGREES for each in zip(*found, strict=True))
+            )
+
+        return self._pick("zone", fits) is not None
 
     def _likest(self, known: tuple[str, ...]) -> _Column | None:
         """The column of numbers whose name is, or holds, one of some words."""
@@ -341,6 +412,13 @@ class _Proposal:
         return Kind(hints.most_common(1)[0][0]) if hints else Kind.UNKNOWN
 
 
+def _in_zone(zone: str, east: str, north: str) -> Place | None:
+    known, x, y = parse_zone(zone), parse_degrees(east), parse_degrees(north)
+    if known is None or x is None or y is None or not _UTM_EASTINGS[0] <= x <= _UTM_EASTINGS[1]:
+        return None
+    return in_degrees(Place(y, x), known.epsg(south=is_south(known, y)))
+
+
 def _parts(cell: str, field: str) -> Iterable[str]:
     return (cell,) if field == "kind" else PARTS.split(cell)
 
@@ -361,16 +439,17 @@ def _is_date(cell: str) -> bool:
 
 
 def _is_place(cell: str) -> bool:
-    place = parse_place(cell)
+    place = parse_place(cell, Letter.WEST)
     if place is None or not (place.on_globe or place.swapped.on_globe):
         return False
     # decimals, minutes, or WKB
+    cell = western(cell)
     return "." in cell or "°" in cell or cell.removeprefix("\\x")[:2] in ("00", "01")
 
 
 def _is_degrees(limit: float) -> Callable[[str], bool]:
     def holds(cell: str) -> bool:
-        number = parse_degrees(cell)
+        number = parse_degrees(cell, Letter.WEST)
         return number is not None and abs(number) <= limit
 
     return holds
@@ -379,7 +458,7 @@ def _is_degrees(limit: float) -> Callable[[str], bool]:
 def _is_fine_degrees(cell: str) -> bool:
     """Degrees with at least three decimals: finer than any count or percentage."""
     number = parse_degrees(cell)
-    decimals = re.split(r"[.,]", cell)
+    decimals = re.split(r"[.,]", western(cell))
     return (
         number is not None and abs(number) <= 180 and len(decimals) == 2 and len(decimals[1]) >= 3
     )
@@ -397,6 +476,7 @@ def _street(name: str) -> bool:
     """Whether a column holds one of the streets that meet, rather than a whole name."""
     streets = (
         "street",
+        "crossst",
         "road",
         "calle",
         "rue",

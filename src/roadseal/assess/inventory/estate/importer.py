@@ -16,8 +16,16 @@ from roadseal.assess.inventory.estate.guess import PARTS
 from roadseal.assess.inventory.estate.lexicon import normal, unknown_words, words
 from roadseal.assess.inventory.estate.mapping import DEGREES, Mapping
 from roadseal.assess.inventory.estate.note import Action, Note, note
-from roadseal.assess.inventory.estate.place import Place, in_degrees, parse_degrees, parse_place
+from roadseal.assess.inventory.estate.place import (
+    Letter,
+    Place,
+    hangs_on_letter,
+    in_degrees,
+    parse_degrees,
+    parse_place,
+)
 from roadseal.assess.inventory.estate.table import Row, Table
+from roadseal.assess.inventory.estate.zone import is_south, parse_zone
 from roadseal.errors import RoadsealError
 
 FAR_DEGREES: Final = 5.0
@@ -96,6 +104,8 @@ class _Cleaner:
         self._unknown = unknown_words()
         self._totals = frozenset(words("total")["words"])
         self._texts: dict[str, str | None] = {}
+        self._halves: tuple[str, ...] = ()
+        self._zone_doubted = False
         if "id" not in self._at:
             self._note(0, "id", Action.REPAIRED, "no-reference", "no column", "every row")
 
@@ -280,12 +290,16 @@ class _Cleaner:
         if not text:
             return None
         if place is None:
-            self._note(number, "place", Action.REPAIRED, "not-a-place", text, "unknown")
+            rule = "not-a-place"
+            if self._mapping.letter_o is Letter.UNKNOWN and any(map(hangs_on_letter, self._halves)):
+                rule = "ambiguous-letter"
+            self._note(number, "place", Action.REPAIRED, rule, text, "unknown")
             return None
         if self._mapping.swap:
             place = place.swapped
-        if self._mapping.epsg != DEGREES and not place.on_globe:
-            place = in_degrees(place, self._mapping.epsg)
+        epsg = self._system(number, place, cells)
+        if epsg != DEGREES and not place.on_globe:
+            place = in_degrees(place, epsg) if epsg else None
             if place is None:
                 self._note(number, "place", Action.REPAIRED, "out-of-range", text, "unknown")
                 return None
@@ -301,16 +315,33 @@ class _Cleaner:
         self._note(number, "place", Action.REPAIRED, "out-of-range", text, "unknown")
         return None
 
+    def _system(self, number: int, place: Place, cells: list[str]) -> int:
+        """The system of a row's coordinates, by its zone if it has one; 0 if that is none."""
+        at = self._at.get("zone")
+        text = cells[at[0]].strip() if at else ""
+        if not text or normal(text) in self._unknown:
+            return self._mapping.epsg
+        zone = parse_zone(text)
+        if zone is None:
+            return 0
+        if not zone.letter and not self._zone_doubted:
+            self._zone_doubted = True
+            self._note(number, "place", Action.DOUBTED, "ambiguous-zone", text, f"{text}N")
+        return zone.epsg(south=is_south(zone, place.latitude))
+
     def _said_place(self, cells: list[str]) -> tuple[Place | None, str]:
+        letter_o = self._mapping.letter_o
         if at := self._at.get("place"):
             text = cells[at[0]].strip()
             if text and normal(text) not in self._unknown:
-                return parse_place(text), text
+                self._halves = (text,)
+                return parse_place(text, letter_o), text
         north, east = self._at.get("latitude"), self._at.get("longitude")
         if not (north and east):
             return None, ""
         texts = cells[north[0]].strip(), cells[east[0]].strip()
-        latitude, longitude = map(parse_degrees, texts)
+        self._halves = texts
+        latitude, longitude = (parse_degrees(text, letter_o) for text in texts)
         if latitude is not None and longitude is not None:
             return Place(latitude, longitude), ", ".join(texts)
         if all(normal(text) in self._unknown for text in texts):

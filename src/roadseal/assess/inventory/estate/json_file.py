@@ -66,15 +66,45 @@ def _features(root: Any) -> list[Any] | None:
             return [_of_overpass(each) for each in elements if isinstance(each, dict)]
         case {"type": "Feature"}:
             return [root]
+        case {"meta": {"view": {"columns": list(columns)}}, "data": list(rows)}:
+            return _of_socrata(columns, rows)
+        case {"result": {"records": list(records)}}:  # CKAN's datastore
+            return [
+                {key: value for key, value in each.items() if key != "_id"}  # CKAN's own count
+                for each in records
+                if isinstance(each, dict)
+            ]
         case {"data": list(records)} | {"results": list(records)} | {"records": list(records)}:
             return records
     return None
 
 
+def _of_socrata(columns: list[Any], rows: list[Any]) -> list[Any]:
+    """Socrata's rows.json: the columns' names stand apart from the rows."""
+    names = [
+        each.get("name")
+        if isinstance(each, dict) and each.get("dataTypeName") != "meta_data"
+        else None
+        for each in columns
+    ]
+    shown = [at for at, name in enumerate(names) if isinstance(name, str)]
+    return [
+        {str(names[at]): row[at] for at in shown if at < len(row)}
+        for row in rows
+        if isinstance(row, list)
+    ]
+
+
 def _of_overpass(element: Mapping[str, Any]) -> Mapping[str, Any]:
     """An element of OpenStreetMap as Overpass gives it, as a feature."""
     place = element.get("center", element)
-    geometry = {"x": place.get("lon"), "y": place.get("lat")} if isinstance(place, dict) else None
+    corners = element.get("geometry")
+    geometry: Mapping[str, Any] | None = None
+    if isinstance(corners, list) and corners:
+        points = [[each.get("lon"), each.get("lat")] for each in corners if isinstance(each, dict)]
+        geometry = {"type": "LineString", "coordinates": points}
+    elif isinstance(place, dict):
+        geometry = {"x": place.get("lon"), "y": place.get("lat")}
     tags = element.get("tags")
     return {
         "id": f"{element.get('type')}/{element.get('id')}",

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 _SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_SIGNS: Final = {"٫": ".", "．": ".", "٬": "", "，": ",", "،": ",", "º": "°", "˚": "°", "−": "-"}
 _TRUNCATED_CHARS: Final = 6
 
 
@@ -29,6 +30,20 @@ def normal(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return _SEPARATORS.sub(" ", plain).strip(" .")
+
+
+def western(text: str) -> str:
+    """Text with the digits, points and degree signs that a number is read by.
+
+    >>> western("٣٣٫٥١"), western("３５．６８"), western("40º 30˚")
+    ('33.51', '35.68', '40° 30°')
+    """
+    if text.isascii():
+        return text
+    return "".join(
+        char if char.isascii() else _SIGNS.get(char) or str(unicodedata.decimal(char, char))
+        for char in text
+    )
 
 
 @cache
@@ -91,6 +106,7 @@ class System:
         x: least and greatest easting.
         y: least and greatest northing.
         hints: words of column names that speak for it, normal and joined.
+        only_hinted: its numbers fit everywhere, so that they alone say nothing.
     """
 
     epsg: int
@@ -98,6 +114,7 @@ class System:
     x: tuple[float, float]
     y: tuple[float, float]
     hints: tuple[str, ...]
+    only_hinted: bool = False
 
     def holds(self, x: float, y: float) -> bool:
         """Whether a point may be one of it."""
@@ -108,7 +125,14 @@ class System:
 def projected_systems() -> tuple[System, ...]:
     """The systems that cities publish in."""
     return tuple(
-        System(row["epsg"], row["name"], tuple(row["x"]), tuple(row["y"]), tuple(row["hints"]))
+        System(
+            row["epsg"],
+            row["name"],
+            tuple(row["x"]),
+            tuple(row["y"]),
+            tuple(row["hints"]),
+            row.get("only_hinted", False),
+        )
         for row in _lexicon()["projected"]
     )
 

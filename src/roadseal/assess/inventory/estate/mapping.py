@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.assess.inventory.estate.asset import Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.dates import Order
-from roadseal.assess.inventory.estate.place import is_known_system
+from roadseal.assess.inventory.estate.place import Letter, is_known_system
 from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError
 
 SINGLE: Final = (
-    "id", "place", "latitude", "longitude", "kind", "corridor", "owner", "vendor", "model",
+    "id", "place", "latitude", "longitude", "zone", "kind", "corridor", "owner", "vendor", "model",
     "firmware", "installed", "end_of_life", "update_path", "address",
 )  # fmt: skip
 """Fields that one column gives."""
@@ -51,6 +51,7 @@ class Mapping:
         reject: which rows are not in service.
         epsg: the system of the coordinates where the file does not say it, as an EPSG code.
         swap: whether the columns of latitude and longitude are exchanged throughout.
+        letter_o: what O behind degrees stands for.
     """
 
     columns: MappingOf[str, tuple[str, ...]]
@@ -61,6 +62,7 @@ class Mapping:
     reject: tuple[Rejection, ...] = ()
     epsg: int = 4326
     swap: bool = False
+    letter_o: Letter = Letter.UNKNOWN
 
     def to_toml(self) -> str:
         """Write it as the TOML that `read_mapping` reads."""
@@ -72,6 +74,8 @@ class Mapping:
             document.add("epsg", tomlkit.item(self.epsg))
         if self.swap:
             document.add("swap_latitude_longitude", tomlkit.item(value=True))
+        if self.letter_o is not Letter.UNKNOWN:
+            document.add("letter_o", tomlkit.item(str(self.letter_o)))
         document.add("columns", tomlkit.item(
             {name: each[0] if name in SINGLE else list(each) for name, each in self.columns.items()}
         ))  # fmt: skip
@@ -116,6 +120,7 @@ def read_mapping(source: TomlSource) -> Mapping:
         tuple(Rejection(each.column, tuple(each.values)) for each in row.reject),
         row.epsg,
         row.swap_latitude_longitude,
+        row.letter_o,
     )
 
 
@@ -149,6 +154,7 @@ class _Columns(_Strict):
     place: _Column | None = None
     latitude: _Column | None = None
     longitude: _Column | None = None
+    zone: _Column | None = None
     kind: _Column | None = None
     corridor: _Column | None = None
     owner: _Column | None = None
@@ -190,6 +196,7 @@ class _File(_Strict):
     date_order: Order = Order.UNKNOWN
     epsg: int = Field(default=DEGREES, gt=0, lt=1_000_000)
     swap_latitude_longitude: bool = False
+    letter_o: Letter = Letter.UNKNOWN
     columns: _Columns
     values: _Values = _Values()
     constants: _Constants = _Constants()

@@ -42,7 +42,9 @@ RULES: Final = {
     # the file
     "title-line": "Lines before the row of column names are skipped.",
     "no-header": "A table without column names gets numbers for names.",
-    "encoding": "Text that is not Unicode is read as Windows-1252 where `--encoding` says nothing.",
+    "encoding": "Text that is not Unicode is read in the encoding in which its columns have names, "
+    "else as Windows-1252, where `--encoding` says nothing.",
+    "second-header": "A second row of column names, or of their units, is no row.",
     "repeated-column": "A column name that occurs twice gets a number.",
     "outside-selection": "Elements that are no road equipment are left out and counted.",
     "other-sheets": "The sheet with the most filled cells is read; the others are named.",
@@ -53,7 +55,8 @@ RULES: Final = {
     "lone-cell": "A row with one value where there are four columns or more is rejected.",
     "repeated-header": "A repetition of the column names is rejected.",
     "long-row": "A row with more values than columns is rejected; empty ones are cut off.",
-    "open-quote": "The line of a quotation mark that is never closed is read as it stands.",
+    "open-quote": "The line of a quotation mark that is never closed, or by another cell's, is "
+    "read without it.",
     "short-row": "A row with fewer values than columns is filled with unknown.",
     "duplicate-row": "A row equal to an earlier one in every cell is rejected.",
     "not-in-service": "A row that the mapping says is planned, pending or removed is rejected.",
@@ -64,6 +67,9 @@ RULES: Final = {
     "no-reference": "Rows without a reference are named by a hash of kind, name and place.",
     "unknown-value": "A value that the mapping does not know leaves the fact unknown.",
     "not-a-place": "Text that is no coordinate leaves the place unknown.",
+    "ambiguous-letter": "O behind degrees is east in German and Dutch, west in French, Spanish, "
+    "Italian and Portuguese: where neither the file nor the mapping tells, the place is unknown.",
+    "ambiguous-zone": "A zone without N or S is taken as north of the equator; doubted once.",
     "null-island": "0° north 0° east means that the place is unknown.",
     "out-of-range": "A coordinate beyond the globe leaves the place unknown.",
     "swapped": "Latitude and longitude are exchanged where only that gives a place on the globe, "
@@ -71,6 +77,7 @@ RULES: Final = {
     "far-away": "A place more than 5° from the middle of the estate is kept and doubted.",
     "same-place": "Several assets stand at exactly one place; kept and doubted.",
     "not-a-date": "Text that is no date leaves the date unknown.",
+    "serial-date": "A number of five digits for a date counts days as a spreadsheet does.",
     "year-zero": "Year 0 means that the year is unknown.",
     "year-out-of-range": "A year before 1860 or after 2100 leaves the date unknown.",
     "ambiguous-date": "Where day and month cannot be told apart only the year is kept.",

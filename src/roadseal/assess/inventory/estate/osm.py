@@ -39,8 +39,8 @@ def read_osm(path: Path) -> Table:
     try:
         for element in _elements(path):
             place = _place(element, places)
-            if element.tag == "node" and place:
-                places[element.get("id", "")] = place
+            if place:
+                places[_key(element.tag, element.get("id", ""))] = place
             tags = {tag.get("k", ""): tag.get("v", "") for tag in element.iterfind("tag")}
             if not any(tags.get(key) in values for key, values in _EQUIPMENT.items()):
                 others += bool(tags)
@@ -75,13 +75,20 @@ def _elements(path: Path) -> Iterator[Element]:
                 root.clear()
 
 
+def _key(kind: str, reference: str) -> str:
+    return reference if kind == "node" else f"{kind}/{reference}"
+
+
 def _place(element: Element, places: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
     """Longitude and latitude: a node's own, a way's or relation's middle, or Overpass's centre."""
     centre = element if element.tag == "node" else element.find("center")
     if centre is not None:
         longitude, latitude = float(centre.get("lon", "nan")), float(centre.get("lat", "nan"))
         return (longitude, latitude) if math.isfinite(longitude + latitude) else None
-    references = [each.get("ref", "") for each in element.iterfind("nd")]
+    references = [_key("node", each.get("ref", "")) for each in element.iterfind("nd")]
+    references += [
+        _key(each.get("type", ""), each.get("ref", "")) for each in element.iterfind("member")
+    ]
     corners = [places[each] for each in dict.fromkeys(references) if each in places]
     if not corners:
         return None

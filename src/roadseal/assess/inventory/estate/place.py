@@ -11,8 +11,11 @@ import math
 import re
 import struct
 from collections.abc import Callable
+from enum import StrEnum
 from functools import cache
 from typing import Any, Final, NamedTuple, cast
+
+from roadseal.assess.inventory.estate.lexicon import western
 
 
 class Place(NamedTuple):
@@ -60,8 +63,22 @@ _DECIMALS: Final = re.compile(r"\d{1,3}[.,]\d+")
 _HEX_WKB: Final = re.compile(r"(?:\\x)?(0[01][0-9A-Fa-f]{40,})")
 
 
-def parse_place(text: str) -> Place | None:
-    """Read a place from one text; ``None`` if it holds none. Not checked against the globe."""
+class Letter(StrEnum):
+    """What the letter O behind degrees stands for."""
+
+    EAST = "east"  # Ost, Oost, Øst
+    WEST = "west"  # Ouest, Oeste, Ovest
+    UNKNOWN = "unknown"
+
+
+def parse_place(text: str, letter_o: Letter = Letter.UNKNOWN) -> Place | None:
+    """Read a place from one text; ``None`` if it holds none. Not checked against the globe.
+
+    Args:
+        text: as the file has it.
+        letter_o: what O stands for; a place that hangs on it is none while that is not known.
+    """
+    text = western(text)
     if wkt := _WKT.fullmatch(text):
         return _wkt(wkt)
     if "{" in text:
@@ -72,20 +89,41 @@ def parse_place(text: str) -> Place | None:
         return Place(_float(pair[1]), _float(pair[2]))
     if halves := _NORTH_EAST.fullmatch(text):
         before_n, north, behind_n, before_e, east, behind_e = halves.groups()
-        latitude = _half(north, before_n or behind_n)
-        longitude = _half(east, before_e or behind_e)
+        latitude = _half(north, before_n or behind_n, letter_o)
+        longitude = _half(east, before_e or behind_e, letter_o)
         return None if latitude is None or longitude is None else Place(latitude, longitude)
     return None
 
 
-def _half(text: str, letter: str) -> float | None:
+def hangs_on_letter(text: str) -> bool:
+    r"""Whether a text is a coordinate or place only once it is known what its O stands for.
+
+    >>> hangs_on_letter('9°59\'10"O'), hangs_on_letter('9°59\'10"E'), hangs_on_letter("Oslo")
+    (True, False, False)
+    """
+    if "o" not in text.casefold():
+        return False
+    unsaid, said = (
+        parse_place(text, letter) or parse_degrees(text, letter)
+        for letter in (Letter.UNKNOWN, Letter.EAST)
+    )
+    return unsaid is None and said is not None
+
+
+def _half(text: str, letter: str, letter_o: Letter) -> float | None:
     text = text.strip(" ,;/")
-    return parse_degrees(f"{text}°{letter}" if _DECIMALS.fullmatch(text) else text + letter)
+    joined = f"{text}°{letter}" if _DECIMALS.fullmatch(text) else text + letter
+    return parse_degrees(joined, letter_o)
 
 
-def parse_degrees(text: str) -> float | None:
-    """Read one coordinate: decimal with point or comma, or degrees, minutes and seconds."""
-    text = text.strip()
+def parse_degrees(text: str, letter_o: Letter = Letter.UNKNOWN) -> float | None:
+    """Read one coordinate: decimal with point or comma, or degrees, minutes and seconds.
+
+    Args:
+        text: as the file has it.
+        letter_o: what O stands for, as for `parse_place`.
+    """
+    text = western(text.strip())
     try:
         number = float(text.replace("−", "-").replace(",", "."))
     except ValueError:
@@ -102,7 +140,11 @@ def parse_degrees(text: str) -> float | None:
     )
     size = abs(degrees) + minutes / 60 + seconds / 3600
     side = "" if parts[4] == "s" and "m" in text else parts[4].upper()  # 33d51m54s: seconds
-    negative = parts[1][0] in "-−" or side in ("S", "W", "O")
+    if side == "O":
+        if letter_o is Letter.UNKNOWN:
+            return None
+        side = "W" if letter_o is Letter.WEST else "E"
+    negative = parts[1][0] in "-−" or side in ("S", "W")
     return -size if negative else size
 
 
@@ -110,11 +152,21 @@ def shape_place(geometry: Any) -> Place | None:
     """The place of a GeoJSON geometry or of an Esri one; of a shape, the middle of its corners."""
     if not isinstance(geometry, dict):
         return None
-    x, y = geometry.get("x", geometry.get("longitude")), geometry.get("y", geometry.get("latitude"))
+    x, y = (
+        next((geometry[name] for name in names if geometry.get(name) is not None), None)
+        for names in (("x", "longitude", "lon", "lng"), ("y", "latitude", "lat"))
+    )
     if x is not None and y is not None:
         longitude, latitude = parse_degrees(str(x)), parse_degrees(str(y))
         return None if longitude is None or latitude is None else Place(latitude, longitude)
-    corners = list(_positions(geometry.get("coordinates"), depth=0))
+    members = geometry.get("geometries")  # of a GeometryCollection
+    shapes = members if isinstance(members, list) else [geometry]
+    corners = [
+        corner
+        for shape in shapes
+        if isinstance(shape, dict)
+        for corner in _positions(shape.get("coordinates"), depth=0)
+    ]
     return _middle(corners)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from roadseal.assess.inventory.estate.csv_file import HEADLESS, header_row
+from roadseal.assess.inventory.estate.csv_file import HEADLESS, header_row, second_header
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.table import (
     LIMITS,
@@ -46,6 +46,10 @@ def read_sheet(path: Path) -> Table:
         notes = (*notes, note(0, "file", Action.REPAIRED, "title-line", skipped))
     while names and not names[-1].strip():
         names = names[:-1]
+    if start != HEADLESS and (merged := second_header(head, start)):
+        names, said = merged
+        start += 1
+        notes = (*notes, note(0, "file", Action.REPAIRED, "second-header", said))
     columns, renamed = distinct_columns(names)
     check_columns(columns, path.name)
 
