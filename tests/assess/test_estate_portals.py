@@ -459,3 +459,37 @@ def test_no_mutant_of_a_portal_raises_but_its_error(tmp_path: Path) -> None:
             imported(written(tmp_path, bytes(data), "m"))
         except RoadsealError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Kavşak No;Kavşak Adı;Enlem;Boylam;Tip\n{};Cadde;41,0{};28,9{};Sinyalizasyon\n", "cp1254"),
+        ("מספר;צומת;קו רוחב;קו אורך;סוג\n{};צומת;41,0{};28,9{};רמזור\n", "cp1255"),
+        ("番号;名称;緯度;経度;種別\n{};交差点;41,0{};28,9{};信号機\n", "euc_jp"),
+        ("Anlegg nr;Kryss;Breddegrad;Lengdegrad;Type\n{};Gate;41,0{};28,9{};signal\n", "utf-8"),
+    ],
+)
+def test_cities_of_more_languages(tmp_path: Path, text: str, encoding: str) -> None:
+    header, row, _ = text.split("\n")
+    rows = "".join(row.format(n, n, n) + "\n" for n in range(10, 30))
+    done = imported(written(tmp_path, f"{header}\n{rows}".encode(encoding)))
+    first = done.assets[0]
+    assert (first.id, first.kind) == ("x/10", Kind.SIGNAL)
+    assert (first.latitude, first.longitude) == (41.010, 28.910)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "place"),
+    [
+        (52_516_300, 13_377_700, (52.5163, 13.3777)),  # millionths
+        (525_163_000, 133_777_000, (52.5163, 13.3777)),  # as SAE J2735 has them
+        (13_521_000, 1_038_198_000, (1.3521, 103.8198)),
+    ],
+)
+def test_whole_numbers_are_parts_of_a_degree(
+    tmp_path: Path, latitude: int, longitude: int, place: tuple[float, float]
+) -> None:
+    rows = "".join(f"{n},S{n},{latitude + n},{longitude + n}\n" for n in range(12))
+    done = imported(written(tmp_path, f"id,name,latitude,longitude\n{rows}"))
+    assert (done.assets[0].latitude, done.assets[0].longitude) == pytest.approx(place)

@@ -122,6 +122,7 @@ class _Proposal:
         self.values: dict[str, dict[str, str]] = {}
         self.swap = False
         self.epsg = DEGREES
+        self.per_degree = 1
 
     def guess(self) -> Guess:
         self._place()
@@ -163,6 +164,7 @@ class _Proposal:
             self.epsg,
             self.swap,
             self._letter_o(),
+            self.per_degree,
         )
         return Guess(mapping, self.reasons)
 
@@ -227,6 +229,29 @@ class _Proposal:
         self._pair_by_value()
         if "latitude" not in self.chosen:
             self._projected()
+        if "latitude" not in self.chosen:
+            self._parts_of_degrees()
+
+    def _parts_of_degrees(self) -> None:
+        """Whole numbers in columns of degrees: millionths, or ten millionths as in SAE J2735.
+
+        The larger part that leaves both on the globe is taken.
+        """
+        latitude = self._pick("latitude", lambda each: each.share(_is_whole) > 0.9, at_least=0.6)
+        longitude = self._pick("longitude", lambda each: each.share(_is_whole) > 0.9, at_least=0.6)
+        if latitude and longitude and latitude.filled and longitude.filled:
+            north, east = (
+                max(abs(parse_degrees(cell) or 0.0) for cell in islice(each.filled, 2_000))
+                for each in (latitude, longitude)
+            )
+            for parts in (1_000_000, 10_000_000):
+                if parts <= north <= 90 * parts and east <= 180 * parts:
+                    self.per_degree = parts
+                    self.reasons["latitude"] = f"its name; whole numbers, {parts:,} to a degree"
+                    return
+        for field in ("latitude", "longitude"):
+            self.chosen.pop(field, None)
+            self.reasons.pop(field, None)
 
     def _projected(self) -> None:
         """Easting and northing of a system that the numbers, or a column's name, betray."""
@@ -462,6 +487,11 @@ def _is_fine_degrees(cell: str) -> bool:
     return (
         number is not None and abs(number) <= 180 and len(decimals) == 2 and len(decimals[1]) >= 3
     )
+
+
+def _is_whole(cell: str) -> bool:
+    number = parse_degrees(cell)
+    return number is not None and number.is_integer()
 
 
 def _is_number(cell: str) -> bool:

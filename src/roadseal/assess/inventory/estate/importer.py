@@ -343,7 +343,8 @@ class _Cleaner:
         self._halves = texts
         latitude, longitude = (parse_degrees(text, letter_o) for text in texts)
         if latitude is not None and longitude is not None:
-            return Place(latitude, longitude), ", ".join(texts)
+            parts = self._mapping.per_degree
+            return Place(latitude / parts, longitude / parts), ", ".join(texts)
         if all(normal(text) in self._unknown for text in texts):
             return None, ""
         return None, ", ".join(texts)

@@ -52,6 +52,8 @@ class Mapping:
         epsg: the system of the coordinates where the file does not say it, as an EPSG code.
         swap: whether the columns of latitude and longitude are exchanged throughout.
         letter_o: what O behind degrees stands for.
+        per_degree: into how many parts a degree is cut in its columns: 1, a million, or ten
+            million as in SAE J2735.
     """
 
     columns: MappingOf[str, tuple[str, ...]]
@@ -63,6 +65,7 @@ class Mapping:
     epsg: int = 4326
     swap: bool = False
     letter_o: Letter = Letter.UNKNOWN
+    per_degree: int = 1
 
     def to_toml(self) -> str:
         """Write it as the TOML that `read_mapping` reads."""
@@ -76,6 +79,8 @@ class Mapping:
             document.add("swap_latitude_longitude", tomlkit.item(value=True))
         if self.letter_o is not Letter.UNKNOWN:
             document.add("letter_o", tomlkit.item(str(self.letter_o)))
+        if self.per_degree != 1:
+            document.add("per_degree", tomlkit.item(self.per_degree))
         document.add("columns", tomlkit.item(
             {name: each[0] if name in SINGLE else list(each) for name, each in self.columns.items()}
         ))  # fmt: skip
@@ -121,6 +126,7 @@ def read_mapping(source: TomlSource) -> Mapping:
         row.epsg,
         row.swap_latitude_longitude,
         row.letter_o,
+        row.per_degree,
     )
 
 
@@ -197,6 +203,7 @@ class _File(_Strict):
     epsg: int = Field(default=DEGREES, gt=0, lt=1_000_000)
     swap_latitude_longitude: bool = False
     letter_o: Letter = Letter.UNKNOWN
+    per_degree: Literal[1, 1_000_000, 10_000_000] = 1
     columns: _Columns
     values: _Values = _Values()
     constants: _Constants = _Constants()

@@ -72,6 +72,8 @@ def _read(path: Path, head: bytes, encoding: str | None) -> Table:
     if start.startswith((b"{", b"[", b"\x1e")):
         return read_json(path)
     if start.startswith(b"<"):
+        if b"opengis.net/kml" in head:
+            raise unreadable(path.name, "it is KML", "Convert it to GeoJSON: ogr2ogr.")
         if b"<osm" not in head:
             raise unreadable(path.name, "it is XML of another kind", "Export OSM XML or CSV.")
         return read_osm(path)
