@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from roadseal.app.cli import app
+from roadseal.errors import RoadsealError
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -43,3 +44,20 @@ def test_from_nothing_to_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     text = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
     assert serial.upper() in text
     assert json.loads(run("pki", "expiring", "--json")) == []
+
+
+def test_a_maker_is_trusted_for_the_devices_on_its_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
+    run("pki", "init", tmp_path / "maker", "--db", tmp_path / "maker.db")
+    monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    listed = tmp_path / "delivered.csv"
+    listed.write_text("serial,identity\nSN-1,rsu-1.example\nSN-2,rsu-2.example\n")
+    assert "2 devices" in run("pki", "makers", tmp_path / "maker/root.pem", listed)
+    for arguments in (
+        (tmp_path / "maker/issuing.pem", listed),
+        (tmp_path / "maker/root.pem", tmp_path / "maker/root.pem"),
+    ):
+        done = CliRunner().invoke(app, ["pki", "makers", *map(str, arguments)])
+        assert isinstance(done.exception, RoadsealError)

@@ -41,7 +41,7 @@ class Negotiated:
     """What an open session really uses, as seen on it and not as configured.
 
     `peer_certificate` is None, `peer_names` empty and `client_signature` blank for a client without
-    a certificate, where the server admits such.
+    a certificate, where the server admits such. `peer_chain` is what was verified, leaf to root.
     """
 
     profile: str
@@ -52,6 +52,7 @@ class Negotiated:
     flights: int
     peer_names: frozenset[str]
     peer_certificate: x509.Certificate | None = field(repr=False)
+    peer_chain: tuple[x509.Certificate, ...] = field(default=(), repr=False)
 
     @property
     def round_trips(self) -> int:

@@ -249,9 +249,8 @@ def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated 
     unnamed = (
         watch.anonymous and watch.expect is None and certificate is None and side is Side.SERVER
     )
-    if not unnamed and (
-        certificate is None or not connection.get_verified_chain(as_cryptography=True)
-    ):
+    chain = tuple(connection.get_verified_chain(as_cryptography=True) or ())
+    if not unnamed and (certificate is None or not chain):
         return Refusal(Reason.NO_CERTIFICATE, "no verified chain")
     signatures: list[str] = []
     for written in (True, False):
@@ -269,7 +268,15 @@ def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated 
     client, server = signatures if side is Side.CLIENT else reversed(signatures)
     names = subject_names(certificate) if certificate is not None else frozenset()
     return Negotiated(
-        profile.name, named.name, cipher_suite, client, server, watch.flights, names, certificate
+        profile.name,
+        named.name,
+        cipher_suite,
+        client,
+        server,
+        watch.flights,
+        names,
+        certificate,
+        chain,
     )
 
 

@@ -154,6 +154,40 @@ def invite(
 
 
 @app.command()
+def makers(
+    root: Annotated[Path, typer.Argument(help="The manufacturer's root, PEM or DER.")],
+    devices: Annotated[Path, typer.Argument(help="CSV: serial, identity.")],
+    db: Database = "pki.db",
+    authority: Name = "issuing",
+) -> None:
+    """Let devices enrol with their manufacturer's certificates (IDevID), once each.
+
+    Only serial numbers of the list are taken; listing one again lets it enrol again. A server that
+    runs takes a new manufacturer at its next start.
+
+    Example: [bold]roadseal pki makers acme-root.pem delivered.csv[/]
+    """
+    from roadseal.operate.pki.files import read_pool
+    from roadseal.operate.pki.makers import Makers, read_made
+
+    try:
+        listed = read_made(read_file(devices).decode("utf-8-sig"), str(devices))
+    except UnicodeDecodeError:
+        raise RoadsealError(
+            "pki-made", f"{devices} is not UTF-8.", advice="Save it as UTF-8."
+        ) from None
+    roots = read_pool([root])
+    if len(roots) != 1 or roots[0].issuer != roots[0].subject:
+        raise RoadsealError(
+            "pki-maker", f"{root} is not one root.", advice="Give the manufacturer's root alone."
+        )
+    count = Makers(open_database(db), authority).trust(roots[0], listed)
+    typer.echo(
+        f"{count} devices may enrol with certificates of {roots[0].subject.rfc4514_string()}"
+    )
+
+
+@app.command()
 def revoke(
     serials: Annotated[list[str], typer.Argument(help="Hexadecimal.")],
     reason: Annotated[str, typer.Option(help="As RFC 5280 names it.")] = "unspecified",

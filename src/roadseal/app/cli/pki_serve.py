@@ -58,6 +58,7 @@ def serve(
     from roadseal.operate.pki.est import EstPolicy, EstService
     from roadseal.operate.pki.est_door import EstDoor
     from roadseal.operate.pki.est_units import Witness
+    from roadseal.operate.pki.makers import Makers
     from roadseal.operate.pki.order_service import ORDERS, OrderService
     from roadseal.operate.pki.status_service import StatusService, answer_in_turn
     from roadseal.operate.pki.tls_identity import SCHEMES, issue_identity
@@ -78,7 +79,14 @@ def serve(
     est = EstDoor(
         store,
         [
-            EstService(one, Enrolments(store, one.name), clock=clock, emit=tell, policy=policy)
+            EstService(
+                one,
+                Enrolments(store, one.name),
+                clock=clock,
+                emit=tell,
+                policy=policy,
+                makers=Makers(store, one.name),
+            )
             for one in (ca, *others)
         ],
         Witness(store, clock),
@@ -105,7 +113,11 @@ def serve(
             Side.SERVER,
             widened(*(tls_profile(one.profile) for one in (ca, *others))),
             identities,
-            {one.chain[-1] for one in (ca, *others)},
+            {
+                root
+                for one in (ca, *others)
+                for root in (one.chain[-1], *Makers(store, one.name).roots())
+            },
             anonymous=True,
             leaf_grace_s=policy.grace_s,
         )

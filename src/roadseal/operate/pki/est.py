@@ -1,9 +1,11 @@
 """Enrolment over EST: one value in, one value out; `roadseal.net` puts it on post-quantum TLS.
 
-A device comes once with a bootstrap credential, afterwards with the certificate it has. What it
-asks for is checked against who it is: nobody gets a certificate for another.
+A device comes once with a bootstrap credential, a secret or its manufacturer's certificate, and
+afterwards with the certificate it has. What it asks for is checked against who it is: nobody gets a
+certificate for another.
 
-Source: RFC 7030 §§ 3.2, 4.1, 4.2, 4.5; RFC 8951 (no Content-Transfer-Encoding is needed).
+Source: RFC 7030 §§ 3.2, 4.1 to 4.5; RFC 8951 (what is encoded how); RFC 9908
+(csrattrs).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from roadseal.operate.pki.authority import Authority, Issued
 from roadseal.operate.pki.enrolment import Enrolled, Enrolments
 from roadseal.operate.pki.est_messages import (
     CSR_ATTRIBUTES,
+    ENCODING,
     REQUEST,
     WELL_KNOWN,
     certificates_response,
@@ -32,8 +35,15 @@ from roadseal.operate.pki.est_messages import (
     encode_body,
     encode_csr_attributes,
 )
+from roadseal.operate.pki.makers import Makers
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.request import DAY_S, IssueRequest, read_request
+
+_DECLINED: Final = {
+    "serverkeygen": "A key is made where it will live: make it on the device and use simpleenroll.",
+    "fullcmc": "There is no full CMC here: use simpleenroll and simplereenroll.",
+}
+"""The optional operations of RFC 7030 §§ 4.3 and 4.4, and what to do instead."""
 
 _UNAUTHORIZED: Final = Response(
     401, {"www-authenticate": 'Basic realm="roadseal"', "content-type": "text/plain"}
@@ -66,12 +76,14 @@ class EstService:
         clock: Clock,
         emit: Emit,
         policy: EstPolicy | None = None,
+        makers: Makers | None = None,
     ) -> None:
         self._authority = authority
         self._enrolments = enrolments
         self._clock = clock
         self._emit = emit
         self._policy = policy or EstPolicy()
+        self._makers = makers
 
     @property
     def name(self) -> str:
@@ -95,11 +107,13 @@ class EstService:
                 case "GET", "csrattrs":
                     accepted = self._authority.profile[Purpose.TLS_AUTHENTICATION].accept
                     body = encode_body(encode_csr_attributes(accepted))
-                    return Response(200, {"content-type": CSR_ATTRIBUTES}, body)
+                    return Response(200, {"content-type": CSR_ATTRIBUTES, **ENCODING}, body)
                 case "POST", "simpleenroll" | "simplereenroll":
                     return self._enrol(request, renews=operation == "simplereenroll")
                 case _, "cacerts" | "csrattrs" | "simpleenroll" | "simplereenroll":
                     return Response(405)
+                case "POST", "serverkeygen" | "fullcmc":
+                    return _declined(operation)
             return Response(404)
         except RoadsealError as error:
             return self._refused(request, error)
@@ -145,6 +159,9 @@ class EstService:
 
     def _who(self, request: Request, key: PublicKey, *, renews: bool) -> Enrolled | None:
         certificate = request.peer.peer_certificate if request.peer else None
+        chain = request.peer.peer_chain if request.peer else ()
+        if self._makers is not None and not renews and self._makers.knows(chain):
+            return self._makers.recognise(chain, key, self._clock.now())
         if certificate is not None:
             return self._enrolments.by_certificate(
                 certificate, key, self._clock.now(), renews=renews, grace_s=self._policy.grace_s
@@ -167,11 +184,16 @@ class EstService:
                 return Response(202, headers | {"retry-after": "60"}, text)
             case "est-credential":
                 return Response(401, dict(_UNAUTHORIZED.headers), text)
-            case "est-identity" | "pki-revoked" | "pki-key-blocked" | "est-grace":
+            case "est-maker" | "est-identity" | "pki-revoked" | "pki-key-blocked" | "est-grace":
                 return Response(403, headers, text)
             case "pki-module":
                 return Response(503, headers | {"retry-after": "60"}, text)
         return Response(400, headers, text)
+
+
+def _declined(operation: str) -> Response:
+    headers = {"content-type": "text/plain; charset=utf-8"}
+    return Response(501, headers, f"est-{operation}: {_DECLINED[operation]}\n".encode())
 
 
 def _refuse_other_names(csr: x509.CertificateSigningRequest, who: Enrolled) -> None:

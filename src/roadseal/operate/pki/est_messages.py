@@ -15,14 +15,27 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from roadseal.errors import RoadsealError
 from roadseal.net import Response
-from roadseal.operate.pki.der import SET, contents, elements, sequence, tlv
+from roadseal.operate.pki.der import (
+    SET,
+    contents,
+    elements,
+    integer,
+    object_identifier,
+    sequence,
+    tlv,
+)
 from roadseal.operate.pki.public_key import KEY_IDENTIFIERS
 
 WELL_KNOWN: Final = (".well-known", "est")
 REQUEST: Final = "application/pkcs10"
 CERTIFICATES: Final = "application/pkcs7-mime"
 CSR_ATTRIBUTES: Final = "application/csrattrs"
-_HEADERS: Final = {"content-type": f"{CERTIFICATES}; smime-type=certs-only"}
+_TEMPLATE: Final = object_identifier("1.2.840.113549.1.9.16.2.61")
+"""id-aa-certificationRequestInfoTemplate."""
+_SUBJECT_KEY, _ATTRIBUTES, _SEQUENCE = 0xA0, 0xA1, b"\x30"
+ENCODING: Final = {"content-transfer-encoding": "base64"}
+"""Clients by RFC 7030 insist on this header; those by RFC 8951 §3 do not look at it."""
+_HEADERS: Final = {"content-type": f"{CERTIFICATES}; smime-type=certs-only", **ENCODING}
 
 
 def encode_body(octets: bytes) -> bytes:
@@ -68,8 +81,16 @@ def read_certificates_body(body: bytes) -> list[x509.Certificate]:
 
 
 def encode_csr_attributes(algorithms: Iterable[str]) -> bytes:
-    """CsrAttrs: the keys that are accepted, the preferred first (RFC 7030 §4.5.2)."""
-    return sequence(*(_attribute(elements(contents(KEY_IDENTIFIERS[name]))) for name in algorithms))
+    """CsrAttrs: the keys that are accepted, the preferred first, and a template with that one.
+
+    Older clients read the list (RFC 7030 §4.5.2), newer ones the template (RFC 9908), which leaves
+    the subject and every extension to us.
+    """
+    identifiers = [KEY_IDENTIFIERS[name] for name in algorithms]
+    listed = [_attribute(elements(contents(one))) for one in identifiers]
+    info = tlv(_SUBJECT_KEY, identifiers[0])
+    template = sequence(integer(0), info, tlv(_ATTRIBUTES))
+    return sequence(*listed, sequence(_TEMPLATE, tlv(SET, template)))
 
 
 def read_csr_attributes(body: bytes) -> list[str]:
@@ -81,13 +102,25 @@ def read_csr_attributes(body: bytes) -> list[str]:
     known = {_attribute(elements(contents(one))): name for name, one in KEY_IDENTIFIERS.items()}
     try:
         found = elements(contents(decode_body(body)))
-    except ValueError:
+        templated = [name for one in found for name in _templated(one)]
+    except (ValueError, IndexError):
         raise RoadsealError(
             "est-body",
             "The server's CSR attributes cannot be read.",
             advice="Check that the address is that of an EST server.",
         ) from None
-    return [known[one] for one in found if one in known]
+    return list(dict.fromkeys(templated + [known[one] for one in found if one in known]))
+
+
+def _templated(attribute: bytes) -> list[str]:
+    """The key that a template asks for: it counts before the list (RFC 9908)."""
+    parts = elements(contents(attribute)) if attribute[:1] == _SEQUENCE else []
+    if not parts or parts[0] != _TEMPLATE:
+        return []
+    (template,) = elements(contents(parts[1]))
+    infos = [one for one in elements(contents(template)) if one[0] == _SUBJECT_KEY]
+    asked = [elements(contents(one))[0] for one in infos]
+    return [name for name, one in KEY_IDENTIFIERS.items() if one in asked]
 
 
 def _attribute(identifier: list[bytes]) -> bytes:

@@ -110,6 +110,25 @@ GRACE: Final = sa.Table(
     sa.Column("used_for", sa.LargeBinary, nullable=False),  # SHA-256 of the new key
 )
 
+MAKER: Final = sa.Table(
+    "pki_maker",
+    METADATA,
+    sa.Column("authority", sa.Text, primary_key=True),
+    sa.Column("maker", sa.LargeBinary, primary_key=True),  # SHA-256 of its root
+    sa.Column("root", sa.LargeBinary, nullable=False),
+)
+
+MADE: Final = sa.Table(
+    "pki_made",
+    METADATA,
+    sa.Column("authority", sa.Text, primary_key=True),
+    sa.Column("maker", sa.LargeBinary, primary_key=True),
+    sa.Column("serial", sa.Text, primary_key=True),  # as the maker's certificate names it
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("used_for", sa.LargeBinary),  # SHA-256 of the key it was spent on
+    sa.UniqueConstraint("authority", "identity"),
+)
+
 IMPORTED: Final = sa.Table(
     "pki_imported",
     METADATA,
