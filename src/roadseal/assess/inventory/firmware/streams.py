@@ -1,0 +1,192 @@
+"""One compressed stream: gzip, bzip2, xz, LZMA, Zstandard, LZ4, wherever in a file it begins.
+
+Sources: RFC 1952, RFC 8878; the file formats of bzip2, xz and LZMA; lz4_Frame_format.md, whose
+"legacy frame" is what Linux kernels are packed in.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import lz4.block
+import lz4.frame
+import zstandard
+
+from roadseal.assess.inventory.firmware.budget import Budget
+
+GZIP, BZIP2, XZ = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"
+ZSTD, LZ4, LZ4_LEGACY = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"
+LZMA: Final = tuple(
+    bytes([properties, 0, 0, *dictionary])
+    for properties in (0x5D, 0x6D)
+    for dictionary in ((0x10, 0), (0x40, 0), (0x80, 0), (0, 1), (0, 2), (0, 4))
+)
+"""LZMA has no magic: its usual properties, and dictionaries of 1 to 64 MiB."""
+
+MAGICS: Final = (GZIP, BZIP2, XZ, ZSTD, LZ4, LZ4_LEGACY, *LZMA)
+
+_PIECE_BYTES: Final = 1 << 20
+_MAX_WINDOW_BYTES: Final = 1 << 27
+_ZSTD_FEED_BYTES: Final = 1 << 10
+_MAX_LZ4_BLOCK_BYTES: Final = 8 << 20
+
+
+def kind_of(head: bytes) -> str | None:
+    r"""Name the compression that `head` begins with.
+
+    >>> kind_of(b"\x28\xb5\x2f\xfd")
+    'zstd'
+    """
+    return next((_KINDS[magic][0] for magic in MAGICS if head.startswith(magic)), None)
+
+
+def unpack(data: bytes, budget: Budget) -> tuple[bytes, bool]:
+    """Unpack the stream that `data` begins with; what follows it is not looked at.
+
+    Args:
+        data: from the stream's first octet; it may go on behind it.
+        budget: what it may cost.
+
+    Returns:
+        What it holds, and whether it came to its end.
+
+    Raises:
+        TooMuchError: it holds more than the limit.
+        ValueError: no compression begins there.
+    """
+    magic = next((magic for magic in MAGICS if data.startswith(magic)), None)
+    if magic is None:
+        raise ValueError(magic)
+    pieces: list[bytes] = []
+    whole = True
+    try:
+        for piece in _KINDS[magic][1](data):
+            budget.take(len(piece))
+            pieces.append(piece)
+    except _DAMAGE:
+        whole = False
+    return b"".join(pieces), whole
+
+
+def begins(head: bytes) -> bool:
+    """Whether what `head` begins with is a stream, as far as its first octets tell.
+
+    Args:
+        head: some kilobytes; a stream that goes on behind them is one.
+    """
+    magic = next((magic for magic in MAGICS if head.startswith(magic)), None)
+    if magic is None:
+        return False
+    try:
+        for _ in _KINDS[magic][1](head):
+            pass
+    except EOFError:
+        return True
+    except _DAMAGE:
+        return False
+    return True
+
+
+_DAMAGE: Final = (
+    EOFError, ValueError, RuntimeError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError,
+    lz4.block.LZ4BlockError,
+)  # fmt: skip
+
+
+class _Decompressor(Protocol):
+    def decompress(self, data: bytes, /, max_length: int = ...) -> bytes: ...
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes | None: ...
+
+
+_Unpack = Callable[[bytes], Iterator[bytes]]
+
+
+def _stepwise(make: Callable[[], _Decompressor], magic: bytes) -> _Unpack:
+    """Decompressors of one form; one stream may follow another."""
+
+    def unpack(data: bytes) -> Iterator[bytes]:
+        while data.startswith(magic):
+            stream = make()
+            feed = data
+            while not stream.eof:
+                piece = stream.decompress(feed, max_length=_PIECE_BYTES)
+                feed = b""
+                if piece:
+                    yield piece
+                elif stream.needs_input and not stream.eof:
+                    raise EOFError
+            data = bytes(stream.unused_data or b"")
+
+    return unpack
+
+
+def _gzip(data: bytes) -> Iterator[bytes]:
+    while data.startswith(GZIP):
+        stream = zlib.decompressobj(wbits=31)
+        feed = data
+        while not stream.eof:
+            piece = stream.decompress(feed, _PIECE_BYTES)
+            feed = stream.unconsumed_tail
+            if piece:
+                yield piece
+            elif not feed and not stream.eof:
+                raise EOFError
+        data = stream.unused_data
+
+
+def _zstd(data: bytes) -> Iterator[bytes]:
+    """A block of four octets may hold 128 KiB: little goes in at a time."""
+    while data.startswith(ZSTD):
+        stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
+        at = 0
+        while not stream.eof:
+            if at >= len(data):
+                raise EOFError
+            yield stream.decompress(data[at : at + _ZSTD_FEED_BYTES])
+            at += _ZSTD_FEED_BYTES
+        data = data[at - len(stream.unused_data) :]
+
+
+def _lz4_legacy(data: bytes) -> Iterator[bytes]:
+    at = 4
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        if data[at : at + 4] == LZ4_LEGACY:
+            at += 4
+            continue
+        block = data[at + 4 : at + 4 + size]
+        if not 0 < size <= _MAX_LZ4_BLOCK_BYTES + (1 << 16) or len(block) < size:
+            return  # what follows the last block: a kernel has its size there
+        yield lz4.block.decompress(block, uncompressed_size=_MAX_LZ4_BLOCK_BYTES)
+        at += 4 + size
+
+
+_KINDS: Final[dict[bytes, tuple[str, _Unpack]]] = {
+    GZIP: ("gzip", _gzip),
+    BZIP2: ("bzip2", _stepwise(bz2.BZ2Decompressor, BZIP2)),
+    XZ: ("xz", _stepwise(lambda: lzma.LZMADecompressor(memlimit=1 << 28), XZ)),
+    ZSTD: ("zstd", _zstd),
+    LZ4: ("lz4", _stepwise(lz4.frame.LZ4FrameDecompressor, LZ4)),
+    LZ4_LEGACY: ("lz4", _lz4_legacy),
+    **{
+        magic: (
+            "lzma",
+            _stepwise(
+                lambda: lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=1 << 28), magic
+            ),
+        )
+        for magic in LZMA
+    },
+}
