@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-import lzallright
-
 from roadseal.assess.inventory.collector import Member
+from roadseal.assess.inventory.firmware import streams
 from roadseal.assess.inventory.firmware.budget import FAILURES, Budget
 from roadseal.assess.inventory.firmware.flash_tree import FlashTree
 
@@ -95,7 +94,7 @@ def _unpack(kind: int, packed: bytes, size: int) -> bytes | None:
             case 6:
                 return zlib.decompressobj().decompress(packed, size)
             case 7:
-                return bytes(lzallright.LZOCompressor.decompress(packed, output_size_hint=size))
+                return streams.unpack_lzo(packed, size)
     except (*FAILURES, IndexError):
         return None
     return None  # Rubin's coders, which kernels have not written for long

@@ -12,10 +12,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-import lz4.block
-import lz4.frame
-import zstandard
-
 from roadseal.assess.inventory.firmware.budget import Budget
 
 GZIP, BZIP2, XZ = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"
@@ -91,9 +87,36 @@ def begins(head: bytes) -> bool:
     return True
 
 
+def unpack_lzo(packed: bytes, size: int) -> bytes:
+    """Unpack a block of LZO1X of about `size` octets.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    import lzallright
+
+    try:
+        return bytes(lzallright.LZOCompressor.decompress(packed, output_size_hint=size))
+    except lzallright.LZOError as error:
+        raise ValueError(str(error)) from error
+
+
+def unpack_zstd(packed: bytes, most: int) -> bytes:
+    """Unpack a block of Zstandard of at most `most` octets.
+
+    Raises:
+        ValueError: it is damaged, or holds more.
+    """
+    import zstandard
+
+    try:
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=most)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+
+
 _DAMAGE: Final = (
-    EOFError, ValueError, RuntimeError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError,
-    lz4.block.LZ4BlockError,
+    EOFError, ValueError, RuntimeError, OSError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 
 
@@ -148,18 +171,32 @@ def _gzip(data: bytes) -> Iterator[bytes]:
 
 def _zstd(data: bytes) -> Iterator[bytes]:
     """A block of four octets may hold 128 KiB: little goes in at a time."""
+    import zstandard  # the decoders of rare formats are loaded where one is met
+
     while data.startswith(ZSTD):
         stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
         at = 0
         while not stream.eof:
             if at >= len(data):
                 raise EOFError
-            yield stream.decompress(data[at : at + _ZSTD_FEED_BYTES])
+            try:
+                yield stream.decompress(data[at : at + _ZSTD_FEED_BYTES])
+            except zstandard.ZstdError as error:
+                raise ValueError(str(error)) from error
             at += _ZSTD_FEED_BYTES
         data = data[at - len(stream.unused_data) :]
 
 
+def _lz4_frame() -> _Decompressor:
+    import lz4.frame
+
+    stream: _Decompressor = lz4.frame.LZ4FrameDecompressor()
+    return stream
+
+
 def _lz4_legacy(data: bytes) -> Iterator[bytes]:
+    import lz4.block
+
     at = 4
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], "little")
@@ -169,7 +206,10 @@ def _lz4_legacy(data: bytes) -> Iterator[bytes]:
         block = data[at + 4 : at + 4 + size]
         if not 0 < size <= _MAX_LZ4_BLOCK_BYTES + (1 << 16) or len(block) < size:
             return  # what follows the last block: a kernel has its size there
-        yield lz4.block.decompress(block, uncompressed_size=_MAX_LZ4_BLOCK_BYTES)
+        try:
+            yield lz4.block.decompress(block, uncompressed_size=_MAX_LZ4_BLOCK_BYTES)
+        except lz4.block.LZ4BlockError as error:
+            raise ValueError(str(error)) from error
         at += 4 + size
 
 
@@ -178,7 +218,7 @@ _KINDS: Final[dict[bytes, tuple[str, _Unpack]]] = {
     BZIP2: ("bzip2", _stepwise(bz2.BZ2Decompressor, BZIP2)),
     XZ: ("xz", _stepwise(lambda: lzma.LZMADecompressor(memlimit=1 << 28), XZ)),
     ZSTD: ("zstd", _zstd),
-    LZ4: ("lz4", _stepwise(lz4.frame.LZ4FrameDecompressor, LZ4)),
+    LZ4: ("lz4", _stepwise(_lz4_frame, LZ4)),
     LZ4_LEGACY: ("lz4", _lz4_legacy),
     **{
         magic: (

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-import lzallright
-import zstandard
-
 from roadseal.assess.inventory.collector import Member
+from roadseal.assess.inventory.firmware import streams
 from roadseal.assess.inventory.firmware.budget import FAILURES, Budget
 from roadseal.assess.inventory.firmware.flash_tree import FlashTree
 
@@ -76,12 +74,11 @@ def _unpack(kind: int, packed: bytes, size: int) -> bytes | None:
             case 0:
                 return packed[:size]
             case 1:
-                return bytes(lzallright.LZOCompressor.decompress(packed, output_size_hint=size))
+                return streams.unpack_lzo(packed, size)
             case 2:
                 return zlib.decompressobj(wbits=-15).decompress(packed, _BLOCK_BYTES)
             case 3:
-                unpacker = zstandard.ZstdDecompressor()
-                return unpacker.decompress(packed, max_output_size=_BLOCK_BYTES)
+                return streams.unpack_zstd(packed, _BLOCK_BYTES)
     except FAILURES:
         return None
     return None
