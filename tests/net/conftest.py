@@ -53,7 +53,8 @@ class Yard:
         keylog: Callable[[bytes], None] | None = None,
     ) -> TlsContext:
         name = name or (self.client if side is Side.CLIENT else self.server)
-        identities = [self.identity(each, name) for each in profile.certificate_algorithms]
+        own = [each for each in profile.certificate_algorithms if each in self.roots]
+        identities = [self.identity(each, name) for each in own]
         roots = [root.certificate for root in self.roots.values()]
         return TlsContext(side, profile, identities, roots, keylog=keylog)
 

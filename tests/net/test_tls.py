@@ -32,6 +32,7 @@ EXPECTED = {
     "pqc": ("MLKEM768", ML_DSA),
     "hybrid": ("X25519MLKEM768", ML_DSA),
     "hybrid-transition": ("X25519MLKEM768", ML_DSA),
+    "interop": ("X25519MLKEM768", ML_DSA),
 }
 
 

@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from roadseal.clock import Time64, to_datetime
 from roadseal.errors import RoadsealError
 
-PrivateKey = EllipticCurvePrivateKey | MLDSA65PrivateKey
+PrivateKey = EllipticCurvePrivateKey | MLDSA65PrivateKey | RSAPrivateKey
 
 DEFAULT_VALIDITY_S: Final = 7 * 86_400.0
 """Throw-away identities live a week."""
@@ -42,7 +43,7 @@ class Identity:
     """A leaf certificate with its key and the intermediates up to, not including, the root.
 
     Args:
-        algorithm: its TLS signature scheme, ``ecdsa_secp256r1_sha256`` or ``mldsa65``.
+        algorithm: its TLS signature scheme, as ``ecdsa_secp256r1_sha256`` or ``mldsa65``.
         certificate: the leaf.
         key: the private key of the leaf.
         chain: intermediates, the leaf's issuer first.
@@ -55,7 +56,7 @@ class Identity:
 
     @property
     def names(self) -> frozenset[str]:
-        """The DNS names and URIs of its subject alternative name."""
+        """The DNS names, URIs and addresses of its subject alternative name."""
         return subject_names(self.certificate)
 
 
@@ -122,7 +123,7 @@ class Authority:
 
 
 def subject_names(certificate: x509.Certificate) -> frozenset[str]:
-    """Return the DNS names and URIs a certificate speaks for (RFC 5280 4.2.1.6).
+    """Return the DNS names, URIs and IP addresses a certificate speaks for (RFC 5280 4.2.1.6).
 
     The common name is not looked at (RFC 9525 2). A name that cannot be read counts as no name.
     """
@@ -130,9 +131,10 @@ def subject_names(certificate: x509.Certificate) -> frozenset[str]:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         dns = extension.value.get_values_for_type(x509.DNSName)
         uris = extension.value.get_values_for_type(x509.UniformResourceIdentifier)
+        addresses = extension.value.get_values_for_type(x509.IPAddress)
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return frozenset()
-    return frozenset([*dns, *uris])
+    return frozenset([*dns, *uris, *map(str, addresses)])
 
 
 def _generate(algorithm: str) -> PrivateKey:
@@ -182,5 +184,5 @@ def _sign(
     builder = builder.add_extension(own, critical=False).add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
     )
-    algorithm = hashes.SHA256() if isinstance(issuer_key, EllipticCurvePrivateKey) else None
+    algorithm = None if isinstance(issuer_key, MLDSA65PrivateKey) else hashes.SHA256()
     return builder.sign(issuer_key, algorithm)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from roadseal.errors import RoadsealError
 from roadseal.net.identity import Identity
+
+_CURVES = {"secp256r1": "ecdsa_secp256r1_sha256", "secp384r1": "ecdsa_secp384r1_sha384"}
 
 
 def load_identity(path: Path, key: Path | None = None) -> Identity:
@@ -31,9 +34,11 @@ def load_identity(path: Path, key: Path | None = None) -> Identity:
         raise _unusable(path, type(error).__name__) from None
     if isinstance(private, MLDSA65PrivateKey):
         return Identity("mldsa65", leaf, private, tuple(chain))
-    if isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
-        return Identity("ecdsa_secp256r1_sha256", leaf, private, tuple(chain))
-    raise _unusable(path, "its key is neither ECDSA on P-256 nor ML-DSA-65")
+    if isinstance(private, EllipticCurvePrivateKey) and private.curve.name in _CURVES:
+        return Identity(_CURVES[private.curve.name], leaf, private, tuple(chain))
+    if isinstance(private, RSAPrivateKey):
+        return Identity("rsa_pss_rsae_sha256", leaf, private, tuple(chain))
+    raise _unusable(path, "its key is none of ECDSA on P-256 or P-384, RSA, and ML-DSA-65")
 
 
 def load_roots(path: Path) -> list[x509.Certificate]:

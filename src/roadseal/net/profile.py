@@ -38,7 +38,8 @@ class SignatureScheme:
     Args:
         codepoint: the number on the wire, in a CertificateVerify.
         name: the registry's name, which is also OpenSSL's.
-        oid: the same signature's OID in a certificate.
+        oid: the same signature's OID in a certificate; for RSA that of PKCS #1 v1.5, with which
+            certificates are signed even where the handshake signs with PSS (RFC 8446 4.2.3).
         quantum_safe: whether it withstands a quantum computer.
     """
 
@@ -75,6 +76,9 @@ GROUPS = MappingProxyType({group.codepoint: group for group in _GROUPS})
 _SCHEMES = (
     SignatureScheme(0x0403, "ecdsa_secp256r1_sha256", "1.2.840.10045.4.3.2", quantum_safe=False),
     SignatureScheme(0x0503, "ecdsa_secp384r1_sha384", "1.2.840.10045.4.3.3", quantum_safe=False),
+    SignatureScheme(0x0804, "rsa_pss_rsae_sha256", "1.2.840.113549.1.1.11", quantum_safe=False),
+    SignatureScheme(0x0805, "rsa_pss_rsae_sha384", "1.2.840.113549.1.1.12", quantum_safe=False),
+    SignatureScheme(0x0806, "rsa_pss_rsae_sha512", "1.2.840.113549.1.1.13", quantum_safe=False),
     SignatureScheme(0x0904, "mldsa44", "2.16.840.1.101.3.4.3.17", quantum_safe=True),
     SignatureScheme(0x0905, "mldsa65", "2.16.840.1.101.3.4.3.18", quantum_safe=True),
     SignatureScheme(0x0906, "mldsa87", "2.16.840.1.101.3.4.3.19", quantum_safe=True),
@@ -85,6 +89,7 @@ SCHEMES = MappingProxyType({scheme.codepoint: scheme for scheme in _SCHEMES})
 _GROUP_NAMES = frozenset(group.name for group in _GROUPS)
 _SCHEMES_BY_NAME = {scheme.name: scheme for scheme in _SCHEMES}
 _AES_256 = ("TLS_AES_256_GCM_SHA384",)
+_RSA = ("rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512")
 
 _TLS_NAMES = {  # algorithms.toml to TLS
     "x25519": "X25519",
@@ -113,6 +118,7 @@ class TlsProfile:
         certificate_algorithms: the schemes of which this side has a certificate of its own,
             the preferred one first; a second one is the twin for peers that lack the first.
         cipher_suites: TLS 1.3 suites, the preferred one first.
+        strict: whether certificates must have every extension that RFC 5280 asks for.
 
     Raises:
         RoadsealError: ``unknown-tls-parameter``.
@@ -123,6 +129,7 @@ class TlsProfile:
     signature_schemes: tuple[str, ...]
     certificate_algorithms: tuple[str, ...]
     cipher_suites: tuple[str, ...] = _AES_256
+    strict: bool = True
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.groups if name not in _GROUP_NAMES]
@@ -168,8 +175,22 @@ HYBRID_TRANSITION = TlsProfile(
 )
 """As `HYBRID`, but a peer that knows only X25519 is still let in: for the widen-accept step."""
 
+INTEROP = TlsProfile(
+    "interop",
+    ("X25519MLKEM768", "SecP256r1MLKEM768", "X25519", "secp256r1", "secp384r1"),
+    ("mldsa65", "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", *_RSA),
+    ("mldsa65", "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", *_RSA),
+    (*_AES_256, "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"),
+    strict=False,
+)
+"""TLS 1.3 as other makers' equipment has it: RSA and ECDSA certificates, the usual curves.
+
+ML-KEM where the peer can, otherwise what a quantum computer opens: for meeting equipment, not for
+keys that must last.
+"""
+
 PROFILES = MappingProxyType(
-    {profile.name: profile for profile in (CLASSICAL, PQC, HYBRID, HYBRID_TRANSITION)}
+    {profile.name: profile for profile in (CLASSICAL, PQC, HYBRID, HYBRID_TRANSITION, INTEROP)}
 )
 """The shipped profiles by name."""
 
@@ -193,6 +214,7 @@ def widened(*profiles: TlsProfile) -> TlsProfile:
         joined((one.signature_schemes for one in profiles), _SCHEMES_BY_NAME),
         joined((one.certificate_algorithms for one in profiles), _SCHEMES_BY_NAME),
         tuple(dict.fromkeys(suite for one in profiles for suite in one.cipher_suites)),
+        all(one.strict for one in profiles),
     )
 
 

@@ -88,7 +88,8 @@ class TlsContext:
         self._context = _configure(side, profile, anonymous=anonymous)
         store = self._context.get_cert_store()
         if store is not None:
-            store.set_flags(crypto.X509StoreFlags.X509_STRICT)
+            if profile.strict:
+                store.set_flags(crypto.X509StoreFlags.X509_STRICT)
             for root in self._roots:
                 store.add_cert(crypto.X509.from_cryptography(root))
         for identity in identities:

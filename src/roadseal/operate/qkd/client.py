@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import codecs
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import quote
+from uuid import UUID
+
+import orjson
 
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
@@ -29,7 +33,9 @@ class Etsi014Error(RoadsealError):
             503: "Wait for fresh keys or for the peer KME, then ask again.",
         }.get(status, "This status is not one of ETSI GS QKD 014; ask the KME's maker.")
         super().__init__(
-            f"qkd-kme-{status}", f"The KME answered {status}: {message}.", advice=advice
+            f"qkd-kme-{status}",
+            f"The KME answered {status}{': ' if message else ''}{message.rstrip('.')}.",
+            advice=advice,
         )
         self.status = status
         self.details = dict(details)
@@ -56,6 +62,13 @@ class Etsi014Client:
         clock: Clock,
     ) -> None:
         self.http = HttpClient(host, port, context, clock=clock, expect=expect)
+
+    @classmethod
+    def over(cls, http: HttpClient) -> Self:
+        """A client over a connection of the caller's, in the clear for a test or a proxy."""
+        client = cls.__new__(cls)
+        client.http = http
+        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -102,16 +115,24 @@ class Etsi014Client:
             fields["additional_slave_SAE_IDs"] = list(additional)
         if mandatory:
             fields["extension_mandatory"] = [dict(entry) for entry in mandatory]
-        return await self._keys(slave, "enc_keys", fields)
+        keys = await self._keys(slave, "enc_keys", fields)
+        ids = {_same(key.key_id) for key in keys}
+        sizes = {8 * len(key.octets) for key in keys}
+        if len(keys) != number or len(ids) != number or (size is not None and sizes != {size}):
+            raise _malformed()
+        return keys
 
     async def dec_keys(self, master: str, key_ids: Sequence[str]) -> list[Key]:
-        """Get the keys that `master` was given under `key_ids`, all or none.
+        """Get the keys that `master` was given under `key_ids`, all or none, in this order.
 
         Raises:
             Etsi014Error, TlsRefusedError, RoadsealError: as `status`.
         """
         fields = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
-        return await self._keys(master, "dec_keys", fields)
+        found = {_same(key.key_id): key for key in await self._keys(master, "dec_keys", fields)}
+        if found.keys() != {_same(key_id) for key_id in key_ids}:
+            raise _malformed()
+        return [found[_same(key_id)] for key_id in key_ids]
 
     async def _keys(self, other: str, action: str, fields: Mapping[str, Any]) -> list[Key]:
         target = f"/api/v1/keys/{quote(other, safe='')}/{action}"
@@ -125,25 +146,52 @@ class Etsi014Client:
 
 
 def _key(entry: Mapping[str, Any]) -> Key:
-    extension = entry.get("key_extension") or {}
-    provenance = extension.get("roadseal_provenance")
-    octets = bytearray(base64.b64decode(entry["key"], validate=True))
-    return Key(str(entry["key_ID"]), octets, None if provenance is None else str(provenance))
+    extension = entry.get("key_extension")  # any JSON: only ours is looked into
+    provenance = extension.get("roadseal_provenance") if isinstance(extension, dict) else None
+    text, key_id = entry["key"], entry["key_ID"]
+    if not isinstance(text, str) or not isinstance(key_id, str):
+        raise TypeError
+    octets = bytearray(base64.b64decode("".join(text.split()), validate=True))
+    if not octets or not key_id:
+        raise ValueError
+    return Key(key_id, octets, None if provenance is None else str(provenance))
+
+
+def _same(key_id: str) -> str:
+    """What two spellings of one UUID have in common (RFC 9562 section 4)."""
+    try:
+        return UUID(key_id).hex
+    except ValueError:
+        return key_id
 
 
 def _object(answer: Response) -> dict[str, Any]:
+    if answer.status == 200:
+        found = _json(answer.body)
+        if not isinstance(found, dict):
+            raise _malformed()
+        return found
+    try:
+        found = _json(answer.body)
+    except RoadsealError:
+        found = None  # a page for people, of something in between
+    said = found if isinstance(found, dict) else {}
+    words = str(said.get("message") or said.get("error") or "")[:200]
+    message = "".join(letter for letter in words if letter.isprintable())
     if answer.status == 401:
-        raise Etsi014Error(401, "not authorised", {})
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise _malformed()
-    if answer.status != 200:
-        details = found.get("details")
-        pairs: dict[str, Any] = {}
-        for entry in details if isinstance(details, list) else []:
-            pairs.update(entry if isinstance(entry, dict) else {})
-        raise Etsi014Error(answer.status, str(found.get("message", ""))[:200], pairs)
-    return found
+        message = message or "not authorised"
+    details = said.get("details")
+    pairs: dict[str, Any] = {}
+    for entry in details if isinstance(details, list) else [details]:
+        pairs.update(entry if isinstance(entry, dict) else {})
+    raise Etsi014Error(answer.status, message, pairs)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
+        raise _malformed() from None
 
 
 def _malformed() -> RoadsealError:
