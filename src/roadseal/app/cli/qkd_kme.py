@@ -32,7 +32,8 @@ Other = Annotated[str, typer.Argument(help="SAE ID of the other side.")]
 Cert = Annotated[Path, typer.Option(help="PEM: the SAE's certificate, chain and key.")]
 Roots = Annotated[Path, typer.Option(help="PEM: whom the SAE trusts.")]
 KmeId = Annotated[str, typer.Option(help="KME ID in the server's certificate; default: the host.")]
-Profile = Annotated[str, typer.Option(help="TLS: hybrid, pqc, hybrid-transition, interop, classical.")]
+_PROFILES = "TLS: hybrid, pqc, hybrid-transition, interop, classical."
+Profile = Annotated[str, typer.Option(help=_PROFILES)]
 
 _T = TypeVar("_T")
 
