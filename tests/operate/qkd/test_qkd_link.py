@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd import Counts, Intensities, LinkModel, Security, key_bound, optimise
 from roadseal.operate.qkd.finitekey import binary_entropy
-from roadseal.operate.qkd.fit import Point, fit, read_points
+from roadseal.operate.qkd.fit import fit
 from roadseal.operate.qkd.operating import key_ceiling, operate
+from roadseal.operate.qkd.points_file import Point, read_points
 
 # T12 at 1 GHz: loss in dB and secret bit/s, Table 1 of Islam et al., Science Advances 3 (2017).
 T12 = [(7, 2.20e6), (10, 1.09e6), (13, 0.40e6), (16, 0.12e6)]
@@ -112,7 +113,7 @@ def test_impossible_links_are_refused(wrong: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["loss_db\n5", "loss_db,rate_bps\nx,1", "loss_db,rate_bps\n5,0", "loss_db,rate_bps\n5"]
+    "text", ["loss_db,rate_bps\nx,1", "loss_db,rate_bps\n5,0", "loss_db,rate_bps\n5"]
 )
 def test_bad_points_name_their_row(text: str) -> None:
     with pytest.raises(RoadsealError, match="Row 2"):

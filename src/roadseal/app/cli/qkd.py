@@ -113,18 +113,22 @@ def rate(
 def fit(
     points: Annotated[Path, typer.Argument(help="CSV with a head; see above.")],
     block_bits: Annotated[float, typer.Option(help="Sifted key bits of a block.")] = 1e7,
+    db_per_km: Annotated[
+        float | None, typer.Option(help="Of the fibre, where the file has lengths.", min=1e-3)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit receiver efficiency, dark counts and misalignment to published points; predict the rest.
 
     Columns: loss_db, rate_bps (secret bits a second), and at will clock_hz (1e9 if absent) and use:
-    `fit` or empty for points that the fit sees, `predict` for points that it does not.
+    `fit` or empty for points that the fit sees, `predict` for points that it does not. Usual other
+    names and units are understood: `Loss (dB)`, `SKR [kbit/s]`, `Distance (km)` with --db-per-km.
 
     Example: [bold]roadseal qkd link fit t12.csv[/]
     """
     from roadseal.operate.qkd.fit import fit as fit_points
-    from roadseal.operate.qkd.fit import read_points
     from roadseal.operate.qkd.link import PROVENANCE
+    from roadseal.operate.qkd.points_file import read_points
 
     try:
         text = points.read_text("utf-8-sig")
@@ -134,7 +138,7 @@ def fit(
             f"{points} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.",
             advice="Give a CSV file with the columns loss_db and rate_bps.",
         ) from None
-    found = fit_points(read_points(text.splitlines()), block_bits=block_bits)
+    found = fit_points(read_points(text.splitlines(), db_per_km=db_per_km), block_bits=block_bits)
     link = found.link
     if as_json:
         rows = [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +13,7 @@ from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.finitekey import Security
 from roadseal.operate.qkd.link import LinkModel
 from roadseal.operate.qkd.operating import optimise
+from roadseal.operate.qkd.points_file import Point
 
 # What gated detectors usually have, and by which factor it varies: few points leave some directions
 # of the three parameters open, and there the usual is kept.
@@ -21,23 +21,6 @@ _USUAL: Final = LinkModel(loss_db=0)
 _SPREAD: Final = (math.log(2), math.log(10), math.log(2))
 _PRIOR_WEIGHT: Final = 0.02
 _LEAST_BPS: Final = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A published point of a link.
-
-    Args:
-        loss_db: of the fibre.
-        rate_bps: secret bits a second.
-        clock_hz: pulses a second.
-        fitted: whether the fit sees it; the others are predicted.
-    """
-
-    loss_db: float
-    rate_bps: float
-    clock_hz: float = 1e9
-    fitted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,33 +103,3 @@ def fit(
     rates = tuple(rate_bps(found, point) for point in points)
     link = replace(model(found, points[0]), clock_hz=points[0].clock_hz)
     return Fit(link, tuple(points), rates)
-
-
-def read_points(lines: Iterable[str]) -> tuple[Point, ...]:
-    """Read points from CSV with the columns `loss_db`, `rate_bps`, and at will `clock_hz`, `use`.
-
-    Raises:
-        RoadsealError: ``qkd-fit-points``, with the line.
-    """
-    reader = csv.DictReader(line for line in lines if not line.startswith("#"))
-    points = []
-    for number, row in enumerate(reader, 2):
-        try:
-            point = Point(
-                float(row["loss_db"]),
-                float(row["rate_bps"]),
-                float(row.get("clock_hz") or 1e9),
-                {"": True, "fit": True, "predict": False}[(row.get("use") or "").strip()],
-            )
-            sound = 0 <= point.loss_db < 300 and 0 < point.rate_bps < 1e12 and point.clock_hz > 0
-        except (KeyError, TypeError, ValueError):
-            sound = False
-        if not sound:
-            raise RoadsealError(
-                "qkd-fit-points",
-                f"Row {number} is not a point of a link.",
-                advice="Give the columns loss_db and rate_bps as numbers above 0, and if wanted "
-                "clock_hz, and use with `fit` or `predict`.",
-            )
-        points.append(point)
-    return tuple(points)
