@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from assess_scanning import CONTEXT, READER, algorithms, mutants, read
 
+from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.collector import Context, Limits
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Role
+from roadseal.assess.inventory.firmware.constants import constants
+from roadseal.assess.inventory.firmware.programs import symbols
 from roadseal.assess.inventory.reading import Reader
 
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 3
@@ -206,3 +209,108 @@ def test_mutants_of_images(tmp_path: Path) -> None:
         for output in READER.read("x", data, READER.matcher.scan(data)):
             assert isinstance(output, (Finding, Gap))
             assert not (isinstance(output, Gap) and output.cause is Cause.CRASHED), output
+
+
+def compiled(folder: Path, code: str, *options: str) -> bytes:
+    (folder / "x.c").write_text(code)
+    run("gcc", "-o", "x", "x.c", *options, cwd=folder)
+    return (folder / "x").read_bytes()
+
+
+USES_A_LIBRARY = """
+int printf(const char *, ...);
+int nettle_sha256_init(void *); int br_ecdsa_i31_vrfy_asn1(void *); int psa_sign_hash(void *);
+int main(void) { return nettle_sha256_init(0) + br_ecdsa_i31_vrfy_asn1(0) + psa_sign_hash(0); }
+"""
+LOADED = ("-shared", "-fPIC")
+
+
+def named(data: bytes, rule: str) -> set[str]:
+    found, gaps = read("x", data)
+    assert not gaps
+    return {use for one in found if one.collector == f"binary/{rule}" for use in algorithms([one])}
+
+
+def test_imports_are_read_with_and_without_section_headers(tmp_path: Path) -> None:
+    """Firmware is stripped of them at times: the dynamic segment says the same."""
+    expected = {"sha-256", "ecdsa", "library-default"}
+    for hashes in ("sysv", "gnu"):
+        options = (*LOADED, f"-Wl,--hash-style={hashes}")
+        program = compiled(tmp_path, USES_A_LIBRARY, *options)
+        assert named(program, "import") == expected
+        without = bytearray(program)
+        without[40:48] = bytes(8)  # e_shoff
+        without[58:64] = bytes(6)  # its entries
+        assert named(bytes(without), "import") == expected
+
+
+def test_a_static_program_says_what_it_brings_along(tmp_path: Path) -> None:
+    code = "int br_aes_ct_ctr_init(void) { return 0; } int main(void) { return 0; }"
+    assert named(compiled(tmp_path, code), "export") == {"aes-ctr"}
+    assert named(compiled(tmp_path, code, "-s"), "export") == set()
+
+
+def test_a_program_that_leaves_the_choice_to_a_library_is_unknown_and_not_silent() -> None:
+    for program in (Path("/usr/bin/curl"), Path("/usr/bin/wget"), Path("/usr/bin/openssl")):
+        if program.exists() and (found := read(program.name, program.read_bytes())[0]):
+            assert {one.collector.split("/")[0] for one in found} >= {"binary"}
+            return
+    pytest.skip("no program with TLS is installed")
+
+
+TABLES = {
+    "aes": "unsigned t[] = {0xC66363A5u, 0xF87C7C84u, 0xEE777799u, 0xF67B7B8Du};",
+    "sha-1": "unsigned t[] = {0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6};",
+    "ml-kem-768": "short t[] = {-1044, -758, -359, -1517, 1493, 1422};",
+    "ml-dsa-65": "int t[] = {0, 25847, -2608894, -518909, 237124};",
+    "ec-p384": (
+        "unsigned long t[] = {0x2a85c8edd3ec2aef, 0xc656398d8a2ed19d, 0x0314088f5013875a, "
+        "0x181d9c6efe814112, 0x988e056be3f82d19, 0xb3312fa7e23ee7e4};"
+    ),
+    "ec-p256": ('char t[] = "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B";'),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_a_compiler_laid_out_are_recognised(tmp_path: Path, name: str) -> None:
+    code = TABLES[name] + " int main(int n, char **v) { return (int) t[n]; }"
+    program = compiled(tmp_path, code, "-O2", "-s")
+    assert named(program, "constant") == {name}
+
+
+def test_curves_are_those_of_openssl() -> None:
+    """Each parameter of a curve that is looked for stands in what OpenSSL says of that curve."""
+    known = {what: constant for constant, (_, what) in constants().items() if len(constant) >= 32}
+    for curve, what in (
+        ("prime256v1", "P-256"),
+        ("secp384r1", "P-384"),
+        ("secp256k1", "secp256k1"),
+        ("brainpoolP256r1", "brainpoolP256r1"),
+        ("brainpoolP384r1", "brainpoolP384r1"),
+        ("SM2", "the curve of SM2"),
+    ):
+        explicit = run("openssl", "ecparam", "-name", curve, "-param_enc", "explicit",
+                       "-outform", "DER", cwd=Path("/"))  # fmt: skip
+        forms = {one for one, (_, each) in constants().items() if each == what}
+        assert known[what] in forms
+        assert any(one in explicit for one in forms), curve
+
+
+def test_names_of_libraries_lead_to_names_that_are_known() -> None:
+    unknown = {
+        name
+        for name in {*symbols().values(), *(name for name, _ in constants().values())}
+        if classify(name).bearing is Bearing.UNKNOWN
+    }
+    assert unknown == {"library-default"}
+
+
+@pytest.mark.parametrize(
+    "program", ["true", "ls", "grep", "sed", "gzip", "find", "tar", "bash", "awk", "xz", "bzip2"]
+)
+def test_programs_without_cryptography_have_none(program: str) -> None:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    found, _ = read(program, Path(path).read_bytes())
+    assert algorithms(found) == []
