@@ -242,6 +242,8 @@ class Located:
     def timestamp_ns(self) -> int | None: ...
     @property
     def legacy_v2(self) -> bool: ...
+    @property
+    def missing(self) -> int: ...
 
 @final
 class SignatureMatcher:
@@ -310,8 +312,8 @@ def certificate_outline(data: bytes) -> CertificateOutline | None:
 def public_key_outline(data: bytes) -> CertificateOutline | None:
     """The outline of the SubjectPublicKeyInfo at the start of `data`, or None."""
 
-def read_capture(file: bytes) -> tuple[list[Located], int, str | None]:
-    """The secured messages of a pcap or pcapng file, its frames, and what ended it early."""
+def read_capture(file: bytes) -> tuple[list[Located], int, int, str | None]:
+    """Secured messages of a capture, its frames, packets without security, what ended it early."""
 
 def find_messages(log: bytes) -> list[tuple[int, int]]:
     """Offset and length of every signed or encrypted message in a binary log."""

@@ -204,6 +204,58 @@ def test_a_capture_cut_short_is_told(tmp_path: Path, trust: Path) -> None:
     assert "was not read to its end" in result.stderr
 
 
+def test_a_capture_that_kept_a_part_of_each_frame_lacks_evidence(
+    tmp_path: Path, trust: Path
+) -> None:
+    frames = [geonetworking(FULL_MESSAGE), geonetworking(DIGEST_MESSAGE)]
+    kept, head = len(frames[0]) - 40, pcap([])
+    sizes = [struct.pack("<IIII", 1, 0, min(len(f), kept), len(f)) for f in frames]
+    records = [size + frame[:kept] for size, frame in zip(sizes, frames, strict=True)]
+    file = write(tmp_path / "snapped.pcap", head + b"".join(records[:1]))
+    (row,) = rows("verify", file, "--trust", trust, code=3)
+    assert row["reason"] == "malformed"
+    assert row["note"] == "the capture kept only a part of its frame: 40 bytes are missing"
+    text = told(run("verify", file, "--trust", trust), 3)
+    assert "Capture whole frames" in text
+    assert "for want of certificates" not in text
+    # What fits into what was kept is judged as ever.
+    both = write(tmp_path / "both.pcap", head + b"".join(records))
+    cut, whole = rows("verify", both, "--trust", trust, code=3)
+    assert (cut["reason"], whole["reason"]) == ("malformed", "unknown_signer")
+
+
+def test_packets_without_security_are_told(tmp_path: Path, trust: Path) -> None:
+    unsecured = bytes([0x11, 0, 0x1A, 1, 0x20, 0x50, 0, 0, 0, 6, 1, 0]) + bytes(28)
+    unsecured = bytes(12) + b"\x89\x47" + unsecured + bytes([0x07, 0xD1, 0, 0, 1, 2])
+    file = write(tmp_path / "mixed.pcap", pcap([geonetworking(FULL_MESSAGE), unsecured, unsecured]))
+    text = told(run("verify", file, "--trust", trust), 0)
+    assert "has 2 packets without security" in text
+    assert "1 message: 1 ok" in text
+    assert "2 packets without security" in told(run("inspect", file), 0)
+    nothing = write(tmp_path / "nothing.pcap", pcap([unsecured]))
+    text = told(run("verify", nothing, "--trust", trust), 3)
+    assert "holds no secured message in 1 frame." in text
+    assert "has 1 packet without security" in text
+
+
+def ipv4(protocol: int, segment: bytes) -> bytes:
+    header = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(segment), 0, 0, 64, protocol, 0, 1, 2)
+    return bytes(12) + b"\x08\x00" + header + segment
+
+
+@pytest.mark.parametrize("port", [17, 6])
+def test_messages_under_headers_of_other_systems(port: int, tmp_path: Path, trust: Path) -> None:
+    payload = b"vendor\x00\x01" + FULL_MESSAGE + b"trailer" + DIGEST_MESSAGE
+    udp = struct.pack(">HHHH", 4040, 4040, 8 + len(payload), 0)
+    tcp = struct.pack(">HHIIBBHHH", 4040, 5672, 1, 1, 0x50, 0x18, 9, 0, 0)
+    capture = pcap([bytes(60), ipv4(port, (udp if port == 17 else tcp) + payload)])
+    file = write(tmp_path / "forwarded.pcap", capture)
+    found = rows("verify", file, "--trust", trust, code=0)
+    assert [(row["frame"], row["network"]) for row in found] == [(2, "other"), (2, "other")]
+    for row, spdu in zip(found, (FULL_MESSAGE, DIGEST_MESSAGE), strict=True):
+        assert capture[row["offset"] :].startswith(spdu)
+
+
 def test_an_older_protocol_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "old.pcap", pcap([geonetworking(b"\x02\x01" + bytes(60))]))
     (row,) = rows("verify", file, code=1)
@@ -320,6 +372,44 @@ def test_what_is_not_signed_by_a_certificate(tmp_path: Path) -> None:
     assert "anybody could have sent it" in text
     # Nothing can make an unsigned message hold.
     assert run("verify", write(tmp_path / "u", unsigned)).exit_code == 1
+
+
+def signed_with(signature: bytes, payload: bytes, header: bytes = b"\x00\x01\x24") -> bytes:
+    signer = b"\x80" + VEHICLE.hashed_id8
+    return b"\x03\x81\x00" + payload + header + signer + signature
+
+
+DATA = b"\x40\x03\x80\x01a"
+
+
+def test_an_algorithm_that_is_not_verified_lacks_no_evidence(tmp_path: Path) -> None:
+    sm2 = b"\x84\x40" + bytes(64)
+    file = write(tmp_path / "sm2.spdu", signed_with(sm2, DATA))
+    (row,) = rows("verify", file, code=1)
+    assert row["note"] == "signed with an algorithm that is not verified here"
+    text = told(run("verify", file), 1)
+    assert "SM2" in text
+    assert "for want of certificates" not in text
+    assert "algorithm sm2" in told(run("inspect", file), 0)
+
+
+def test_what_a_verdict_does_not_cover_is_noted(tmp_path: Path, trust: Path) -> None:
+    signature = b"\x80\x80" + bytes(64)
+    elsewhere = b"\x20\x80" + bytes(32)
+    file = write(tmp_path / "hash.spdu", signed_with(signature, elsewhere))
+    (row,) = rows("verify", file, code=3)
+    assert row["note"] == "the payload was sent another way: only its hash is here"
+    timeless = sign(b"a", Header(psid=service.CAM), VEHICLE, FULL)
+    (row,) = rows("verify", write(tmp_path / "t", timeless), "--trust", trust, code=0)
+    assert row["validity"] is None
+    assert row["note"] == "it does not say when it was made: validity was not looked at"
+
+
+def test_a_directory_is_no_file_and_its_files_are_named(tmp_path: Path) -> None:
+    error = run("verify", tmp_path).exception
+    assert isinstance(error, RoadsealError)
+    assert error.message == f"{str(tmp_path)!r} is a directory."
+    assert error.advice == f"Give the files in it, as in {tmp_path}/*."
 
 
 def test_a_key_for_self(tmp_path: Path) -> None:

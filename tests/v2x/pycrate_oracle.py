@@ -54,11 +54,19 @@ def _content(value: dict[str, Any]) -> dict[str, Any]:
     header = dict(tbs["headerInfo"])
     if "inlineP2pcdRequest" in header:
         header["inlineP2pcdRequest"] = [name.hex() for name in header["inlineP2pcdRequest"]]
+    if "p2pcdLearningRequest" in header:
+        header["p2pcdLearningRequest"] = header["p2pcdLearningRequest"].hex()
+    if "missingCrlIdentifier" in header:
+        missing = header["missingCrlIdentifier"]
+        header["missingCrlIdentifier"] = (missing["cracaId"].hex(), missing["crlSeries"])
+    if "encryptionKey" in header:
+        header["encryptionKey"] = _header_key(*header["encryptionKey"])
     if "requestedCertificate" in header:
         header["requestedCertificate"] = _certificate(header["requestedCertificate"])
     if "generationLocation" in header:
         place = header["generationLocation"]
         header["generationLocation"] = (place["latitude"] / 1e7, place["longitude"] / 1e7)
+        header["generationElevationM"] = (place["elevation"] - 4095) / 10
     return {
         "content": kind,
         "hashId": _HASHES[inner["hashId"]],
@@ -95,8 +103,7 @@ def _certificate(value: dict[str, Any]) -> dict[str, Any]:
     if "assuranceLevel" in tbs:
         tree["assuranceLevel"] = tbs["assuranceLevel"].hex()
     if "encryptionKey" in tbs:
-        curve, point = tbs["encryptionKey"]["publicKey"]
-        tree["encryptionKey"] = {"algorithm": _ALGORITHMS[curve], "point": _point(*point)}
+        tree["encryptionKey"] = _header_key("public", tbs["encryptionKey"])
     kind, indicator = tbs["verifyKeyIndicator"]
     if kind == "reconstructionValue":
         tree["reconstructionValue"] = _point(*indicator)
@@ -110,9 +117,19 @@ def _certificate(value: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def _header_key(kind: str, value: Any) -> dict[str, Any]:
+    if kind == "symmetric":
+        return {"algorithm": "aes-128-ccm", "key": value[1].hex()}
+    curve, point = value["publicKey"]
+    return {"algorithm": _ALGORITHMS[curve], "point": _point(*point)}
+
+
 def _identifier(kind: str, value: Any) -> dict[str, Any]:
     if kind == "linkageData":
-        return {kind: f"i={value['iCert']} {value['linkage-value'].hex()}"}
+        text = f"i={value['iCert']} {value['linkage-value'].hex()}"
+        if group := value.get("group-linkage-value"):
+            text += f" group j={group['jValue'].hex()} {group['value'].hex()}"
+        return {kind: text}
     if kind == "binaryId":
         return {kind: value.hex()}
     return {kind: "" if kind == "none" else value}

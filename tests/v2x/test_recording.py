@@ -249,6 +249,8 @@ def test_mutated_files_never_raise(data: st.DataObject) -> None:
         pcap(MESSAGES, 147),
         b"log" + MESSAGES[0],
         MESSAGES[0].hex().encode(),
+        json.dumps([{"spdu": MESSAGES[0].hex()}], indent=1).encode(),
+        b"rx," + MESSAGES[0].hex().encode(),
     ]
     whole = bytearray(data.draw(st.sampled_from([*kinds, *map(gzip.compress, kinds)])))
     for _ in range(data.draw(st.integers(1, 8))):

@@ -1,5 +1,6 @@
 //! Messages and certificates as nested dictionaries, for people and programs that look inside.
 
+use crate::describe_header::header_tree;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use spdu::algorithm::{Algorithm, Hash};
@@ -11,7 +12,11 @@ use spdu::region::{Location, Region};
 use spdu::verdict::Reason;
 use spdu::wire::{CurvePoint, PointForm, PublicKey, Signature};
 
-type Tree<'py> = PyResult<Bound<'py, PyDict>>;
+/// Extension additions of `ToBeSignedCertificate`, in order of their index.
+const CERTIFICATE_EXTENSIONS: [&str; 4] =
+    ["flags", "appExtensions", "certIssueExtensions", "certRequestExtension"];
+
+pub(crate) type Tree<'py> = PyResult<Bound<'py, PyDict>>;
 
 /// A message as a tree; one that cannot be read is `{"error": reason, "offset": …}`.
 #[pyfunction]
@@ -77,7 +82,7 @@ fn content_tree<'py>(py: Python<'py>, content: &Content<'_>, message: &[u8]) -> 
 
 fn signed_tree(tree: &Bound<'_, PyDict>, signed: &SignedData<'_>, message: &[u8]) -> PyResult<()> {
     let py = tree.py();
-    tree.set_item("hashId", signed.hash.map(hash_name))?;
+    tree.set_item("hashId", signed.hash.map_or("unknown", hash_name))?;
     match &signed.payload {
         Payload::Data { content, .. } => tree.set_item("payload", content_tree(py, content, message)?)?,
         Payload::External { hash, digest } => {
@@ -89,27 +94,7 @@ fn signed_tree(tree: &Bound<'_, PyDict>, signed: &SignedData<'_>, message: &[u8]
         }
         Payload::Omitted => tree.set_item("payload", "omitted")?,
     }
-    let header = PyDict::new(py);
-    header.set_item("psid", signed.header.psid)?;
-    header.set_item("generationTime", signed.header.generation_time)?;
-    header.set_item("expiryTime", signed.header.expiry_time)?;
-    header.set_item("generationLocation", signed.header.generation_location.map(degrees))?;
-    header.set_item("p2pcdLearningRequest", signed.header.p2pcd_learning_request.map(|id| hex(&id)))?;
-    header
-        .set_item("missingCrlIdentifier", signed.header.missing_crl.map(|(id, series)| (hex(&id), series)))?;
-    let requests: Vec<String> = signed.header.inline_p2pcd_request.iter().map(|id| hex(id)).collect();
-    header.set_item("inlineP2pcdRequest", if requests.is_empty() { None } else { Some(requests) })?;
-    if let Some(range) = &signed.header.requested_certificate
-        && let Some(Ok(certificate)) = message.get(range.clone()).map(Certificate::parse)
-    {
-        header.set_item("requestedCertificate", certificate_tree(py, &certificate)?)?;
-    }
-    header.set_item("pduFunctionalType", signed.header.pdu_functional_type)?;
-    if !signed.header.unknown_extensions.is_empty() {
-        header.set_item("unknownExtensions", signed.header.unknown_extensions.clone())?;
-    }
-    drop_absent(&header)?;
-    tree.set_item("headerInfo", header)?;
+    tree.set_item("headerInfo", header_tree(py, &signed.header, message)?)?;
     match &signed.signer {
         Signer::Digest(id) => {
             tree.set_item("signer", PyDict::from_sequence(&[("digest", hex(id))].into_pyobject(py)?)?)?
@@ -128,7 +113,7 @@ fn signed_tree(tree: &Bound<'_, PyDict>, signed: &SignedData<'_>, message: &[u8]
     tree.set_item("signature", signature_tree(py, &signed.signature)?)
 }
 
-fn certificate_tree<'py>(py: Python<'py>, certificate: &Certificate<'_>) -> Tree<'py> {
+pub(crate) fn certificate_tree<'py>(py: Python<'py>, certificate: &Certificate<'_>) -> Tree<'py> {
     let tree = PyDict::new(py);
     tree.set_item("bytes", certificate.bytes.len())?;
     tree.set_item("type", if certificate.implicit { "implicit" } else { "explicit" })?;
@@ -143,7 +128,10 @@ fn certificate_tree<'py>(py: Python<'py>, certificate: &Certificate<'_>) -> Tree
     let id = match certificate.id {
         CertificateId::Name(name) => ("name", String::from_utf8_lossy(name).into_owned()),
         CertificateId::Binary(octets) => ("binaryId", hex(octets)),
-        CertificateId::Linkage { i_cert, value } => ("linkageData", format!("i={i_cert} {}", hex(&value))),
+        CertificateId::Linkage { i_cert, value, group } => {
+            let group = group.map(|(j, value)| format!(" group j={} {}", hex(&j), hex(&value)));
+            ("linkageData", format!("i={i_cert} {}{}", hex(&value), group.unwrap_or_default()))
+        }
         CertificateId::None => ("none", String::new()),
         _ => ("unknown", String::new()),
     };
@@ -166,10 +154,7 @@ fn certificate_tree<'py>(py: Python<'py>, certificate: &Certificate<'_>) -> Tree
     }
     tree.set_item("canRequestRollover", certificate.can_request_rollover)?;
     if let Some((curve, point)) = &certificate.encryption_key {
-        let key = PyDict::new(py);
-        key.set_item("algorithm", if *curve == 0 { "ecies-p256" } else { "ecies-brainpoolp256r1" })?;
-        key.set_item("point", point_text(point))?;
-        tree.set_item("encryptionKey", key)?;
+        tree.set_item("encryptionKey", encryption_key_tree(py, *curve, point)?)?;
     }
     match &certificate.key {
         KeyIndicator::Key(key) => tree.set_item("verificationKey", key_tree(py, key)?)?,
@@ -182,9 +167,7 @@ fn certificate_tree<'py>(py: Python<'py>, certificate: &Certificate<'_>) -> Tree
     if let Some(signature) = &certificate.alt_signature {
         tree.set_item("altSignatureValue", signature_tree(py, signature)?)?;
     }
-    if !certificate.unknown_extensions.is_empty() {
-        tree.set_item("unknownExtensions", certificate.unknown_extensions.clone())?;
-    }
+    set_unread(&tree, &CERTIFICATE_EXTENSIONS, &certificate.unknown_extensions)?;
     if let Some(signature) = &certificate.signature {
         tree.set_item("signature", signature_tree(py, signature)?)?;
     }
@@ -300,12 +283,41 @@ fn signature_tree<'py>(py: Python<'py>, signature: &Signature<'_>) -> Tree<'py> 
             tree.set_item("s", hex(s))?;
             tree.set_item("fnDsa512", hex(fn_dsa))?;
         }
+        Signature::Unknown(4) => tree.set_item("algorithm", "sm2")?,
         Signature::Unknown(index) => tree.set_item("unknownChoice", index)?,
     }
     Ok(tree)
 }
 
-fn point_text(point: &CurvePoint<'_>) -> String {
+pub(crate) fn encryption_key_tree<'py>(py: Python<'py>, curve: u8, point: &CurvePoint<'_>) -> Tree<'py> {
+    let key = PyDict::new(py);
+    key.set_item("algorithm", if curve == 0 { "ecies-p256" } else { "ecies-brainpoolp256r1" })?;
+    key.set_item("point", point_text(point))?;
+    Ok(key)
+}
+
+/// Extension additions that were kept unread: under their name where they have one.
+pub(crate) fn set_unread(
+    tree: &Bound<'_, PyDict>,
+    names: &[&str],
+    additions: &[(u8, &[u8])],
+) -> PyResult<()> {
+    let unnamed = PyList::empty(tree.py());
+    for (index, content) in additions {
+        match names.get(usize::from(*index)) {
+            Some(name) => tree.set_item(*name, hex(content))?,
+            None => {
+                let addition = PyDict::new(tree.py());
+                addition.set_item("index", index)?;
+                addition.set_item("content", hex(content))?;
+                unnamed.append(addition)?;
+            }
+        }
+    }
+    if unnamed.is_empty() { Ok(()) } else { tree.set_item("unknownExtensions", unnamed) }
+}
+
+pub(crate) fn point_text(point: &CurvePoint<'_>) -> String {
     let form = match point.form {
         PointForm::XOnly => "x-only",
         PointForm::Compressed { odd: false } => "compressed-y-0",
@@ -322,16 +334,16 @@ fn hash_name(hash: Hash) -> &'static str {
     }
 }
 
-fn degrees(place: Location) -> (f64, f64) {
+pub(crate) fn degrees(place: Location) -> (f64, f64) {
     (f64::from(place.latitude) / 1e7, f64::from(place.longitude) / 1e7)
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Take out what is absent: a tree shows what there is.
-fn drop_absent(tree: &Bound<'_, PyDict>) -> PyResult<()> {
+pub(crate) fn drop_absent(tree: &Bound<'_, PyDict>) -> PyResult<()> {
     let absent: Vec<_> = tree.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
     absent.into_iter().try_for_each(|key| tree.del_item(key))
 }

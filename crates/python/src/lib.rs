@@ -5,6 +5,7 @@ mod butterfly;
 mod captures;
 mod certificates;
 mod describe;
+mod describe_header;
 mod distilling;
 mod flows;
 mod keys;

@@ -39,6 +39,8 @@ pub enum CertificateId<'a> {
         i_cert: u16,
         /// The linkage value.
         value: [u8; 9],
+        /// The value j and the linkage value of a group.
+        group: Option<([u8; 4], [u8; 9])>,
     },
     /// A name.
     Name(&'a [u8]),
@@ -123,8 +125,8 @@ pub struct Certificate<'a> {
     pub alt_signature: Option<Signature<'a>>,
     /// Where the octets of the second signature lie within `to_be_signed`.
     alt_signature_at: Option<(usize, usize)>,
-    /// Indices of extension additions that were kept unread.
-    pub unknown_extensions: Vec<u8>,
+    /// Extension additions that were kept unread: their index and content.
+    pub unknown_extensions: Vec<(u8, &'a [u8])>,
     /// The issuer's signature; absent in implicit certificates.
     pub signature: Option<Signature<'a>>,
     edits: Vec<Edit>,
@@ -273,7 +275,7 @@ impl<'a> Certificate<'a> {
                     }
                     self.alt_signature = Some(signature);
                 }
-                other => self.unknown_extensions.push(other),
+                other => self.unknown_extensions.push((other, content)),
             }
         }
         Ok(())
@@ -366,10 +368,8 @@ fn read_linkage<'a>(reader: &mut Reader<'a>) -> Result<CertificateId<'a>> {
         _ => return reader.malformed(),
     };
     let (i_cert, value) = (reader.u16()?, reader.array()?);
-    if with_group {
-        reader.take(4 + 9)?;
-    }
-    Ok(CertificateId::Linkage { i_cert, value })
+    let group = if with_group { Some((reader.array()?, reader.array()?)) } else { None };
+    Ok(CertificateId::Linkage { i_cert, value, group })
 }
 
 fn read_duration(reader: &mut Reader<'_>) -> Result<u64> {

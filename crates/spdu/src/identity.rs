@@ -83,7 +83,7 @@ impl Identity {
             region: certificate.region.clone(),
             scope: (certificate.craca_id, certificate.crl_series),
             linkage: match certificate.id {
-                CertificateId::Linkage { i_cert, value } => Some((i_cert, value)),
+                CertificateId::Linkage { i_cert, value, .. } => Some((i_cert, value)),
                 _ => None,
             },
             is_root: matches!(certificate.issuer, Issuer::Itself(_)),

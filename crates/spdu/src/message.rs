@@ -91,6 +91,8 @@ pub struct Header {
     pub expiry_time: Option<u64>,
     /// Where it was made.
     pub generation_location: Option<Location>,
+    /// How high: decimetres above 409.5 m below the ellipsoid (clause 6.3.13).
+    pub generation_elevation: Option<u16>,
     /// Which certificate the signer wants to learn.
     pub p2pcd_learning_request: Option<[u8; 3]>,
     /// Certificates asked for by their HashedId3.
@@ -99,10 +101,54 @@ pub struct Header {
     pub requested_certificate: Option<Range<usize>>,
     /// Whether a CRL is asked for.
     pub missing_crl: Option<([u8; 3], u16)>,
+    /// Where the key lies in the message that answers may be encrypted with.
+    pub encryption_key: Option<Range<usize>>,
     /// The kind of PDU, where not an application's.
     pub pdu_functional_type: Option<u8>,
-    /// Indices of extension additions that were kept unread.
-    pub unknown_extensions: Vec<u8>,
+    /// Extension additions that were kept unread: their index, and where they lie in the message.
+    pub unknown_extensions: Vec<(u8, Range<usize>)>,
+}
+
+/// A key that answers may be encrypted with (`EncryptionKey`).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum HeaderKey<'a> {
+    /// A public key on a curve: 0 P-256, 1 brainpoolP256r1.
+    Public(u8, CurvePoint<'a>),
+    /// A symmetric key, in clear.
+    Symmetric(&'a [u8]),
+}
+
+impl<'a> HeaderKey<'a> {
+    /// Read the key that fills `data`.
+    pub fn parse(data: &'a [u8]) -> Result<Self> {
+        whole(data, Self::read)
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        match reader.choice()? {
+            0 => {
+                read_encryption_key(reader, &mut Vec::new()).map(|(curve, point)| Self::Public(curve, point))
+            }
+            1 => match reader.choice()? {
+                0 => reader.take(16).map(Self::Symmetric), // aes128Ccm
+                _ => reader.unsupported(),
+            },
+            _ => reader.unsupported(),
+        }
+    }
+}
+
+/// One contributor's extensions of a header (`ContributedExtensionBlock`): who defined them (2 is ETSI), and
+/// the encoding of each.
+pub type ContributedExtensions<'a> = (u8, Vec<&'a [u8]>);
+
+/// Index of `contributedExtensions` among the extension additions of `HeaderInfo`.
+pub const CONTRIBUTED_EXTENSIONS: u8 = 3;
+
+/// Read `contributedExtensions`, which fill `data`.
+pub fn read_contributed(data: &[u8]) -> Result<Vec<ContributedExtensions<'_>>> {
+    whole(data, |reader| reader.sequence_of(|block| Ok((block.u8()?, block.sequence_of(Reader::octets)?))))
 }
 
 /// Signed data.
@@ -273,25 +319,25 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header> {
     let psid = reader.unsigned()?;
     let generation_time = if has(0) { Some(reader.u64()?) } else { None };
     let expiry_time = if has(1) { Some(reader.u64()?) } else { None };
-    let generation_location = if has(2) {
-        let place = Location::parse(reader)?;
-        reader.u16()?; // elevation
-        Some(place)
+    let place = if has(2) { Some((Location::parse(reader)?, reader.u16()?)) } else { None };
+    let p2pcd_learning_request = if has(3) { Some(reader.array()?) } else { None };
+    let missing_crl = if has(4) { Some(read_missing_crl(reader)?) } else { None };
+    let encryption_key = if has(5) {
+        let from = reader.position();
+        HeaderKey::read(reader)?;
+        Some(from..reader.position())
     } else {
         None
     };
-    let p2pcd_learning_request = if has(3) { Some(reader.array()?) } else { None };
-    let missing_crl = if has(4) { Some(read_missing_crl(reader)?) } else { None };
-    if has(5) {
-        skip_encryption_key(reader)?;
-    }
     let mut header = Header {
         psid,
         generation_time,
         expiry_time,
-        generation_location,
+        generation_location: place.map(|(place, _)| place),
+        generation_elevation: place.map(|(_, elevation)| elevation),
         p2pcd_learning_request,
         missing_crl,
+        encryption_key,
         ..Header::default()
     };
     if present & 0x80 != 0 {
@@ -314,7 +360,7 @@ fn read_header_extensions(reader: &mut Reader<'_>, header: &mut Header) -> Resul
                 header.requested_certificate = Some(end - content.len()..end);
             }
             2 => header.pdu_functional_type = Some(whole(content, Reader::u8)?),
-            other => header.unknown_extensions.push(other),
+            other => header.unknown_extensions.push((other, end - content.len()..end)),
         }
     }
     Ok(())
@@ -331,15 +377,4 @@ fn read_missing_crl(reader: &mut Reader<'_>) -> Result<([u8; 3], u16)> {
         reader.extensions()?;
     }
     Ok(missing)
-}
-
-fn skip_encryption_key(reader: &mut Reader<'_>) -> Result<()> {
-    match reader.choice()? {
-        0 => read_encryption_key(reader, &mut Vec::new()).map(drop),
-        1 => {
-            reader.expect(0x80)?; // aes128Ccm
-            reader.take(16).map(drop)
-        }
-        _ => reader.unsupported(),
-    }
 }

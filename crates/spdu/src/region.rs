@@ -152,7 +152,8 @@ impl Region {
                 Some(center.distance_m(*other) + f64::from(*radius) <= f64::from(*radius_m) + 1.0)
             }
             (Self::Identified(outer), Self::Identified(inner)) => {
-                Some(inner.iter().all(|country| outer.iter().any(|o| o.encloses(country))))
+                let given = |part: Country| outer.iter().any(|candidate| candidate.encloses(&part));
+                Some(inner.iter().flat_map(Country::parts).all(given))
             }
             (Self::Identified(_) | Self::Unknown, _) | (_, Self::Identified(_) | Self::Unknown) => None,
             (_, Self::Circle { center, radius_m }) => {
@@ -172,6 +173,25 @@ impl Region {
 }
 
 impl Country {
+    /// The regions and subregions one by one: an issuer may have them in several entries. An empty list of
+    /// them stays what it is, so that it is compared too.
+    fn parts(&self) -> Vec<Self> {
+        let part = |region, subregions| Self {
+            code: self.code,
+            regions: Some(vec![Subdivision { region, subregions }]),
+        };
+        let of = |each: &Subdivision| match each.subregions.as_deref() {
+            Some(several @ [_, ..]) => {
+                several.iter().map(|&one| part(each.region, Some(vec![one]))).collect()
+            }
+            _ => vec![part(each.region, each.subregions.clone())],
+        };
+        match self.regions.as_deref() {
+            Some(several @ [_, ..]) => several.iter().flat_map(of).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
     fn encloses(&self, inner: &Self) -> bool {
         let Some(outer) = &self.regions else { return self.code == inner.code };
         let Some(wanted) = &inner.regions else { return false };
@@ -375,6 +395,21 @@ mod tests {
         assert_eq!(country(380, two.clone()).encloses(&country(380, part(9, Some(vec![2])))), Some(true));
         assert_eq!(country(380, two.clone()).encloses(&country(380, part(9, Some(vec![3])))), Some(false));
         assert_eq!(country(380, two).encloses(&country(380, part(9, None))), Some(false));
+        // An issuer may have the parts in several entries.
+        let entry = |region, subregions| Country { code: 840, regions: part(region, subregions) };
+        let split =
+            Region::Identified(vec![entry(1, None), entry(2, Some(vec![7])), entry(2, Some(vec![8]))]);
+        let both = |subregions| {
+            let regions = [(1, None), (2, Some(subregions))]
+                .map(|(region, subregions)| Subdivision { region, subregions });
+            Region::Identified(vec![Country { code: 840, regions: Some(regions.to_vec()) }])
+        };
+        assert_eq!(split.encloses(&both(vec![7, 8])), Some(true));
+        assert_eq!(split.encloses(&both(vec![7, 9])), Some(false));
+        assert_eq!(split.encloses(&country(840, None)), Some(false));
+        // Nothing of another country is still another country's.
+        assert_eq!(split.encloses(&country(250, Some(vec![]))), Some(false));
+        assert_eq!(split.encloses(&country(840, part(3, Some(vec![])))), Some(false));
         // Geometry and countries need a map to be compared.
         assert_eq!(italy.encloses(&rectangle((44.0, 10.0), (43.0, 11.0))), None);
         assert_eq!(italy.contains(degrees(43.0, 11.0)), None);

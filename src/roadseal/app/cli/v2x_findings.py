@@ -18,6 +18,8 @@ BATCH = 1024
 
 _ONLY_WHERE_KNOWN = ("line", "frame", "network", "note")
 _UNSIGNED = "unsigned"
+_CUT = "the capture kept only a part of its frame"
+_FOREIGN = "signed with an algorithm that is not verified here"
 _NOTES = {
     "unsecuredData": _UNSIGNED,
     "encryptedData": "encrypted: recognised, not opened",
@@ -72,9 +74,20 @@ class Finding:
         return self.note == _UNSIGNED
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether its signature is of a kind that cannot be verified here, whatever is at hand."""
+        return self.note is not None and _FOREIGN in self.note
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the capture, not the sender, ended it early."""
+        return self.note is not None and self.note.startswith(_CUT)
+
+    @property
     def lacks_evidence(self) -> bool:
-        """Whether nothing is wrong with it and more certificates could make it hold."""
-        return self.reason.is_missing_evidence and not self.is_unsigned
+        """Whether nothing is wrong with it and what is missing could make it hold."""
+        hopeless = self.is_unsigned or self.is_foreign
+        return self.is_cut or (self.reason.is_missing_evidence and not hopeless)
 
     def to_json(self) -> dict[str, Any]:
         """The finding for programs; what its kind of file does not have is left out."""
@@ -133,14 +146,17 @@ def _finding(file: str, message: RecordedMessage, verdict: Verdict) -> Finding:
         return Finding(**place, verdict="refused", reason=reason, note=message.note)
     reason = Reason(verdict.overall)
     if verdict.psid is None:
-        return Finding(**place, verdict="refused", reason=reason, note=_note(message.spdu))
+        note = _note(message.spdu)
+        if message.missing and reason is Reason.MALFORMED:
+            note = f"{_CUT}: {message.missing} bytes are missing"
+        return Finding(**place, verdict="refused", reason=reason, note=note)
     algorithms = verdict.algorithm, verdict.certificate_algorithm
     start, end = verdict.payload or (0, 0)
     return Finding(
         **place,
         verdict="ok" if verdict.ok else "refused",
         reason=reason,
-        note=None if verdict.signer else "signed by 'self'",
+        note=_remarks(verdict),
         signature=verdict.signature,
         chain=verdict.chain,
         permission=verdict.permission,
@@ -159,6 +175,19 @@ def _finding(file: str, message: RecordedMessage, verdict: Verdict) -> Finding:
         generation_time_us=verdict.generation_time,
         payload_length=end - start,
     )
+
+
+def _remarks(verdict: Verdict) -> str | None:
+    """What a reader of the verdict should know besides."""
+    remarks = {
+        "signed by 'self'": verdict.signer is None,
+        _FOREIGN: verdict.algorithm is None,
+        "the payload was sent another way: only its hash is here": verdict.payload == (0, 0),
+        "it does not say when it was made: validity was not looked at": (
+            verdict.generation_time is None and verdict.chain and verdict.validity is None
+        ),
+    }
+    return "; ".join(remark for remark, applies in remarks.items() if applies) or None
 
 
 def _note(spdu: bytes) -> str | None:

@@ -37,6 +37,12 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
+    except IsADirectoryError:
+        raise RoadsealError(
+            "unreadable-file",
+            f"{str(path)!r} is a directory.",
+            advice=f"Give the files in it, as in {path / '*'!s}.",
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = error.strerror if isinstance(error, OSError) else "no file name"
         raise RoadsealError(

@@ -32,6 +32,8 @@ _CERTIFICATE_STARTS = (b"\x80\x03", b"\x00\x03")
 _KINDS = {
     "hex": "hexadecimal text",
     "json-lines": "JSON Lines",
+    "json": "JSON",
+    "text": "text",
     "capture": "capture",
     "log": "binary log",
 }
@@ -70,26 +72,26 @@ def inspect(
         _show(console, str(file), "certificate", octets, certificate, {}, as_json=as_json)
         raise typer.Exit(DOES_NOT_HOLD if "error" in certificate else HOLDS)
     chosen = [each for each in recording.messages if offset in (None, each.offset)]
-    trees = [_describe(each) for each in chosen]
+    broken = any("error" in _describe(each) for each in chosen)
     if not single and not as_json:
-        _summarise(console, str(file), recording, trees)
-    shown = len(trees) if message is None and (as_json or offset is not None) else message
-    for each, tree in list(zip(chosen, trees, strict=True))[: 1 if shown is None else shown]:
-        place = _place(each)
+        _summarise(console, str(file), recording, chosen)
+    shown = len(chosen) if message is None and (as_json or offset is not None) else message
+    for each in chosen[: 1 if shown is None else shown]:
+        tree, place = _describe(each), _place(each)
         _show(console, str(file), "message", each.spdu, tree, place, as_json=as_json)
     if recording.damage:
         Console(stderr=True).print(
             f"[yellow]{escape(str(file))}[/] was not read to its end: {escape(recording.damage)}.",
             soft_wrap=True,
         )
-    if not trees:
+    if not chosen:
         Console(stderr=True).print(
             f"[yellow]{escape(str(file))}[/] holds no message or certificate of IEEE 1609.2"
             + ("." if offset is None else f" at offset {offset}."),
             soft_wrap=True,
         )
         raise typer.Exit(INCOMPLETE)
-    raise typer.Exit(DOES_NOT_HOLD if any("error" in tree for tree in trees) else HOLDS)
+    raise typer.Exit(DOES_NOT_HOLD if broken else HOLDS)
 
 
 def _describe(message: RecordedMessage) -> Mapping[str, Any]:
@@ -132,18 +134,20 @@ def _show(
 
 
 def _summarise(
-    console: Console, file: str, recording: Recording, trees: Sequence[Mapping[str, Any]]
+    console: Console, file: str, recording: Recording, messages: Sequence[RecordedMessage]
 ) -> None:
     frames = "" if recording.frames is None else f" of {counted(recording.frames, 'frame')}"
-    held = f"{_KINDS[recording.kind]}{frames}, {counted(len(trees), 'message')}"
+    held = f"{_KINDS[recording.kind]}{frames}, {counted(len(messages), 'message')}"
+    if recording.unsecured:
+        held += f", {counted(recording.unsecured, 'packet')} without security"
     console.print(f"[bold]{escape(file)}[/]: {held}", soft_wrap=True)
-    if not trees:
+    if not messages:
         return
     table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
     for column in ("service", "content", "signer", "signed with"):
         table.add_column(column, overflow="fold")
     table.add_column("messages", justify="right")
-    for row, count in Counter(map(_row, trees)).most_common():
+    for row, count in Counter(_row(_describe(each)) for each in messages).most_common():
         table.add_row(*map(escape, row), str(count))
     console.print(table)
 

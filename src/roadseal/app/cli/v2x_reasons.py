@@ -125,3 +125,8 @@ UNSIGNED = Explanation(
     "The message is not signed: anybody could have sent it.",
     "Do not act on it. If the sender should sign, its security is switched off.",
 )
+
+CUT = Explanation(
+    "The capture kept only the beginning of the frame: nothing is known of the sender.",
+    "Capture whole frames: 'tcpdump -s 0', or no limit of packets' length in Wireshark.",
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
@@ -34,7 +34,7 @@ from roadseal.app.cli.v2x_input import (
     write_json_line,
 )
 from roadseal.app.cli.v2x_progress import LateProgress
-from roadseal.app.cli.v2x_reasons import EXPLANATIONS, UNSIGNED
+from roadseal.app.cli.v2x_reasons import CUT, EXPLANATIONS, UNSIGNED, Explanation
 from roadseal.clock import SystemClock, Time64
 from roadseal.crypto import Profile, load_profile
 from roadseal.v2x import Policy, Reason, Verifier
@@ -139,23 +139,29 @@ def _enter(store: TrustStore, verifier: Verifier, console: Console) -> None:
 
 def _tell_gaps(recordings: Sequence[tuple[str, Recording]], console: Console) -> None:
     for file, recording in recordings:
-        if recording.damage:
-            told = f"was not read to its end: {recording.damage}. What comes before was judged."
-        elif recording.messages:
-            continue
-        elif "error" not in _core.describe_certificate(octets_of(recording.data)):
-            told = "is a certificate: try 'roadseal v2x certificate verify'."
+        for told in _gaps(recording):
+            console.print(f"[yellow]{escape(file)}[/] {escape(told)}", soft_wrap=True)
+
+
+def _gaps(recording: Recording) -> Iterator[str]:
+    if recording.damage:
+        yield f"was not read to its end: {recording.damage}. What comes before was judged."
+    elif not recording.messages:
+        if "error" not in _core.describe_certificate(octets_of(recording.data)):
+            yield "is a certificate: try 'roadseal v2x certificate verify'."
         else:
-            frames = "" if recording.frames is None else f" in {recording.frames} frames"
-            told = f"holds no secured message{frames}."
-        console.print(f"[yellow]{escape(file)}[/] {escape(told)}", soft_wrap=True)
+            frames = "" if recording.frames is None else f" in {counted(recording.frames, 'frame')}"
+            yield f"holds no secured message{frames}."
+    if recording.unsecured:
+        count = counted(recording.unsecured, "packet")
+        yield f"has {count} without security, which were not judged: anybody could have sent them."
 
 
 def _summarise(
     findings: Sequence[Finding], at: Time64 | None, console: Console, *, tables: bool
 ) -> None:
     refused = [finding for finding in findings if not finding.holds]
-    lacking = sum(finding.lacks_evidence for finding in refused)
+    lacking = sum(finding.lacks_evidence and not finding.is_cut for finding in refused)
     if tables and findings:
         console.print(_table(findings))
     console.print(
@@ -170,7 +176,7 @@ def _summarise(
     else:
         console.print(f"Judged at {iso(at)}, age included.")
     for first, count in _first_of_each_reason(findings):
-        explanation = UNSIGNED if first.is_unsigned else EXPLANATIONS[first.reason]
+        explanation = _explanation(first)
         note = f" ({first.note})" if first.note else ""
         more = f" and {count - 1} more" if count > 1 else ""
         explanation.print(console, first.reason, f"{first.file} at {first.offset}{note}{more}")
@@ -198,11 +204,20 @@ def _table(findings: Sequence[Finding]) -> Table:
 
 def _first_of_each_reason(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
     refused = [finding for finding in findings if not finding.holds]
-    counts = Counter((finding.reason, finding.is_unsigned) for finding in refused)
-    firsts: dict[tuple[Reason, bool], Finding] = {}
+    counts = Counter((finding.reason, _explanation(finding)) for finding in refused)
+    firsts: dict[tuple[Reason, Explanation], Finding] = {}
     for finding in refused:
-        firsts.setdefault((finding.reason, finding.is_unsigned), finding)
+        firsts.setdefault((finding.reason, _explanation(finding)), finding)
     return [(firsts[key], count) for key, count in counts.most_common()]
+
+
+def _explanation(finding: Finding) -> Explanation:
+    if finding.is_unsigned:
+        return UNSIGNED
+    if finding.is_cut:
+        return CUT
+    foreign = finding.is_foreign and finding.reason.is_missing_evidence
+    return EXPLANATIONS[Reason.UNSUPPORTED_ALGORITHM if foreign else finding.reason]
 
 
 def _code(findings: Sequence[Finding], recordings: Sequence[Recording]) -> int:
