@@ -21,7 +21,7 @@ from roadseal.assess.inventory.estate import (
     read_mapping,
     read_source,
 )
-from roadseal.assess.inventory.estate.csv_file import second_header
+from roadseal.assess.inventory.estate.header import second_header
 from roadseal.assess.inventory.estate.place import Letter, parse_degrees, parse_place
 from roadseal.assess.inventory.estate.zone import is_south, parse_zone
 from roadseal.crypto.toml_source import TomlSource

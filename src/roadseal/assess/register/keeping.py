@@ -28,7 +28,8 @@ from roadseal.assess.register.attach import Attachment, attach, uses_by_kind
 from roadseal.assess.register.certificates import certificate_rows
 from roadseal.assess.register.columns import Columns, exposure_code, leaving_code, update_code
 from roadseal.assess.register.judge import Inputs, Judgement, Looked, judge, use_row
-from roadseal.assess.register.kept import KeptRegister, open_kept, unknown
+from roadseal.assess.register.kept import KeptRegister, open_kept
+from roadseal.assess.register.kept_query import unknown
 from roadseal.assess.register.model import score_model
 from roadseal.assess.register.shelf import estate_key, replace_uses
 from roadseal.assess.register.use import Use

@@ -10,11 +10,20 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from roadseal.assess.inventory.estate import FACTS
 from roadseal.assess.inventory.estate.shelf import asset_of_row
-from roadseal.assess.inventory.tables import ASSET, CASE, CASE_USE, REGISTER, STANDING
+from roadseal.assess.inventory.tables import ASSET, CASE, REGISTER, STANDING
 from roadseal.assess.register.build import asset_row
 from roadseal.assess.register.document import AnyRegister, Register, Row, asset_unknown
+from roadseal.assess.register.kept_query import (
+    JOINED,
+    RANK,
+    STANDINGS,
+    letters_of,
+    lower_all_letters,
+    of_assets,
+    of_cases,
+    takes_unassessed,
+)
 from roadseal.assess.register.query import Query
 from roadseal.assess.register.score import UNASSESSED
 from roadseal.assess.register.shape import TIERS
@@ -23,7 +32,6 @@ from roadseal.store import Store
 
 _STREAMED_ROWS: Final = 20_000
 _BATCH_CASES: Final = 500
-_ALL_LETTERS: Final = "und-x-icu"  # a database in the locale C lowers ASCII only
 
 
 class KeptRegister(AnyRegister):
@@ -65,11 +73,11 @@ class KeptRegister(AnyRegister):
     def ask(self, query: Query, limit: int | None = None) -> list[Row]:
         """The assets that fit, worst first."""
         found: list[Row] = []
-        fitting = self._of_assets(query)
+        fitting = of_assets(self.key, query, self._letters)
         for numbers in self._worst_cases(query):
             left = None if limit is None else limit - len(found)
             conditions = (*fitting, STANDING.c.case_number.in_(numbers))
-            found += self._assets(conditions, (*_RANK, self._by_id()), left)
+            found += self._assets(conditions, (*RANK, self._by_id()), left)
             if len(found) == limit:
                 break
         return found
@@ -81,10 +89,10 @@ class KeptRegister(AnyRegister):
         one rank stay together, so that their assets are sorted by their ids.
         """
         wanted = sa.select(CASE.c.number, CASE.c.tier, CASE.c.p50, CASE.c.broken).where(
-            CASE.c.register == self.key, *self._of_cases(query)
+            *of_cases(self.key, query)
         )
         with self.store.reading() as connection:
-            cases = connection.execute(wanted.order_by(*_RANK)).all()
+            cases = connection.execute(wanted.order_by(*RANK)).all()
         batch: list[int] = []
         size = 1
         for _, equals in groupby(cases, key=lambda case: tuple(case[1:])):
@@ -94,18 +102,17 @@ class KeptRegister(AnyRegister):
                 batch, size = [], min(size * 2, _BATCH_CASES)
         if batch:
             yield batch
-        of_cases = query.lanes or query.algorithm is not None or query.basis is not None
-        if not of_cases and (not query.tiers or "unassessed" in query.tiers):
+        if takes_unassessed(query):
             yield [UNASSESSED]
 
     def count(self, query: Query) -> int:
         """How many assets fit."""
         total = 0
-        fitting = self._of_assets(query)
+        fitting = of_assets(self.key, query, self._letters)
         with self.store.reading() as connection:
-            _lower_all_letters(connection)
+            lower_all_letters(connection)
             for numbers in self._worst_cases(query):
-                wanted = sa.select(sa.func.count()).select_from(_JOINED)
+                wanted = sa.select(sa.func.count()).select_from(JOINED)
                 here = STANDING.c.case_number.in_(numbers)
                 total += int(connection.scalar(wanted.where(*fitting, here)) or 0)
         return total
@@ -118,7 +125,7 @@ class KeptRegister(AnyRegister):
         """How many assets stand in each tier."""
         wanted = (
             sa.select(sa.func.coalesce(CASE.c.tier, "unassessed"), sa.func.count())
-            .select_from(_STANDINGS)
+            .select_from(STANDINGS)
             .where(STANDING.c.register == self.key)
             .group_by(CASE.c.tier)
         )
@@ -130,7 +137,7 @@ class KeptRegister(AnyRegister):
         """In how many assets something is broken today."""
         wanted = (
             sa.select(sa.func.count())
-            .select_from(_STANDINGS)
+            .select_from(STANDINGS)
             .where(STANDING.c.register == self.key, CASE.c.broken > 0)
         )
         with self.store.reading() as connection:
@@ -193,64 +200,21 @@ class KeptRegister(AnyRegister):
         order: tuple[Any, ...],
         limit: int | None,
     ) -> Iterator[Row]:
-        wanted = sa.select(*ASSET.columns, STANDING.c.case_number).select_from(_JOINED)
+        wanted = sa.select(*ASSET.columns, STANDING.c.case_number).select_from(JOINED)
         wanted = wanted.where(*conditions).order_by(*order).limit(limit)
         with self.store.reading() as connection:
-            _lower_all_letters(connection)
+            lower_all_letters(connection)
             streamed = connection.execution_options(yield_per=_STREAMED_ROWS).execute(wanted)
             for *row, case in streamed:
                 yield asset_row(asset_of_row(*row), case)
 
+    @cached_property
+    def _letters(self) -> str | None:
+        return letters_of(self.store)
+
     def _by_id(self) -> Any:
         """Ids as Unicode sorts them, whatever the language of the database."""
         return ASSET.c.id if self.store.is_sqlite else sa.collate(ASSET.c.id, "C")
-
-    def _of_cases(self, query: Query) -> tuple[sa.ColumnElement[bool], ...]:
-        """What a query asks of cases."""
-        found: list[sa.ColumnElement[bool]] = []
-        if query.tiers:
-            found.append(CASE.c.tier.in_(query.tiers))
-        if query.lanes:
-            lanes = CASE.c.lane.in_(query.lanes)
-            found.append(lanes | (CASE.c.broken > 0) if "broken-today" in query.lanes else lanes)
-        for wanted, column in ((query.algorithm, "algorithm"), (query.basis, "basis")):
-            if wanted is not None:
-                cases = sa.select(CASE_USE.c.case_number).where(
-                    CASE_USE.c.register == self.key, CASE_USE.c[column] == wanted
-                )
-                found.append(CASE.c.number.in_(cases))
-        return tuple(found)
-
-    def _of_assets(self, query: Query) -> tuple[sa.ColumnElement[bool], ...]:
-        """What a query asks of the assets themselves."""
-        found: list[sa.ColumnElement[bool]] = [STANDING.c.register == self.key]
-        if query.kinds:
-            found.append(ASSET.c.kind.in_(query.kinds))
-        if query.corridor is not None:
-            found.append(self._contains(query.corridor, ASSET.c.corridor))
-        if query.text is not None:
-            texts = (ASSET.c.id, ASSET.c.name, ASSET.c.vendor, ASSET.c.model)
-            found.append(self._contains(query.text, *texts))
-        if query.unknown is not None:
-            known = query.unknown in FACTS
-            found.append(unknown(query.unknown) if known else sa.false())
-        return tuple(found)
-
-    def _contains(self, text: str, *columns: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        """That the columns, joined by blanks, hold a text; without case."""
-        joined: Any = sa.func.coalesce(columns[0], "")
-        for column in columns[1:]:
-            joined = joined + " " + sa.func.coalesce(column, "")
-        if not self.store.is_sqlite and self._has_all_letters:
-            joined = sa.collate(joined, _ALL_LETTERS)
-        return sa.func.lower(joined).contains(text.lower(), autoescape=True)
-
-    @cached_property
-    def _has_all_letters(self) -> bool:
-        """Whether this PostgreSQL knows the letters of every language."""
-        wanted = sa.text("SELECT 1 FROM pg_collation WHERE collname = :name")
-        with self.store.reading() as connection:
-            return connection.scalar(wanted, {"name": _ALL_LETTERS}) is not None
 
 
 def open_kept(store: Store, name: str) -> KeptRegister:
@@ -276,37 +240,3 @@ def kept_registers(store: Store) -> list[KeptRegister]:
     with store.reading() as connection:
         names = connection.scalars(sa.select(REGISTER.c.name).order_by(REGISTER.c.name)).all()
     return [open_kept(store, name) for name in names]
-
-
-def unknown(fact: str) -> sa.ColumnElement[bool]:
-    """That an asset does not say a fact of `FACTS`."""
-    match fact:
-        case "kind":
-            return ASSET.c.kind == "unknown"
-        case "place":
-            return ASSET.c.latitude.is_(None)
-        case "exposure":
-            return ASSET.c.exposure == ""
-        case _:
-            return ASSET.c[fact].is_(None)
-
-
-_RANK: Final = (
-    sa.case({tier: at for at, tier in enumerate(TIERS)}, value=CASE.c.tier, else_=len(TIERS)),
-    CASE.c.p50.desc(),
-    CASE.c.broken.desc(),
-)
-_IN_CASE: Final = (CASE.c.register == STANDING.c.register) & (
-    CASE.c.number == STANDING.c.case_number
-)
-_STANDINGS: Final = STANDING.outerjoin(CASE, _IN_CASE)
-_JOINED: Final = STANDING.join(
-    ASSET, (ASSET.c.estate == STANDING.c.estate) & (ASSET.c.number == STANDING.c.asset)
-).outerjoin(CASE, _IN_CASE)
-
-
-def _lower_all_letters(connection: sa.Connection) -> None:
-    """SQLite's own ``lower`` knows the letters of English only."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        driver.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)

@@ -12,7 +12,6 @@ from typing import Final
 
 from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.dates import parse_date
-from roadseal.assess.inventory.estate.guess import PARTS
 from roadseal.assess.inventory.estate.lexicon import normal, unknown_words, words
 from roadseal.assess.inventory.estate.mapping import DEGREES, Mapping
 from roadseal.assess.inventory.estate.note import Action, Note, note
@@ -24,6 +23,7 @@ from roadseal.assess.inventory.estate.place import (
     parse_degrees,
     parse_place,
 )
+from roadseal.assess.inventory.estate.sample import PARTS
 from roadseal.assess.inventory.estate.table import Row, Table
 from roadseal.assess.inventory.estate.zone import is_south, parse_zone
 from roadseal.errors import RoadsealError

@@ -10,7 +10,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from roadseal.assess.inventory.estate.csv_file import HEADLESS, header_row, second_header
+from roadseal.assess.inventory.estate.header import HEADLESS, header_row, second_header
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.table import (
     LIMITS,
