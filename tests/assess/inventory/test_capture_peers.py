@@ -96,7 +96,7 @@ def test_tls_peers_that_refuse_each_other_agree_on_nothing(tmp_path: Path) -> No
         ):
             command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *asked]
             subprocess.run(command, input=b"Q\n", capture_output=True, check=False, timeout=20)
-        (finding,) = findings(file)
+        (finding,) = (one for one in findings(file) if "outcome" in one.facts)
         assert refusal in str(finding.facts["outcome"])
         assert not any(use.preferred for use in finding.algorithms)
         file.unlink()

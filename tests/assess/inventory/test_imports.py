@@ -362,3 +362,130 @@ def test_zeek_tls_that_was_not_established_uses_nothing() -> None:
     (finding,) = import_report(orjson.dumps(row), "ssl.log").findings
     assert finding.facts["outcome"] == "not established: unknown ca"
     assert not any(use.preferred for use in finding.algorithms)
+
+
+def asset(name: str, **crypto: Any) -> dict[str, Any]:
+    """An algorithm as CycloneDX 1.6 has it."""
+    crypto = {"assetType": "algorithm", **crypto}
+    kind = "cryptographic-asset"
+    return {"type": kind, "bom-ref": name, "name": name, "cryptoProperties": crypto}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("AES128-GCM", "aes-128-gcm"),
+        ("AES256-CBC-PKCS7", "aes-256-cbc"),
+        ("AES/CBC/PKCS5Padding", "aes-cbc"),
+        ("AES/GCM/NoPadding", "aes-gcm"),
+        ("DESede/ECB/PKCS5Padding", "3des-ecb"),
+        ("RSA/ECB/PKCS1Padding", "rsa-pkcs1"),
+        ("RSA/ECB/OAEPWithSHA-256AndMGF1Padding", "rsa-oaep-sha-256"),
+        ("RSA-OAEP-SHA256", "rsa-oaep-sha-256"),
+        ("RSASSA-PSS-SHA384", "rsa-pss-sha-384"),
+        ("SHA256withRSAandMGF1", "rsa-pss-sha-256"),
+        ("RSA-PKCS1-1.5-SHA-256-2048", "rsa-pkcs1-sha-256"),
+        ("PBKDF2WithHmacSHA512", "pbkdf2-sha-512"),
+        ("PS256", "rsa-pss-sha-256"),
+        ("ES512", "ecdsa-p521"),
+        ("HS256", "hmac-sha-256"),
+        ("id-alg-ml-kem-1024", "ml-kem-1024"),
+        ("MLDSA65", "ml-dsa-65"),
+        ("Kyber768", "kyber-768/round-3"),
+        ("modp2048", "dh-2048"),
+        ("our own AES", "our own AES"),
+        ("AESsomething", "AESsomething"),
+        ("DESCRIPTION", "DESCRIPTION"),
+        ("RSA/ECB/OAEPWithMyHashPadding", "RSA/ECB/OAEPWithMyHashPadding"),
+    ],
+)
+def test_spellings_of_java_jose_and_scanners_lead_to_one_name(spelling: str, name: str) -> None:
+    (finding,) = bom(asset(spelling)).findings
+    assert [use.name for use in finding.algorithms] == [name]
+
+
+def test_the_draft_that_became_cyclonedx_1_6_is_read() -> None:
+    """CBOM 1.4-cbom-1.0 of IBM: other names, places in a context of its own."""
+    draft = {"type": "crypto-asset", "bom-ref": "a", "name": "aes128-GCM"}
+    algorithm = {
+        "assetType": "algorithm",
+        "algorithmProperties": {"variant": "AES-128-GCM", "primitive": "blockcipher"},
+        "detectionContext": [{"filePath": "src/a.c", "lineNumbers": [12, 14]}],
+    }
+    key = {
+        "assetType": "relatedCryptoMaterial",
+        "relatedCryptoMaterialProperties": {"relatedCryptoMaterialType": "publicKey", "size": 2048},
+    }
+    certificate = {
+        "assetType": "certificate",
+        "certificateProperties": {"certificateAlgorithm": "sha256WithRSAEncryption"},
+    }
+    protocol = {
+        "assetType": "protocol",
+        "protocolProperties": {"tlsCipherSuites": [{"name": "TLS_DHE_RSA_WITH_AES_128_CCM"}]},
+    }
+    properties = (algorithm, key, certificate, protocol)
+    found = bom(
+        *({**draft, "cryptoProperties": each} for each in properties), version="1.4-cbom-1.0"
+    )
+    cipher, public, signed, tls = found.findings
+    assert (cipher.algorithms[0].name, cipher.algorithms[0].role) == (
+        "aes-128-gcm",
+        Role.ENCRYPTION,
+    )
+    assert cipher.facts["occurrence"] == "src/a.c:12"
+    assert public.facts["material"] == "public-key"
+    assert [use.name for use in signed.algorithms] == ["rsa-pkcs1-sha-256"]
+    assert {use.name for use in tls.algorithms} == {"dh", "rsa", "aes-128-ccm"}
+    assert found.repairs
+
+
+def test_fields_with_underscores_are_read_and_said() -> None:
+    found = bom(
+        {
+            "name": "RSA",
+            "crypto_properties": {
+                "asset_type": "algorithm",
+                "algorithm_properties": {"primitive": "pke", "parameter_set_identifier": 2048},
+            },
+        }
+    )
+    (finding,) = found.findings
+    assert [use.name for use in finding.algorithms] == ["rsa-2048"]
+    assert any("underscores" in repair.what for repair in found.repairs)
+
+
+def test_a_name_where_a_reference_belongs_is_read_and_said() -> None:
+    key = {
+        "assetType": "related-crypto-material",
+        "relatedCryptoMaterialProperties": {"type": "public-key", "algorithmRef": "RSA-3072"},
+    }
+    found = bom(asset("key", **key))
+    assert [use.name for use in found.findings[0].algorithms] == ["rsa-3072"]
+    assert any("not a reference" in repair.what for repair in found.repairs)
+    dead = bom(asset("key", **key | {"relatedCryptoMaterialProperties": {"algorithmRef": "x-1"}}))
+    assert dead.findings[0].algorithms == ()
+
+
+def test_protocols_list_their_algorithms_by_reference() -> None:
+    protocol = asset(
+        "TLS", assetType="protocol", protocolProperties={"cryptoRefArray": ["X25519", "dead-end"]}
+    )
+    (_, found) = bom(asset("X25519"), protocol).findings
+    assert [use.name for use in found.algorithms] == ["x25519"]
+
+
+def test_files_that_cdxgen_names_are_places() -> None:
+    component = {**asset("sha256"), "properties": [{"name": "SrcFile", "value": "a/b.js"}]}
+    assert bom(component).findings[0].facts["occurrence"] == "a/b.js"
+
+
+def test_protocol_buffers_are_refused_by_name() -> None:
+    """Field 1, the version 1.6; field 2, a number (bom-1.6.proto)."""
+    document = b"\x0a\x031.6\x10\x01\x1a\x05hello"
+    with pytest.raises(RoadsealError, match="Protocol Buffers") as refused:
+        import_report(document, "bom.cdx")
+    assert refused.value.code == "report-protobuf"
+    (gap,) = REPORTS.collect(Source("bom.cdx", document), Context())
+    assert isinstance(gap, Gap)
+    assert "Protocol Buffers" in gap.detail

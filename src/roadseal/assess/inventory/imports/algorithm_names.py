@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.classifier import Bearing, classify
+from roadseal.assess.inventory.imports.spellings import respelled
 
 _ALIASES = {
     "3des": "3des-cbc",
@@ -113,6 +114,10 @@ def _candidates(name: str, parameter: str, curve: str) -> Iterator[str]:
     if match := _AES_TAIL.fullmatch(plain):
         yield f"{match[1]}-{match[2]}-{match[3]}"
     yield _SPACED.sub(r"\1-\2", plain)
+    for spelled in respelled(plain):
+        if on and spelled == "ec":
+            yield f"ec-{on}"
+        yield spelled
     head, _, tail = plain.partition("-")
     if tail and (known := _CURVES.get(tail)):
         yield known if head in {"ecdh", "ecdhe"} else f"{head}-{known}"
@@ -121,7 +126,3 @@ def _candidates(name: str, parameter: str, curve: str) -> Iterator[str]:
     for known in (identifiers.tls_group_from_name(name), identifiers.tls_scheme_from_name(name)):
         if known != name:
             yield known
-    if "rsa-pkcs1-1.5" in plain and (
-        match := re.fullmatch(r"rsa-pkcs1-1\.5-sha(\d+)-(\d+)", plain)
-    ):
-        yield f"rsa-pkcs1-sha-{match[1]}"

@@ -22,6 +22,7 @@ class ReportCollector:
         Signature(b"CycloneDX"),
         Signature(b"cyclonedx.org/schema/bom"),
         Signature(b"#separator", at=0),
+        Signature(b"\x0a\x031.", at=0),
         Signature(b'"id.orig_h"'),
         Signature(b"sarif-schema"),
         Signature(b'"banner"'),
@@ -37,7 +38,9 @@ class ReportCollector:
         try:
             yield from import_report(bytes(source.data[:]), source.uri)
         except RoadsealError as error:
-            yield Gap(Location(source.uri), Cause.UNREADABLE, error.message)
+            known = error.code == "report-protobuf"
+            cause = Cause.NOT_SUPPORTED if known else Cause.UNREADABLE
+            yield Gap(Location(source.uri), cause, error.message)
 
 
 REPORTS: Final = ReportCollector()

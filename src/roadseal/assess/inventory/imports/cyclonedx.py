@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from roadseal.assess.inventory import cipher_suite, identifiers
+from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -68,6 +69,7 @@ def read(data: bytes, uri: str) -> Imported:
         dialect.repairs.append(Repair("specVersion", f"{version!r} is read as 1.7 would be"))
     components = list(_components(document, dialect))
     by_ref = {ref: said for _, said, *_ in components if (ref := text(said.get("bom-ref")))}
+    by_ref |= _named_in_place(components, by_ref, dialect)
     findings, gaps = [], []
     for place, component, asset_type, properties in components:
         mine = dialect.of(place)
@@ -110,6 +112,49 @@ def _components(document: Mapping[str, Any], dialect: Dialect) -> Iterator[Crypt
             )
 
 
+def _named_in_place(
+    components: list[Crypto], by_ref: Refs, dialect: Dialect
+) -> dict[str, dict[str, Any]]:
+    """Names of algorithms that stand where a reference belongs."""
+    named: dict[str, dict[str, Any]] = {}
+    for place, _, _, properties in components:
+        for ref in _references(properties):
+            known = classify(canonical(ref)).bearing is not Bearing.UNKNOWN
+            if ref and ref not in by_ref and known:
+                named[ref] = {"name": ref}
+                dialect.say(place, f"{ref!r} is the name of an algorithm, not a reference")
+    return named
+
+
+def _references(properties: Mapping[str, Any]) -> Iterator[str]:
+    """References to algorithms and keys, whatever asset they stand in."""
+    for field in ("algorithmRef", "signatureAlgorithmRef", "subjectPublicKeyRef", "cryptoRefArray"):
+        yield from texts(properties.get(field))
+    for related in rows(properties.get("relatedCryptographicAssets")):
+        yield from texts(related.get("ref"))
+    for suite in rows(properties.get("cipherSuites")):
+        yield from texts(suite.get("algorithms"))
+
+
+def _occurrences(component: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Files and lines: as the standard has them, in the draft's context, as cdxgen's property."""
+    stated = rows(table(component.get("evidence")).get("occurrences"))
+    if stated:
+        return [(text(row.get("location")), row.get("line")) for row in stated]
+    crypto = table(component.get("cryptoProperties"))
+    places: list[tuple[str, object]] = []
+    for row in rows(crypto.get("detectionContext")):
+        lines = row.get("lineNumbers")
+        first = lines[0] if isinstance(lines, list) and lines else None
+        places.append((text(row.get("filePath")), first))
+    files = [
+        text(row.get("value"))
+        for row in rows(component.get("properties"))
+        if text(row.get("name")) == "SrcFile"
+    ]
+    return places or [(file, None) for file in files]
+
+
 def _finding(
     uri: str,
     place: str,
@@ -128,9 +173,8 @@ def _finding(
         "related-crypto-material": _material,
     }[asset_type]
     used, facts = describe(name, properties, oid, by_ref)
-    occurrences = rows(table(component.get("evidence")).get("occurrences"))
-    where = text(occurrences[0].get("location")) if occurrences else ""
-    line = occurrences[0].get("line") if occurrences else None
+    occurrences = _occurrences(component)
+    where, line = occurrences[0] if occurrences else ("", None)
     facts |= {
         "bom_ref": text(component.get("bom-ref")),
         "occurrence": f"{where}:{line}" if where and line else where,
@@ -245,6 +289,13 @@ def _protocol(_name: str, properties: Mapping[str, Any], _oid: str, by_ref: Refs
         used += _allowed(schemes, Role.LIVE_AUTHENTICATION)
         used += _resolved([(Role.UNKNOWN, ref) for ref in texts(row.get("algorithms"))], by_ref)
     used += _ike(table(properties.get("ikev2TransformTypes")), by_ref)
+    refs = [(Role.UNKNOWN, ref) for ref in texts(properties.get("cryptoRefArray"))]
+    refs += [
+        (Role.UNKNOWN, text(related.get("ref")))
+        for related in rows(properties.get("relatedCryptographicAssets"))
+        if text(related.get("type")) == "algorithm"
+    ]
+    used += _resolved(refs, by_ref)
     allowed = [AlgorithmUse(use.name, use.role, preferred=False) for use in used]
     facts: dict[str, Fact] = {
         "protocol": text(properties.get("type")),

@@ -7,6 +7,7 @@ values for lists, and the names of the draft that became CycloneDX 1.6.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
@@ -41,6 +42,17 @@ _RENAMED = {  # the draft's name of a field = the standard's
     "curve": "ellipticCurve",
     "quantumSecurityLevel": "nistQuantumSecurityLevel",
 }
+_RENAMED_OF = {  # the same for names of one kind of asset
+    "relatedCryptoMaterialProperties": {"relatedCryptoMaterialType": "type"},
+    "certificateProperties": {"certificateAlgorithm": "signatureAlgorithmRef"},
+    "protocolProperties": {"tlsCipherSuites": "cipherSuites"},
+}
+_DRAFT_PRIMITIVES = {
+    "blockcipher": "block-cipher",
+    "streamcipher": "stream-cipher",
+    "keyagree": "key-agree",
+    "keywrap": "key-wrap",
+}
 _LEVELS = ("nistQuantumSecurityLevel", "classicalSecurityLevel")
 
 
@@ -60,31 +72,32 @@ class Dialect:
         """Return asset type and properties of a cryptographic component, None of any other."""
         self._component = place
         kind = text(component.get("type"))
+        component = self._camel(component, place)
         crypto = table(component.get("cryptoProperties"))
         if kind != "cryptographic-asset":
             if not crypto:
                 return None
-            if kind in {"crypto-asset", "cryptographic_asset", "crypto"}:
-                self._say(place, f"type {kind!r} is taken for cryptographic-asset")
+            if kind in {"crypto-asset", "cryptographic_asset", "crypto", "cryptoAsset", ""}:
+                self.say(place, f"type {kind!r} is taken for cryptographic-asset")
         stated = text(crypto.get("assetType"))
         asset_type = _ASSET_TYPES.get(stated.lower().replace("-", "").replace("_", ""))
         if asset_type is None:
             asset_type = self._guess(crypto, place, stated)
         elif stated != asset_type:
-            self._say(place, f"assetType {stated!r} is taken for {asset_type!r}")
+            self.say(place, f"assetType {stated!r} is taken for {asset_type!r}")
         field = _PROPERTIES[asset_type]
         properties = dict(table(crypto.get(field)))
         self._lift(crypto, component, properties, place)
-        self._rename(properties, f"{place}.{field}")
+        self._rename(properties, field, f"{place}.{field}")
         self._clean(properties, f"{place}.{field}")
         return asset_type, properties
 
     def _guess(self, crypto: Mapping[str, Any], place: str, stated: str) -> str:
         for asset_type, field in _PROPERTIES.items():
             if field in crypto:
-                self._say(place, f"assetType {stated!r} is none; {field} says {asset_type}")
+                self.say(place, f"assetType {stated!r} is none; {field} says {asset_type}")
                 return asset_type
-        self._say(place, f"assetType {stated!r} is none; taken for algorithm")
+        self.say(place, f"assetType {stated!r} is none; taken for algorithm")
         return "algorithm"
 
     def _lift(
@@ -99,38 +112,72 @@ class Dialect:
             for where, above in (("cryptoProperties", crypto), ("component", component)):
                 if field in above and field not in properties:
                     properties[field] = above[field]
-                    self._say(place, f"{field} stands in {where}, not in its properties")
+                    self.say(place, f"{field} stands in {where}, not in its properties")
 
-    def _rename(self, properties: dict[str, Any], place: str) -> None:
-        for old, new in _RENAMED.items():
+    def _camel(self, component: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+        """Names with underscores, as Python would have them, in the standard's form."""
+        if not _SNAKE.keys() & {*component, *table(component.get("cryptoProperties"))}:
+            return component
+        self.say(place, "its fields have underscores in their names")
+        return dict(table(_camel(component, 0)))
+
+    def _rename(self, properties: dict[str, Any], field: str, place: str) -> None:
+        for old, new in (*_RENAMED.items(), *_RENAMED_OF.get(field, {}).items()):
             if old in properties and new not in properties:
                 properties[new] = properties.pop(old)
                 if old != "curve":  # deprecated in 1.7, not wrong
-                    self._say(place, f"{old} is the draft's name of {new}")
+                    self.say(place, f"{old} is the draft's name of {new}")
 
     def _clean(self, properties: dict[str, Any], place: str) -> None:
         for field in _LEVELS:
             value = properties.get(field)
             if isinstance(value, str):
-                self._say(place, f"{field} is text, not a number")
+                self.say(place, f"{field} is text, not a number")
                 properties[field] = int(value) if value.strip().isdigit() else None
             elif isinstance(value, bool | float):
-                self._say(place, f"{field} is {value!r}, not an integer")
+                self.say(place, f"{field} is {value!r}, not an integer")
                 properties[field] = int(value)
         for field in [field for field, value in properties.items() if value == ""]:
-            self._say(place, f"{field} is empty")
+            self.say(place, f"{field} is empty")
             del properties[field]
+        if (draft := text(properties.get("primitive"))) in _DRAFT_PRIMITIVES:
+            self.say(place, f"primitive {draft!r} is the draft's name")
+            properties["primitive"] = _DRAFT_PRIMITIVES[draft]
         for field in ("primitive", "mode", "padding", "type"):
             value = properties.get(field)
             if isinstance(value, str) and value != value.lower():
-                self._say(place, f"{field} {value!r} is not in lower case")
-                properties[field] = value.lower()
+                self.say(place, f"{field} {value!r} is not in lower case")
+                camel = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value)
+                properties[field] = camel.lower()
         functions = properties.get("cryptoFunctions")
         if isinstance(functions, str):
-            self._say(place, "cryptoFunctions is one text, not a list")
+            self.say(place, "cryptoFunctions is one text, not a list")
             properties["cryptoFunctions"] = texts(functions)
 
-    def _say(self, place: str, what: str) -> None:
+    def say(self, place: str, what: str) -> None:
+        """Note a repair."""
         self._by_component[self._component].append(what)
         if len(self.repairs) < MAX_REPAIRS:
             self.repairs.append(Repair(place, what))
+
+
+_SNAKE = {
+    "crypto_properties": "cryptoProperties",
+    "asset_type": "assetType",
+    "algorithm_properties": "algorithmProperties",
+    "certificate_properties": "certificateProperties",
+    "protocol_properties": "protocolProperties",
+    "related_crypto_material_properties": "relatedCryptoMaterialProperties",
+}
+
+
+def _camel(value: Any, depth: int) -> Any:
+    """Keys in the standard's form, as deep as properties go."""
+    if not isinstance(value, dict) or depth > 3:
+        return value
+
+    def renamed(key: str) -> str:
+        head, *rest = key.split("_")
+        return head + "".join(part.capitalize() for part in rest)
+
+    return {renamed(str(key)): _camel(inner, depth + 1) for key, inner in value.items()}

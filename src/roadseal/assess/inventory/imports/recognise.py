@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -22,6 +23,11 @@ _READERS: Mapping[str, Callable[[bytes, str], Imported]] = {
 }
 
 
+PROTOBUF: Final = "cyclonedx-protobuf"
+_PROTOBUF: Final = re.compile(rb"\x0a\x031\.[3-9](?:\x10|\x1a|\x22|\x2a)")
+"""Field 1 of its ``Bom``, the version, and the tag of another field (bom-1.x.proto)."""
+
+
 def recognise_report(head: bytes) -> str | None:
     r"""Name the kind of report that a file begins as, or None.
 
@@ -30,6 +36,8 @@ def recognise_report(head: bytes) -> str | None:
     >>> recognise_report(b"#separator x")
     'zeek'
     """
+    if _PROTOBUF.match(head):
+        return PROTOBUF
     head = head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"#separator"):
         return "zeek"
@@ -64,6 +72,12 @@ def import_report(data: bytes, uri: str) -> Imported:
             ``report-malformed`` or ``report-too-large``.
     """
     kind = recognise_report(data)
+    if kind == PROTOBUF:
+        raise RoadsealError(
+            "report-protobuf",
+            f"{uri} is CycloneDX in Protocol Buffers, which Roadseal does not read.",
+            advice="Export it as JSON, or convert it: cyclonedx convert --output-format json.",
+        )
     if kind is None:
         raise RoadsealError(
             "report-unknown",
