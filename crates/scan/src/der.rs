@@ -56,7 +56,7 @@ impl<'a> Iterator for Elements<'a> {
         let (header, length, mut defective) = match first {
             0..0x80 => (2, usize::from(first), false),
             0x80 => (2, self.rest.len() - 2, true),
-            0x81..=0x84 => {
+            0x81..=0x88 => {
                 let octets = usize::from(first & 0x7f);
                 let length =
                     self.rest.get(2..2 + octets)?.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet));
@@ -64,8 +64,9 @@ impl<'a> Iterator for Elements<'a> {
             }
             _ => return None,
         };
-        let end = (header + length).min(self.rest.len());
-        defective |= end < header + length;
+        let said = header.saturating_add(length);
+        let end = said.min(self.rest.len());
+        defective |= end < said;
         let (whole, rest) = self.rest.split_at(end);
         self.rest = rest;
         Some(Element { tag, content: &whole[header..], whole, defective })
@@ -78,10 +79,10 @@ pub fn dotted(content: &[u8]) -> Option<String> {
     if content.is_empty() || content.len() > 64 {
         return None;
     }
-    let mut arcs: Vec<u64> = Vec::new();
-    let mut arc = 0_u64;
+    let mut arcs: Vec<u128> = Vec::new(); // under 2.25 stand whole UUIDs
+    let mut arc = 0_u128;
     for octet in content {
-        arc = arc.checked_mul(128)? + u64::from(octet & 0x7f);
+        arc = arc.checked_mul(128)? + u128::from(octet & 0x7f);
         if octet & 0x80 == 0 {
             if arcs.is_empty() {
                 let first = (arc / 40).min(2);
@@ -95,7 +96,7 @@ pub fn dotted(content: &[u8]) -> Option<String> {
     if content.last().is_some_and(|octet| octet & 0x80 != 0) {
         return None;
     }
-    Some(arcs.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+    Some(arcs.iter().map(u128::to_string).collect::<Vec<_>>().join("."))
 }
 
 /// Significant bits of an INTEGER.

@@ -86,39 +86,73 @@ impl Outline {
 
     fn read_tbs(&mut self, content: &[u8]) -> Option<()> {
         let mut fields = Elements::new(content);
-        fields.next_if(0xa0); // version
-        let serial = fields.next_if(INTEGER)?;
-        self.note(serial.content.first().is_none_or(|first| first & 0x80 != 0), "the serial is not positive");
-        self.note(serial.content.len() > 20, "the serial is longer than 20 octets");
-        self.serial = Some(hex(serial.content));
-        let (oid, parameters) = algorithm(&fields.next_if(SEQUENCE)?)?;
-        (self.signature_oid, self.signature_parameters) = (Some(oid), parameters);
-        let issuer = fields.next_if(SEQUENCE)?;
-        self.issuer = self.name(&issuer);
-        let validity = fields.next_if(SEQUENCE)?;
-        let mut times = Elements::new(validity.content);
-        let (first, last) = (times.next()?, times.next());
-        if !matches!(first.tag, 0x17 | 0x18) {
-            return None; // a certificate request or revocation list, or nothing of the kind
+        let version = fields.next_if(0xa0).map(|explicit| version(explicit.content));
+        match fields.next_if(INTEGER) {
+            Some(serial) => {
+                let sign = serial.content.first();
+                self.note(sign.is_none_or(|first| first & 0x80 != 0), "the serial is not positive");
+                self.note(serial.content.iter().all(|octet| *octet == 0), "the serial is not positive");
+                self.note(serial.content.len() > 20, "the serial is longer than 20 octets");
+                self.serial = Some(hex(serial.content));
+            }
+            None => self.note(true, "no serial"),
         }
-        self.not_before = self.time(Some(first));
-        self.not_after = self.time(last);
+        // the validity tells a certificate; what stands before it may be incomplete
+        let (mut algorithm_of, mut issuer, mut validity) = (None, None, None);
+        for _ in 0..3 {
+            let next = fields.next_if(SEQUENCE)?;
+            if is_validity(&next) {
+                validity = Some(next);
+                break;
+            }
+            if algorithm_of.is_none() && Elements::new(next.content).peek().is_none_or(|tag| tag != SET) {
+                algorithm_of = Some(next);
+            } else {
+                issuer = Some(next);
+            }
+        }
+        // a certificate request or revocation list has none, nor has anything else
+        let validity = validity?;
+        match algorithm_of.and_then(|sequence| algorithm(&sequence)) {
+            Some((oid, parameters)) => {
+                (self.signature_oid, self.signature_parameters) = (Some(oid), parameters);
+            }
+            None => self.note(true, "the signature algorithm cannot be read"),
+        }
+        self.issuer = issuer.and_then(|issuer| self.name(&issuer));
+        self.note(issuer.is_none_or(|issuer| issuer.content.is_empty()), "no issuer");
+        let mut times = Elements::new(validity.content);
+        self.not_before = self.time(times.next());
+        self.not_after = self.time(times.next());
+        let ends_first = self.not_before.as_ref().zip(self.not_after.as_ref()).is_some_and(|(a, b)| b < a);
+        self.note(ends_first, "it ends before it begins");
         let Some(subject) = fields.next_if(SEQUENCE) else {
             self.defects.push("it ends before the subject");
             return Some(());
         };
         self.subject = self.name(&subject);
-        self.self_issued = subject.whole == issuer.whole;
+        self.self_issued = issuer.is_some_and(|issuer| subject.whole == issuer.whole);
         match fields.next_if(SEQUENCE) {
             Some(spki) if self.read_key(&spki).is_some() => {}
-            _ => self.defects.push("the key cannot be read"),
+            _ => self.note(true, "the key cannot be read"),
         }
+        let mut extended = false;
         for field in fields {
             self.note(field.defective, "a length is wrong");
-            if field.tag == 0xa3 {
-                self.read_extensions(field.content);
+            match field.tag {
+                0xa3 => {
+                    extended = true;
+                    self.read_extensions(field.content);
+                }
+                0x81 | 0x82 | 0xa1 | 0xa2 => {} // unique identifiers
+                _ => self.note(true, "it holds more than a certificate does"),
             }
         }
+        let fits = match version {
+            None => !extended, // version 1 is not written
+            Some(number) => number == 2 || (number < 2 && !extended),
+        };
+        self.note(!fits, "its version does not fit");
         Some(())
     }
 
@@ -129,12 +163,17 @@ impl Outline {
         self.note(spki.defective || bits.defective, "a length is wrong");
         self.key_bits = match oid.as_str() {
             // the modulus stands in the key; PSS and OAEP keys are RSA keys
-            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" | "1.2.840.113549.1.1.7" => bits
-                .content
-                .get(1..)
-                .and_then(|key| Elements::new(key).next_if(SEQUENCE))
-                .and_then(|key| Elements::new(key.content).next_if(INTEGER))
-                .map(|modulus| integer_bits(modulus.content)),
+            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" | "1.2.840.113549.1.1.7" => {
+                let modulus = bits
+                    .content
+                    .get(1..)
+                    .and_then(|key| Elements::new(key).next_if(SEQUENCE))
+                    .and_then(|key| Elements::new(key.content).next_if(INTEGER));
+                self.note(modulus.is_none(), "the key cannot be read");
+                let negative = modulus.is_some_and(|modulus| modulus.content.first() >= Some(&0x80));
+                self.note(negative, "the modulus is negative");
+                modulus.map(|modulus| integer_bits(modulus.content))
+            }
             // the prime stands in the parameters
             "1.2.840.10040.4.1" | "1.2.840.10046.2.1" | "1.2.840.113549.1.3.1" => parameters
                 .as_deref()
@@ -143,6 +182,8 @@ impl Outline {
                 .map(|prime| integer_bits(prime.content)),
             _ => None,
         };
+        let octets = bits.content.len().saturating_sub(1);
+        self.note(key_octets(&oid).is_some_and(|whole| whole != octets), "the key has the wrong length");
         (self.key_oid, self.key_parameters) = (Some(oid), parameters);
         self.spki = Some(spki.whole.to_vec());
         Some(())
@@ -150,6 +191,9 @@ impl Outline {
 
     fn read_outer_algorithm(&mut self, element: &Element<'_>) {
         match algorithm(element) {
+            Some((oid, parameters)) if self.signature_oid.is_none() => {
+                (self.signature_oid, self.signature_parameters) = (Some(oid), parameters);
+            }
             Some((oid, _)) => {
                 let differs = self.signature_oid.as_ref().is_some_and(|inner| *inner != oid);
                 self.note(differs, "it names two signature algorithms");
@@ -163,12 +207,17 @@ impl Outline {
             self.defects.push("the extensions cannot be read");
             return;
         };
+        let mut seen: Vec<&[u8]> = Vec::new();
         for extension in Elements::new(list.content) {
             let mut parts = Elements::new(extension.content);
             let Some(oid) = parts.next_if(OID) else {
                 self.note(true, "an extension cannot be read");
                 continue;
             };
+            self.note(seen.contains(&oid.content), "an extension stands in it twice");
+            if seen.len() < 100 {
+                seen.push(oid.content);
+            }
             parts.next_if(0x01); // critical
             let Some(value) = parts.next_if(OCTET_STRING) else {
                 self.note(true, "an extension cannot be read");
@@ -179,8 +228,8 @@ impl Outline {
                 [0x55, 0x1d, 0x13] => {
                     let constraints = inner.next_if(SEQUENCE);
                     let flag = constraints.and_then(|sequence| Elements::new(sequence.content).next_if(0x01));
-                    self.is_ca =
-                        Some(flag.is_some_and(|flag| flag.content.first().is_some_and(|octet| *octet != 0)));
+                    let said = flag.is_some_and(|flag| flag.content.first().is_some_and(|octet| *octet != 0));
+                    self.is_ca = Some(said || self.is_ca == Some(true)); // of two, the worse
                 }
                 [0x55, 0x1d, 0x0f] => {
                     self.key_usage = inner.next_if(BIT_STRING).map(|bits| {
@@ -235,6 +284,49 @@ impl Outline {
         let read = time.and_then(|time| instant(&time));
         self.note(read.is_none(), "a time cannot be read");
         read
+    }
+}
+
+/// The number of a version; one that is no small number is none there is.
+fn version(explicit: &[u8]) -> u8 {
+    match Elements::new(explicit).next_if(INTEGER).map(|number| number.content) {
+        Some([number]) => *number,
+        _ => u8::MAX,
+    }
+}
+
+/// Two times, also of another string type.
+fn is_validity(sequence: &Element<'_>) -> bool {
+    Elements::new(sequence.content).next().is_some_and(|first| match first.tag {
+        0x17 | 0x18 => true,
+        0x0c | 0x13 | 0x14 | 0x16 => {
+            first.content.len() >= 10 && first.content[..10].iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    })
+}
+
+/// Octets of a public key whose algorithm leaves no choice (RFC 8410, 9881, 9935, 9909).
+fn key_octets(oid: &str) -> Option<usize> {
+    match oid {
+        "1.3.101.110" | "1.3.101.112" => Some(32),
+        "1.3.101.111" => Some(56),
+        "1.3.101.113" => Some(57),
+        "2.16.840.1.101.3.4.3.17" | "2.16.840.1.101.3.4.3.32" => Some(1312),
+        "2.16.840.1.101.3.4.3.18" | "2.16.840.1.101.3.4.3.33" => Some(1952),
+        "2.16.840.1.101.3.4.3.19" | "2.16.840.1.101.3.4.3.34" => Some(2592),
+        "2.16.840.1.101.3.4.4.1" => Some(800),
+        "2.16.840.1.101.3.4.4.2" => Some(1184),
+        "2.16.840.1.101.3.4.4.3" => Some(1568),
+        _ => {
+            let number: u32 = oid.strip_prefix("2.16.840.1.101.3.4.3.")?.parse().ok()?;
+            match number {
+                20 | 21 | 26 | 27 => Some(32), // SLH-DSA
+                22 | 23 | 28 | 29 => Some(48),
+                24 | 25 | 30 | 31 => Some(64),
+                _ => None,
+            }
+        }
     }
 }
 
@@ -311,8 +403,16 @@ fn instant(time: &Element<'_>) -> Option<String> {
         _ => return None,
     };
     let part = |from: usize, to: usize| date[from..to].parse::<u32>().unwrap_or(99);
-    if !(1..=12).contains(&part(4, 6))
-        || !(1..=31).contains(&part(6, 8))
+    let (year, month) = (part(0, 4), part(4, 6));
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if year == 0
+        || !(1..=12).contains(&month)
+        || !(1..=days).contains(&part(6, 8))
         || part(8, 10) > 23
         || part(10, 12) > 59
     {

@@ -30,6 +30,11 @@ def curve_from_oid(oid: str) -> str:
     return _table("curve_oids").get(oid, f"oid:{oid}")
 
 
+def curve_from_parameters(fingerprint: str) -> str | None:
+    """Name the curve whose parameters, written out in full, have this fingerprint."""
+    return _table("explicit_curves").get(fingerprint)
+
+
 def tls_group(code: int) -> str:
     """Name the key exchange of a code point of TLS Supported Groups.
 

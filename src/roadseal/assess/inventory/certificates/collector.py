@@ -12,12 +12,14 @@ from roadseal.assess.inventory.certificates import cms, der, ieee1609, openpgp, 
 from roadseal.assess.inventory.certificates.keys import (
     der_key,
     dh_parameters,
+    dsa_parameters,
     ec_parameters,
     encrypted_key,
     material,
     pkcs12,
 )
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
+from roadseal.assess.inventory.certificates.status import status
 from roadseal.assess.inventory.certificates.x509 import (
     certificate,
     request,
@@ -45,7 +47,7 @@ _BODY: Final = re.compile(  # base64 or a header follows the label
     rb"(?:\s|\\[rn])*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
 )
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
-_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c", "p7m", "p7s"}
+_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c", "p7m", "p7s", "ors", "tsr"}
 _MAX_DER_BYTES: Final = 256 << 20
 _BUNDLE: Final = 1_000_000
 
@@ -67,7 +69,8 @@ class CertificateCollector:
     )
     names: Sequence[str] = (
         "*.der", "*.cer", "*.crt", "*.p12", "*.pfx", "*.p7b", "*.p7c", "*.p7m", "*.p7s",
-        "*.jks", "*.keystore", "*.gpg", "*.pgp", "*.kbx", "*.oer", "*.coer", "*.ctl", "*.tlm",
+        "*.ors", "*.tsr", "*.jks", "*.keystore", "*.gpg", "*.pgp", "*.kbx",
+        "*.oer", "*.coer", "*.ctl", "*.tlm",
     )  # fmt: skip
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
@@ -114,6 +117,7 @@ def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Fin
     if found:
         yield found
         return
+    yield from status(location, encoded)
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 2) if outer else []
     match [one.tag for one in parts]:
@@ -136,6 +140,10 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
             found += 1
             yield finding
         if one is None or not found or end >= len(data):
+            break
+        if by_name and data[end] != 0x30 and data[end:].strip(b"\0\xff\r\n\t "):
+            detail = "What follows is no DER and is not read."
+            yield Gap(Location(source.uri, offset=end), Cause.UNREADABLE, detail)
             break
         at = end
     if not found and by_name:
@@ -212,6 +220,9 @@ _LABELS: Final[dict[str, Callable[[Location, bytes, Context], Iterator[Finding |
     "DH PARAMETERS": _one(dh_parameters),
     "X9.42 DH PARAMETERS": _one(dh_parameters),
     "EC PARAMETERS": _one(ec_parameters),
+    "SM2 PARAMETERS": _one(ec_parameters),
+    "SM2 PRIVATE KEY": der_at,
+    "DSA PARAMETERS": _one(dsa_parameters),
 }
 
 _LEGACY_CIPHERS: Final = {

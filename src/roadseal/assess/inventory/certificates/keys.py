@@ -148,11 +148,24 @@ def dh_parameters(location: Location, encoded: bytes) -> Finding | None:
 
 def ec_parameters(location: Location, encoded: bytes) -> Finding | None:
     """Describe elliptic-curve domain parameters."""
-    curve = curve_name(encoded)
-    if curve is None:
+    one = der.element(encoded, 0, len(encoded))
+    if one is None or one.tag not in {der.OID, der.SEQUENCE}:
         return None
-    use = AlgorithmUse(f"ec-{curve}", Role.UNKNOWN, preferred=False)
-    return material(location, "ec-parameters", f"elliptic-curve parameters {curve}", [use])
+    curve = curve_name(encoded)
+    use = AlgorithmUse(f"ec-{curve}" if curve else "ec", Role.UNKNOWN, preferred=False)
+    title = f"elliptic-curve parameters {curve or 'of a curve that is not known'}"
+    return material(location, "ec-parameters", title, [use])
+
+
+def dsa_parameters(location: Location, encoded: bytes) -> Finding | None:
+    """Describe the domain parameters of DSA: p, q, g (RFC 3279 §2.3.2)."""
+    outer = der.element(encoded, 0, len(encoded))
+    numbers = der.shape(encoded, outer, 4) if outer else []
+    if [one.tag for one in numbers] != [der.INTEGER] * 3:
+        return None
+    name = f"dsa-{der.integer_bits(encoded, numbers[0])}"
+    use = AlgorithmUse(name, Role.UNKNOWN, preferred=False)
+    return material(location, "dsa-parameters", f"parameters {name}", [use])
 
 
 def pkcs12(location: Location, encoded: bytes, context: Context) -> Iterator[Finding]:
@@ -277,7 +290,7 @@ def _sec1_name(encoded: bytes, parts: list[der.Element]) -> str | None:
     for part in parts[2:]:
         if part.tag == 0xA0:
             curve = curve_name(encoded[part.content : part.end])
-            return f"ecdsa-{curve}" if curve else "ec"
+            return f"ecdsa-{curve}" if curve else "ec"  # on a curve that is not known
     return "ec" if len(parts) == 2 or parts[2].tag == 0xA1 else None
 
 

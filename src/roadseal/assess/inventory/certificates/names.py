@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 
 from roadseal import _core
@@ -12,7 +13,6 @@ _EC = "1.2.840.10045.2.1"
 _EC_KEYS = {_EC, "1.3.132.1.12", "1.3.132.1.13"}
 _SIZED = {"rsa", "rsa-pss", "rsa-oaep", "dsa", "dh"}
 _REMEMBERED = 64  # octets of parameters: longer ones are for a stranger to choose and ours to hold
-_P_256 = bytes.fromhex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff")
 
 
 def key_name(outline: _core.CertificateOutline, *, agreement: bool = False) -> str:
@@ -43,14 +43,40 @@ _key_name = lru_cache(4096)(key_name_from)
 
 
 def curve_name(parameters: bytes) -> str | None:
-    """Name the curve of ECParameters: a named curve, or P-256 written out in full."""
+    """Name the curve of ECParameters, named or written out in full; None if nobody knows it."""
     one = der.element(parameters, 0, len(parameters))
     if one is None:
         return None
     if one.tag == der.OID:
-        return identifiers.curve_from_oid(der.dotted(parameters, one))
-    # specifiedCurve: recognised by its prime only where only one curve in use has it
-    return "p256" if one.tag == der.SEQUENCE and _P_256 in parameters[:64] else None
+        name = identifiers.curve_from_oid(der.dotted(parameters, one))
+        return None if name.startswith("oid:") else name
+    return _explicit_curve(parameters, one) if one.tag == der.SEQUENCE else None
+
+
+def _explicit_curve(parameters: bytes, outer: der.Element) -> str | None:
+    """SpecifiedECDomain (SEC 1 §C.2): version, field, curve, base, order.
+
+    All of them count: with another generator it is another curve, and may be an attack.
+    """
+    parts = der.shape(parameters, outer, 6)
+    if [one.tag for one in parts[1:5]] != [
+        der.SEQUENCE,
+        der.SEQUENCE,
+        der.OCTET_STRING,
+        der.INTEGER,
+    ]:
+        return None
+    coefficients = der.shape(parameters, parts[2], 2)
+    base = parameters[parts[3].content : parts[3].end]
+    if len(coefficients) < 2 or not base:
+        return None
+    width = (len(base) - 1) // (2 if base[0] in {4, 6, 7} else 1)
+    numbers = [parameters[one.content : one.end].lstrip(b"\0") for one in coefficients]
+    order = parameters[parts[4].content : parts[4].end].lstrip(b"\0")
+    digits = [each.hex().encode() for each in (*numbers, base[1 : 1 + width], order)]
+    field = parameters[parts[1].start : parts[1].end]
+    fingerprint = hashlib.sha256(b"|".join([field, *digits])).hexdigest()[:32]
+    return identifiers.curve_from_parameters(fingerprint)
 
 
 def signature_name(oid: str | None, parameters: bytes | None) -> str | None:

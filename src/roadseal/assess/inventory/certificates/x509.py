@@ -36,12 +36,13 @@ def certificate(location: Location, encoded: bytes, collector: str) -> Finding |
     role = _role(outline, usage)
     bits = usage or 0
     agreement = bool(bits & _KEY_AGREEMENT) and not bits & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN)
-    uses = [AlgorithmUse(key_name(outline, agreement=agreement), role)]
+    key = key_name(outline, agreement=agreement)
+    uses = [AlgorithmUse(key, role)]
     signature = signature_name(outline.signature_oid, outline.signature_parameters)
     self_issued = outline.self_issued
-    if signature:
-        # an anchor's signature over itself protects nothing, and is not what it is trusted for
-        uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not self_issued))
+    # an anchor's signature over itself protects nothing, and is not what it is trusted for
+    signature = signature or "unreadable-signature"
+    uses.append(AlgorithmUse(signature, Role.TRUST_ANCHOR, preferred=not self_issued))
     # a hybrid certificate: who knows no second signature goes by the first alone
     if second := outline.second_key_oid:
         uses.append(AlgorithmUse(identifiers.from_oid(second), role, preferred=False))
@@ -66,6 +67,7 @@ def certificate(location: Location, encoded: bytes, collector: str) -> Finding |
         ("self_issued", self_issued),
         ("spki_sha256", hashlib.sha256(spki).hexdigest() if spki else None),
         ("defects", "; ".join(defects) if defects else None),
+        ("curve", _unknown_curve(outline) if key in {"ecdsa", "ecdh"} else None),
     )
     until = f" until {not_after}" if not_after else ""
     return Finding(
@@ -79,6 +81,14 @@ def certificate(location: Location, encoded: bytes, collector: str) -> Finding |
         excerpt=f"X.509 certificate issued by {issuer or 'nobody named'}{until}",
         facts={key: value for key, value in stated if value is not None},
     )
+
+
+def _unknown_curve(outline: _core.CertificateOutline) -> str:
+    parameters = outline.key_parameters or b""
+    one = der.element(parameters, 0, len(parameters))
+    if one is None or one.tag == 0x05:
+        return "not said"
+    return der.dotted(parameters, one) if one.tag == der.OID else "written out in full"
 
 
 def _role(outline: _core.CertificateOutline, usage: int | None) -> Role:
