@@ -9,6 +9,7 @@ Source: ITU-T X.690.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 INTEGER, BIT_STRING, OCTET_STRING, OID, ENUMERATED = 0x02, 0x03, 0x04, 0x06, 0x0A
@@ -41,12 +42,14 @@ def octet_bits(octets: bytes) -> bytes:
     return tlv(BIT_STRING, b"\0", octets)
 
 
+@lru_cache(256)
 def object_identifier(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER."""
     first, second, *rest = map(int, dotted.split("."))
     return tlv(OID, b"".join(map(_base128, (40 * first + second, *rest))))
 
 
+@lru_cache(64)  # certificates are issued in batches that begin and end together
 def time(instant: datetime) -> bytes:
     """A Time as RFC 5280 clause 4.1.2.5 wants it: UTCTime through 2049; seconds are cut off."""
     if instant.year < 2050:

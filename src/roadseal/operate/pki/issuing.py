@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -201,14 +202,16 @@ class Issuing:
         self._ledger.lock(connection)
         refuse_blocked(connection, [one for _, key in signed_now.values() for one in key.hashes])
         stored = connection.execute(
-            CERTIFICATE.select().where(
+            sa.select(
+                CERTIFICATE.c.serial, CERTIFICATE.c.certificate, CERTIFICATE.c.revoked_at
+            ).where(
                 CERTIFICATE.c.authority == self._name, CERTIFICATE.c.serial.in_(sorted(signed_now))
             )
         )
         fresh = []
         for found in stored:
             row, _ = signed_now[found.serial]
-            _refuse_revoked(dict(found._mapping))
+            _refuse_revoked({"serial": found.serial, "revoked_at": found.revoked_at})
             if found.certificate is None:
                 fresh.append(row)
             else:
@@ -244,7 +247,7 @@ class Issuing:
             serial=int(row["serial"], 16),
             signature_algorithm=self._signer.public_key.algorithm,
             issuer=self._issuer,
-            validity=(to_datetime(now) - BACKDATE, to_datetime(Time64(row["not_after"]))),
+            validity=_validity(now, row["not_after"]),
             subject=common_name(request.identity),
             key=key,
             extensions=(
@@ -255,6 +258,11 @@ class Issuing:
         )
         refuse_unsound(body, self._certificate)
         return signed(body, self._signer.public_key.algorithm, self._signer.sign(body))
+
+
+@lru_cache(64)  # those of a batch begin and mostly end together
+def _validity(now: Time64, not_after: Time64) -> tuple[datetime, datetime]:
+    return to_datetime(now) - BACKDATE, to_datetime(not_after)
 
 
 def issued_of(row: Any) -> Issued:

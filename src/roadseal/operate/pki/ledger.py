@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from roadseal.clock import Clock
 from roadseal.operate.pki.tables import AUDIT, AUTHORITY
 from roadseal.store import Store
+
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Ledger:
@@ -40,11 +42,10 @@ class Ledger:
             return
         head = self.lock(connection)
         sequence, previous = head.audit_sequence, head.audit_hash
-        rows = []
+        rows, now = [], self._clock.now()
         for facts in entries:
             sequence += 1
-            timed = {"time": self._clock.now(), **facts}
-            entry = json.dumps(timed, sort_keys=True, separators=(",", ":")).encode()
+            entry = _encode({"time": now, **facts}).encode()
             previous = hashlib.sha256(previous + entry).digest()
             rows.append(
                 {

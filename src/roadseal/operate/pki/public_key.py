@@ -122,7 +122,7 @@ class PublicKey:
         """Subject key identifier: SHA-1 of the subjectPublicKey (RFC 5280 §4.2.1.2 method 1)."""
         return hashlib.sha1(self.raw, usedforsecurity=False).digest()
 
-    @property
+    @cached_property
     def hashes(self) -> tuple[bytes, ...]:
         """SHA-256 of the SubjectPublicKeyInfo, and of a composite's halves: what blocking names."""
         composite = composite_of(self.algorithm)

@@ -190,7 +190,8 @@ def common_name(name: str) -> bytes:
 
 def _general_name(name: str) -> x509.GeneralName:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        if ":" in name or name[-1:].isdigit():  # as IPv4 addresses end
+            return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
     try:
