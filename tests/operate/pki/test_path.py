@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from roadseal.clock import Time64, parse_instant, to_datetime
 from roadseal.crypto import load_profile
-from roadseal.operate.pki.files import read_certificates
+from roadseal.operate.pki.encodings import read_certificates
 from roadseal.operate.pki.keys import generate_key, signing_hash
 from roadseal.operate.pki.path import PathReason, PathRules, validate_path
 

@@ -11,6 +11,7 @@ from typing import Final
 from cryptography import x509
 
 from roadseal.errors import RoadsealError
+from roadseal.operate.pki.encodings import read_certificates
 from roadseal.operate.pki.path import PathReason, PathRules, PathVerdict, validate_path
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.signature import signature_name, subject_key_info
@@ -59,24 +60,17 @@ def verify_file(
         return FileVerdict(file, False, None, "-", verdict)
     trusted = [leaf] if anchors is None else anchors
     verdict = validate_path(leaf, [*rest, *pool], trusted, rules)
-    if anchors is None and leaf.issuer != leaf.subject:
+    if anchors is None and _is_signed_by_another(leaf):
         verdict = PathVerdict(PathReason.NO_ISSUER, "not self-signed; give --trust", (leaf,))
     checked = "self-signature" if leaf in trusted else "chain"
     return FileVerdict(file, True, algorithm, checked, verdict)
 
 
-def read_certificates(encoded: bytes) -> list[x509.Certificate]:
-    """Read one DER or several PEM certificates.
-
-    Raises:
-        ValueError: there is none, or one is malformed.
-    """
+def _is_signed_by_another(certificate: x509.Certificate) -> bool:
     try:
-        if b"-----BEGIN" in encoded:
-            return x509.load_pem_x509_certificates(encoded)
-        return [x509.load_der_x509_certificate(encoded)]
-    except Exception as error:
-        raise ValueError from error
+        return certificate.issuer != certificate.subject
+    except ValueError:  # its names cannot be read, which its verdict says
+        return False
 
 
 def read_pool(files: Iterable[Path]) -> list[x509.Certificate]:

@@ -36,18 +36,15 @@ def outside_constraints(
         return None
     for name in _names(certificate):
         for one in constraints:
-            if _hostless(name) and any(
-                isinstance(base, x509.UniformResourceIdentifier)
-                for base in (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
-            ):
-                return f"{name.value} has no host that a constraint could be held to"
+            bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
+            if not _is_whole(name) and any(_comparable(name, base) for base in bases):
+                return f"{name.value} is no name that a constraint could be held to"
             if any(_within(name, base) for base in one.excluded_subtrees or ()):
                 return f"{name.value} is excluded"
             permitted = [base for base in one.permitted_subtrees or () if _comparable(name, base)]
             if permitted and not any(_within(name, base) for base in permitted):
                 return f"{name.value} is not permitted"
             unknown = not isinstance(name, _KINDS)
-            bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
             if unknown and any(type(base) is type(name) for base in bases):
                 return "a constraint on a kind of name that is not understood"
     return None
@@ -92,8 +89,19 @@ def _within(name: x509.GeneralName, base: x509.GeneralName) -> bool:
     return False
 
 
-def _hostless(name: x509.GeneralName) -> bool:
-    return isinstance(name, x509.UniformResourceIdentifier) and _uri_host(name.value) is None
+def _is_whole(name: x509.GeneralName) -> bool:
+    """Whether a name is what its kind says: a URI with a host, labels, one address, one mailbox."""
+    match name:
+        case x509.UniformResourceIdentifier():
+            return _uri_host(name.value) is not None
+        case x509.DNSName():
+            return all(name.value.removesuffix(".").split("."))
+        case x509.IPAddress():
+            return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
+        case x509.RFC822Name():
+            local, at, host = name.value.partition("@")
+            return bool(local and at and host) and "@" not in host
+    return True
 
 
 def _uri_host(uri: str) -> str | None:

@@ -26,6 +26,7 @@ from roadseal.operate.pki.path_search import Budget, TooComplexError, called, ch
 __all__ = ["PathReason", "PathRules", "PathVerdict", "validate_path"]
 
 _DER: Final = Encoding.DER
+_UNREADABLE: Final = "a certificate of the chain cannot be read"
 
 
 def validate_path(
@@ -47,14 +48,14 @@ class _Validation:
         anchors: Sequence[x509.Certificate],
         rules: PathRules,
     ) -> None:
-        self._untrusted = untrusted
+        self._untrusted = [one for one in untrusted if _is_named(one)]
         self._anchors = anchors
         self._rules = rules
         self._budget = Budget()
         self._believed: dict[tuple[bytes, bytes], bool] = {}
         self._lists: RevocationLists | None = None
         if rules.crls:
-            signers = [*anchors, *untrusted]
+            signers = [*anchors, *self._untrusted]
             now = to_datetime(rules.at)
             self._lists = RevocationLists(rules.crls, signers, now, self._believes)
 
@@ -65,7 +66,7 @@ class _Validation:
         except TooComplexError:
             return PathVerdict(PathReason.TOO_COMPLEX, "too many chains to try")
         except Exception:
-            return PathVerdict(PathReason.MALFORMED, "a certificate of the chain cannot be read")
+            return PathVerdict(PathReason.MALFORMED, _UNREADABLE)
 
     def _search(
         self, leaf: x509.Certificate, rules: PathRules, anchors: Sequence[x509.Certificate]
@@ -101,6 +102,19 @@ class _Validation:
 def _validate(
     chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
 ) -> PathVerdict:
-    for reason, detail in chain_problems(chain, rules, lists):
-        return PathVerdict(reason, detail, chain)
+    try:
+        for reason, detail in chain_problems(chain, rules, lists):
+            return PathVerdict(reason, detail, chain)
+    except TooComplexError:
+        raise
+    except Exception:  # another chain may do without what cannot be read in this one
+        return PathVerdict(PathReason.MALFORMED, _UNREADABLE, chain)
     return PathVerdict(PathReason.OK, f"{len(chain)} certificates to {called(chain[-1])}", chain)
+
+
+def _is_named(certificate: x509.Certificate) -> bool:
+    """Whether its names can be read; one that is offered and has none spoils no other's chain."""
+    try:
+        return certificate.subject is not None and certificate.issuer is not None
+    except ValueError:
+        return False

@@ -24,6 +24,7 @@ from roadseal.operate.pki.standing import State
 
 # A serial number below 1 gets a verdict of ours, not a warning of the library's.
 warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
+warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)  # of a name: as above
 
 _ANY_PURPOSE: Final = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 _ALTERNATIVE_NAME: Final = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
@@ -46,7 +47,7 @@ def chain_problems(
     chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
 ) -> Iterator[tuple[PathReason, str]]:
     """Say what rules a chain breaks, anchor first; its signatures have been checked."""
-    now = to_datetime(rules.at)
+    now = to_datetime(rules.at).replace(microsecond=0)  # a certificate's last second is its own
     policies = PolicyState.start(
         len(chain),
         explicit=rules.require_policy,
@@ -93,6 +94,9 @@ def chain_problems(
     basic, signs = extension(chain[0], x509.BasicConstraints), extension(chain[0], x509.KeyUsage)
     if signs and signs.key_cert_sign and not (basic and basic.ca):  # RFC 5280 §4.2.1.9
         yield PathReason.KEY_USAGE, f"{name_of(chain[0])}: keyCertSign, and no authority"
+    if extension(chain[0], x509.NameConstraints) and not (basic and basic.ca):  # §4.2.1.10
+        detail = f"{name_of(chain[0])}: name constraints, and no authority"
+        yield PathReason.NAME_CONSTRAINTS, detail
     usage = extension(chain[0], x509.ExtendedKeyUsage)
     if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
         yield PathReason.EXTENDED_KEY_USAGE, f"{name_of(chain[0])}: not {rules.purpose._name}"
@@ -126,6 +130,10 @@ def _own_problems(
         if one.critical and one.oid not in _UNDERSTOOD:
             yield PathReason.UNKNOWN_CRITICAL_EXTENSION, f"{called}: {one.oid.dotted_string}"
     yield from _name_problems(certificate, called)
+    if policies := extension(certificate, x509.CertificatePolicies):
+        named = [one.policy_identifier for one in policies]
+        if len(set(named)) < len(named):  # §4.2.1.4
+            yield PathReason.MALFORMED, f"{called}: it asserts a policy twice"
     if usage := extension(certificate, x509.KeyUsage):
         yield from usage_problems(certificate, usage, called)
     if profile:
