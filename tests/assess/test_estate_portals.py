@@ -493,3 +493,43 @@ def test_whole_numbers_are_parts_of_a_degree(
     rows = "".join(f"{n},S{n},{latitude + n},{longitude + n}\n" for n in range(12))
     done = imported(written(tmp_path, f"id,name,latitude,longitude\n{rows}"))
     assert (done.assets[0].latitude, done.assets[0].longitude) == pytest.approx(place)
+
+
+@pytest.mark.parametrize(
+    ("header", "x", "y"),
+    [
+        ("id,name,X,Y", 502_000, 6_961_000),  # Brisbane: of Sweden
+        ("FACILITYID,LOCATION,X_COORD,Y_COORD", 2_550_000, 1_200_000),  # feet, of Switzerland
+        (
+            "FACILITYID,LOCATION,X_COORD,Y_COORD",
+            180_000,
+            350_000,
+        ),  # of the Netherlands
+        ("codigo,cruzamento,X,Y", 333_000, 7_395_000),  # Sao Paulo
+    ],
+)
+def test_numbers_alone_put_no_city_into_another_country(
+    tmp_path: Path, header: str, x: int, y: int
+) -> None:
+    rows = "".join(f"{n},Street {n},{x + n},{y + n}\n" for n in range(12))
+    path = written(tmp_path, f"{header}\n{rows}")
+    guess = guess_mapping(read_source(path))
+    assert guess.mapping.epsg == 4326
+    assert "give --epsg" in guess.reasons["place"]
+    assert rules(imported(path))["out-of-range"] == 12
+
+
+@pytest.mark.parametrize(
+    ("header", "x", "y", "epsg"),
+    [
+        ("Nr,Korsning,X,Y", 674_000, 6_580_000, 3006),
+        ("numero,carrefour,X,Y", 652_000, 6_862_000, 2154),
+        ("numer,skrzyzowanie,X,Y", 636_900, 486_700, 2180),
+        ("nummer,kruispunt,X,Y", 121_000, 487_000, 28992),
+    ],
+)
+def test_the_language_of_the_columns_tells_the_grid(
+    tmp_path: Path, header: str, x: int, y: int, epsg: int
+) -> None:
+    rows = "".join(f"{n},Street {n},{x + n},{y + n}\n" for n in range(12))
+    assert guess_mapping(read_source(written(tmp_path, f"{header}\n{rows}"))).mapping.epsg == epsg

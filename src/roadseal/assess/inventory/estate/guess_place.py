@@ -150,11 +150,12 @@ class PlaceProposal:
             for system in projected_systems()
             if sum(system.holds(x, y) for x, y in points) > 0.9 * len(points)
         ]
-        names = "".join(normal(name) for name in self._columns).replace(" ", "")
-        hinted = [each for each in fitting if any(hint in names for hint in each.hints)]
-        fitting = [each for each in fitting if not each.only_hinted or each in hinted]
-        found = hinted if len(hinted) == 1 else fitting
-        if len(found) != 1:
+        said = {word for name in self._columns for word in normal(name).split()}
+        hinted = [each for each in fitting if each.is_hinted(self._columns)]
+        spoken = [each for each in fitting if each.words & said]
+        found = hinted or spoken or fitting
+        decided = len(found) == 1 and found is not fitting
+        if not decided:
             candidates = ", ".join(f"EPSG:{each.epsg} {each.name}" for each in found) or "unknown"
             self._choice.reasons["place"] = (
                 f"projected, and nobody says how ({candidates}): give --epsg"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -15,6 +15,8 @@ _SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _SIGNS: Final = {"٫": ".", "．": ".", "٬": "", "，": ",", "،": ",", "º": "°", "˚": "°", "−": "-"}
 _TRUNCATED_CHARS: Final = 6
+_TELLING_CHARS: Final = 4
+"""So long a hint is one inside of a word, too: ``coord`` is no hint of the Dutch ``rd``."""
 
 
 @lru_cache(maxsize=65_536)
@@ -105,8 +107,9 @@ class System:
         name: for people.
         x: least and greatest easting.
         y: least and greatest northing.
-        hints: words of column names that speak for it, normal and joined.
-        only_hinted: its numbers fit everywhere, so that they alone say nothing.
+        hints: what speaks for it in a column's name, normal: a word of its own, or, from four
+            characters on, a part of the joined name.
+        words: words of column names in the language of where it is used.
     """
 
     epsg: int
@@ -114,7 +117,16 @@ class System:
     x: tuple[float, float]
     y: tuple[float, float]
     hints: tuple[str, ...]
-    only_hinted: bool = False
+    words: frozenset[str]
+
+    def is_hinted(self, columns: Iterable[str]) -> bool:
+        """Whether a column's name speaks for it."""
+        for column in map(normal, columns):
+            joined, tokens = column.replace(" ", ""), column.split()
+            for hint in self.hints:
+                if hint in tokens or (len(hint) >= _TELLING_CHARS and hint in joined):
+                    return True
+        return False
 
     def holds(self, x: float, y: float) -> bool:
         """Whether a point may be one of it."""
@@ -130,8 +142,8 @@ def projected_systems() -> tuple[System, ...]:
             row["name"],
             tuple(row["x"]),
             tuple(row["y"]),
-            tuple(row["hints"]),
-            row.get("only_hinted", False),
+            (str(row["epsg"]), *row["hints"]),
+            frozenset(row.get("words", ())),
         )
         for row in _lexicon()["projected"]
     )
