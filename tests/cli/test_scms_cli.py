@@ -146,6 +146,10 @@ def test_european_authorities_are_followed_and_retired(folder: Path) -> None:
     assert refusal("follow", "aa", "--algorithm", "rsa") == "scms-algorithm"
     assert refusal("follow", "aa", "--root", "eu-root-9") == "scms-absent"
     assert refusal("retire", "eu-tlm") == "scms-last"
+    shown = {one["authority"]: (one["issued"], one["retired"]) for one in row("status")}
+    assert (shown["eu-aa"], shown["eu-aa-2"]) == ((1, True), (1, False))
+    assert (shown["eu-ea"], shown["eu-ea-2"]) == ((1, False), (0, False))
+    assert "eu-aa (retired)" in run("status").output
 
 
 def test_nothing_outlives_an_authority(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

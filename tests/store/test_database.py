@@ -38,6 +38,16 @@ def test_what_is_written_is_there_when_it_is_opened_again(store_url: str) -> Non
         ]
 
 
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 0)])
+def test_only_what_is_thrown_away_is_not_flushed(durable: bool, level: int, tmp_path: Path) -> None:
+    """SQLite, "PRAGMA synchronous": 2 is FULL, 0 is OFF."""
+    store = open_store(tmp_path / "notes.db", NOTES, durable=durable)
+    for transaction in (store.reading, store.writing):
+        with transaction() as connection:
+            assert connection.scalar(sa.text("PRAGMA synchronous")) == level
+    store.close()
+
+
 def test_a_transaction_that_raises_leaves_nothing(store_url: str) -> None:
     store = open_store(store_url, NOTES)
 

@@ -24,7 +24,7 @@ _ASSURANCE = 0x60
 _TICKETS_A_VEHICLE = 10  # vehicles change their tickets, units keep theirs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Issuer:
     """An AA of the corridor's, with the stations that have enrolled to ask it.
 

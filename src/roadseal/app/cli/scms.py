@@ -335,14 +335,23 @@ def status(db: Database = "scms.db", as_json: AsJson = False) -> None:
     Example: [bold]roadseal scms status[/]
     """
     from roadseal import _core
+    from roadseal.operate.pki.v2x.eu_rotation import retired
     from roadseal.operate.pki.v2x.ledger import Ledger
 
     opened = _open(db)
     rows = []
+    gone = retired(Ledger(opened.store, "eu-root"))
     for name in opened.keyring.names():
         keys = opened.keyring.load(name)
         tree = _core.describe_certificate(keys.certificate)
-        records = list(Ledger(opened.store, name).records())
+        european = name.startswith("eu-")  # whose authorities of a role share a ledger
+        ledger = Ledger(opened.store, f"eu-{keys.role}" if european else name)
+        records = [
+            one
+            for one in ledger.records()
+            if not european
+            or tree["hashedId8"] in _core.describe_certificate(one.certificate)["issuer"].values()
+        ]
         rows.append(
             {
                 "authority": name,
@@ -351,6 +360,7 @@ def status(db: Database = "scms.db", as_json: AsJson = False) -> None:
                 "valid_until": iso(tree["validUntil"]),
                 "issued": len(records),
                 "revoked": sum(one.revoked is not None for one in records),
+                "retired": name in gone,
             }
         )
     if as_json:
@@ -362,7 +372,8 @@ def status(db: Database = "scms.db", as_json: AsJson = False) -> None:
     for column in ("issued", "revoked"):
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        name, *cells, is_retired = row.values()
+        table.add_row(f"{name} (retired)" if is_retired else str(name), *map(str, cells))
     Console().print(table)
 
 

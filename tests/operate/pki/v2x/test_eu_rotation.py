@@ -175,7 +175,7 @@ def test_a_retired_root_is_trusted_no_more_by_who_has_heard_the_lists(years: Yea
     before = informed(years.open(), NOW)
     for role in ("root", "ea", "aa"):
         follow_eu(years.keyring, role, NOW)
-    for name in ("eu-root", "eu-ea", "eu-aa"):
+    for name in ("eu-ea", "eu-aa", "eu-root"):
         retire_eu(years.keyring, years.open().ledger, name)
     eu = years.open()
     after = informed(eu, LATER, before)
@@ -242,9 +242,14 @@ def test_mistakes_of_operators_are_told(years: Years) -> None:
         ("scms-absent", lambda: follow_eu(years.keyring, "aa", NOW, system="us")),
         ("scms-absent", lambda: follow_eu(years.keyring, "aa", NOW, root="eu-root-7")),
         ("scms-absent", lambda: retire_eu(years.keyring, years.open().ledger, "eu-aa-7")),
+        ("scms-absent", lambda: follow_eu(years.keyring, "aa", NOW, root="eu-ea")),
         ("scms-last", lambda: retire_eu(years.keyring, years.open().ledger, "eu-aa")),
         ("scms-absent", lambda: years.open("us")),
     ):
         with pytest.raises(RoadsealError) as error:
             mistake()
         assert error.value.code == code
+    follow_eu(years.keyring, "root", NOW)
+    with pytest.raises(RoadsealError, match="eu-ea, eu-aa below it") as error:
+        retire_eu(years.keyring, years.open().ledger, "eu-root")
+    assert error.value.code == "scms-in-use"

@@ -125,6 +125,28 @@ def test_a_list_of_the_circle_before_is_no_newer_one() -> None:
     assert state.apply(replace(old, next_update=Time64(NOW + 401 * WEEK))).sequence == 5
 
 
+def test_when_a_list_was_signed_decides_what_is_older() -> None:
+    """The sequence is one octet: 256 lists later, an old list has the number that is due."""
+    state = TrustState().apply(replace(FULL, sequence=200), Time64(NOW + 9))
+    gone = (AA.credential.hashed_id8,)
+    delta = TrustList(201, False, Time64(NOW + 2 * WEEK), (), gone)
+    assert state.apply(delta, Time64(NOW + 8)) is None  # of the circle before
+    after = state.apply(delta, Time64(NOW + 10))
+    assert after.certificates("aa") == []
+    assert after.apply(replace(delta, sequence=203), Time64(NOW + 11)) is None  # a gap
+    # Whoever missed half a circle takes the next full list, and a shorter period is no rollback.
+    for sequence, next_update in ((60, NOW + 2 * WEEK), (202, NOW + 1)):
+        full = replace(FULL, sequence=sequence, next_update=Time64(next_update))
+        assert after.apply(full, Time64(NOW + 12)).certificates("aa") == [AA.certificate]
+        assert after.apply(full, Time64(NOW + 9)) is None
+    assert after.apply(replace(delta, sequence=201), Time64(NOW + 10)) is None  # once more
+
+
+def test_a_list_says_when_it_was_signed() -> None:
+    octets = sign_trust_list(FULL, ROOT.credential, Time64(NOW + 5))
+    assert read_list(octets, [ROOT.certificate], Time64(NOW + 7)).signed_at == NOW + 5
+
+
 def test_a_revoked_authority_is_refused_with_everything_it_issued() -> None:
     signer = SigningKey.generate("ecdsa-p256")
     contents = CertificateContents(

@@ -21,8 +21,7 @@ from roadseal.operate.pki.v2x.ledger import Ledger
 SYSTEM: Final = "eu"
 """How the one system of a store is called, unless somebody keeps several there."""
 
-RETIRED: Final = "retired-authority"
-
+_RETIRED: Final = "retired-authority"
 _ROLES: Final[tuple[Role, ...]] = ("root", "tlm", "ea", "aa")
 
 
@@ -87,6 +86,12 @@ def follow_eu(
     roots = [name for name in names if _role(name, system) == "root"]
     before = keyring.load(same[-1] if same else f"{system}-{role}")
     name = f"{system}-{role}-{len(same) + 1}"
+    if root is not None and root not in roots:
+        raise RoadsealError(
+            "scms-absent",
+            f"There is no root {root!r} in this system.",
+            advice=f"Choose one of: {', '.join(roots)}.",
+        )
     _make(keyring, name, role, algorithm or before.algorithm, now, root or roots[-1])
     return name
 
@@ -102,22 +107,29 @@ def retire_eu(keyring: Keyring, ledger: Ledger, name: str, *, system: str = SYST
 
     Raises:
         RoadsealError: ``scms-absent``: there is none of this name; ``scms-last``: nobody else has
-            its role.
+            its role; ``scms-in-use``: it is a root of others that are in use.
     """
-    role = keyring.load(name).role
-    retired = {one.decode() for one, _ in ledger.items(RETIRED)}
-    others = [
-        one
-        for one in in_order(keyring, system)
-        if _role(one, system) == role and one != name and one not in retired
-    ]
-    if not others:
+    keys, gone = keyring.load(name), retired(ledger)
+    in_use = [one for one in in_order(keyring, system) if one not in gone and one != name]
+    if not any(_role(one, system) == keys.role for one in in_use):
         raise RoadsealError(
             "scms-last",
-            f"{name} is the last {role.upper()} in use.",
-            advice="Add another one first, and let stations learn it.",
+            f"{name} is the last {keys.role} in use.",
+            advice="Make one that follows it first, and let stations learn that.",
         )
-    ledger.put(RETIRED, [(name.encode(), b"")])
+    below = [one for one in in_use if keyring.load(one).issuer == keys.hashed_id8]
+    if below:
+        raise RoadsealError(
+            "scms-in-use",
+            f"{name} has {', '.join(below)} below it in use.",
+            advice="Retire those first.",
+        )
+    ledger.put(_RETIRED, [(name.encode(), b"")])
+
+
+def retired(ledger: Ledger) -> frozenset[str]:
+    """The names of the authorities that are on no list any more."""
+    return frozenset(name.decode() for name, _ in ledger.items(_RETIRED))
 
 
 def in_order(keyring: Keyring, system: str = SYSTEM) -> list[str]:

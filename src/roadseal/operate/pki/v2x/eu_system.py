@@ -16,7 +16,7 @@ from roadseal.events import Emit
 from roadseal.operate.pki.v2x.authorization import WEEK_US, AuthorizationAuthority
 from roadseal.operate.pki.v2x.ecies import Random, recipients
 from roadseal.operate.pki.v2x.enrolment import EnrolmentAuthority, Outcome
-from roadseal.operate.pki.v2x.eu_rotation import RETIRED, SYSTEM, create_eu, in_order
+from roadseal.operate.pki.v2x.eu_rotation import SYSTEM, create_eu, in_order, retired
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Ledger
@@ -75,9 +75,9 @@ class EuSystem:
 
     def in_use(self, role: str) -> Iterator[tuple[str, AuthorityKeys]]:
         """Names and keys of a role's authorities that are not retired, the oldest first."""
-        retired = {name.decode() for name, _ in self.ledger.items(RETIRED)}
+        gone = retired(self.ledger)
         for name, keys in self.keys.items():
-            if keys.role == role and name not in retired:
+            if keys.role == role and name not in gone:
                 yield name, keys
 
     def enter(self, verifier: Verifier) -> None:
@@ -139,9 +139,10 @@ class EuSystem:
         name, tlm = next(self.in_use("tlm"))
         lines: list[Entry] = []
         before: bytes | None = None
+        in_use = [keys.certificate for _, keys in self.in_use("root")]
         for keys in self.keys.values():
             if keys.role == "root":
-                if any(keys is one for _, one in self.in_use("root")):
+                if keys.certificate in in_use:
                     lines.append(Entry("rca", keys.certificate, successor_to=before))
                 before = keys.certificate
         lines.append(Entry("tlm", tlm.certificate, f"{access_point}/{SYSTEM}/ectl"))

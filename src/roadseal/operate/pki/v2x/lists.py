@@ -98,6 +98,7 @@ class ListVerdict:
         reason: of the engine.
         contents: of the list, if it could be read, even if it does not hold.
         signer: HashedId8 of who signed.
+        signed_at: when, as the signature says.
         is_stale: its next update is due: what it says still counts, but there should be a newer.
     """
 
@@ -105,6 +106,7 @@ class ListVerdict:
     contents: TrustList | RevocationList | None = None
     signer: bytes | None = None
     is_stale: bool = False
+    signed_at: Time64 | None = None
 
 
 def sign_trust_list(contents: TrustList, signer: Credential, now: Time64) -> bytes:
@@ -164,7 +166,8 @@ def read_list(octets: bytes, trusted: Sequence[bytes], now: Time64) -> ListVerdi
         reason = Reason.UNTRUSTED_ROOT  # below a root, one may send much, but not its lists
     if reason is Reason.OK and signed.generation_time is None:
         reason = Reason.STALE
-    return ListVerdict(reason, contents, signed.signer, now >= contents.next_update)
+    is_stale = now >= contents.next_update
+    return ListVerdict(reason, contents, signed.signer, is_stale, signed.generation_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ class TrustState:
         sequence: of the last list; `None` before the first.
         entries: what is trusted, by HashedId8 or by a distribution centre's address.
         next_update: the latest of the lists so far; `None` before the first.
+        signed_at: of the last list, where that was told.
         revoked: HashedId8 of revoked authorities.
         crl_time: `thisUpdate` of the last CRL; `None` before the first.
     """
@@ -184,33 +188,54 @@ class TrustState:
     revoked: frozenset[bytes] = frozenset()
     next_update: Time64 | None = None
     crl_time: Time64 | None = None
+    signed_at: Time64 | None = None
 
-    def apply(self, contents: TrustList | RevocationList) -> TrustState | None:
+    def apply(
+        self, contents: TrustList | RevocationList, signed_at: Time64 | None = None
+    ) -> TrustState | None:
         """Take in a list that holds; `None` if it does not follow: old, repeated, or a gap.
 
-        A full list counts whatever came before, unless it is older in the circle of sequences, or
-        is due before the last one: more than half a circle back, the sequence looks newer.
+        A list that was signed before the last one is older, whatever its sequence says: that is one
+        octet, and comes round again. A full list that was signed later counts, however many were
+        missed; a delta only directly after the list before it. Where it is not told when a list
+        was signed, a full one is older that is so in the circle of sequences, or due before the
+        last one.
+
+        Args:
+            contents: of the list.
+            signed_at: `ListVerdict.signed_at`.
         """
         if isinstance(contents, RevocationList):
             if self.crl_time is not None and contents.this_update <= self.crl_time:
                 return None
             return replace(self, revoked=frozenset(contents.revoked), crl_time=contents.this_update)
-        step = None if self.sequence is None else (contents.sequence - self.sequence) % SEQUENCES
-        if contents.is_full:
-            if step is not None and not 0 < step < SEQUENCES // 2:
-                return None
-            if self.next_update is not None and contents.next_update < self.next_update:
-                return None
-            entries: dict[bytes | str, Entry] = {}
-        else:
-            if step != 1:
-                return None
-            entries = dict(self.entries)
+        if not self._precedes(contents, signed_at):
+            return None
+        entries: dict[bytes | str, Entry] = {} if contents.is_full else dict(self.entries)
         for one in contents.removed:
             entries.pop(one, None)
         entries |= {_name(entry): entry for entry in contents.added}
         due = max(contents.next_update, self.next_update or Time64(0))
-        return replace(self, sequence=contents.sequence, entries=entries, next_update=due)
+        return replace(
+            self,
+            sequence=contents.sequence,
+            entries=entries,
+            next_update=due,
+            signed_at=signed_at or self.signed_at,
+        )
+
+    def _precedes(self, contents: TrustList, signed_at: Time64 | None) -> bool:
+        step = None if self.sequence is None else (contents.sequence - self.sequence) % SEQUENCES
+        if signed_at is not None and self.signed_at is not None:
+            if signed_at < self.signed_at:
+                return False
+            if contents.is_full and signed_at > self.signed_at:
+                return True
+        elif contents.is_full and contents.next_update < (self.next_update or Time64(0)):
+            return False
+        if contents.is_full:
+            return step is None or 0 < step < SEQUENCES // 2
+        return step == 1
 
     def certificates(self, kind: Kind) -> list[bytes]:
         """The certificates of a kind that are trusted and not revoked."""

@@ -52,7 +52,7 @@ class TrustAnchors:
         if of_tlm is not (verdict.signer == _name(self.tlm)):
             return self, Reason.PSID_NOT_PERMITTED  # a root speaks of no roots, a TLM of no others
         before = self.manager if of_tlm else self.roots.get(verdict.signer, TrustState())
-        after = before.apply(verdict.contents)
+        after = before.apply(verdict.contents, verdict.signed_at)
         if after is None:
             return self, Reason.REPLAY
         if of_tlm:
