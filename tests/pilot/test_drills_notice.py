@@ -11,7 +11,7 @@ import pytest
 
 from roadseal.clock import Time64, parse_instant
 from roadseal.net import TlsServer
-from roadseal.operate.pki import authority, device_agent
+from roadseal.operate.pki import device_agent, issuing
 from roadseal.operate.pki.composite import Composite
 from roadseal.operate.pki.device import DeviceState, Renewal
 from roadseal.operate.pki.standing import Standing, State, StatusKeeper
@@ -301,7 +301,7 @@ def test_a_relying_party_that_believes_the_revoked_is_noticed(
 def test_an_authority_that_forgets_blocked_keys_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(authority, "refuse_blocked", lambda *_: None)
+    monkeypatch.setattr(issuing, "refuse_blocked", lambda *_: None)
     assert DRILLS["pki-module-compromised"].runner(scene("pqc")).held is False
 
 
