@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
+from roadseal.pilot import approach
 from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
+from roadseal.pilot.run import corridor_of, run_pilot
 from roadseal.pilot.scenario_file import EMBEDDED, load_scenario
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
@@ -73,6 +76,11 @@ def test_an_own_approach_is_a_file(tmp_path: Path) -> None:
     [
         ('backhaul = "pigeon"', "6: There is no backhaul profile"),
         ('key_source = "moon"', "7: key_source"),
+        ('commands = "rot13"', "4: There is no message profile 'rot13'"),
+        ('awareness = "rot13"', "5: There is no message profile 'rot13'"),
+        ('profile = "nowhere"', "9: 'nowhere' is neither a profile"),
+        ('awareness = "fn-dsa-512/pre1"', "5: Receivers under classical-2016 refuse messages"),
+        ('commands = "ph-ml-dsa-44/rs1"', "4: Receivers under classical-2016 refuse certificates"),
         ("speed = 3", "speed is not known here"),
     ],
 )
@@ -119,6 +127,15 @@ def test_a_scenario_is_relative_to_its_file(tmp_path: Path) -> None:
         ('approaches = ["classical", "nothing"]\n', "1: There is no approach 'nothing'"),
         ('[[link]]\nmedium = "smoke"\n', "2: There is no medium 'smoke'"),
         ("name = \n", "line 1"),
+        ('name = "x"\nnetwork = "nowhere.sumocfg"\n', "2: There is no file"),
+        ('drills = ["nothing"]\n', "1: There is no drill 'nothing'"),
+        ('[devices]\nvehicle = "toaster"\n', "2: There is no device class 'toaster'"),
+        ('[devices]\ncar = "obu"\n', "2: devices.car is not known here"),
+        ("step_s = 0.03\n", "1: step_s: 0.1 s is not a whole number of steps"),
+        ("seed = 1\nbitrate_mbps = 7\n", "2: The radio model has no bitrate 7"),
+        ("duration_s = 5\n", "1: duration_s"),
+        ("seed = 2147483648\n", "1: seed"),
+        ('approaches = ["all", "nothing"]\n', "1: There is no approach 'nothing'"),
     ],
 )
 def test_a_wrong_scenario_names_its_line(tmp_path: Path, text: str, says: str) -> None:
@@ -128,3 +145,52 @@ def test_a_wrong_scenario_names_its_line(tmp_path: Path, text: str, says: str) -
         load_scenario(str(file))
     assert says in str(caught.value)
     assert caught.value.advice
+
+
+def test_devices_that_a_scenario_does_not_name_stay(tmp_path: Path) -> None:
+    file = tmp_path / "slow.toml"
+    file.write_text('[devices]\nroadside = "obu"\n')
+    devices = load_scenario(str(file)).devices
+    assert devices == {"vehicle": "obu", "roadside": "obu", "centre": "server"}
+
+
+def test_all_stands_for_the_five_and_each_runs_once(tmp_path: Path) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text('approaches = ["pqc-ml-dsa-44", "all", "classical"]\n')
+    assert load_scenario(str(file)).approaches == ("pqc-ml-dsa-44", *FIVE)
+
+
+def test_the_signals_that_links_name_must_be_there(tmp_path: Path) -> None:
+    file = tmp_path / "links.toml"
+    file.write_text('[[link]]\nmedium = "fibre"\nsignals = ["nowhere"]\n')
+    with pytest.raises(RoadsealError, match="no signal 'nowhere'") as caught:
+        corridor_of(load_scenario(str(file)))
+    assert "joinedS_0" in caught.value.advice
+
+
+def test_what_is_wrong_comes_out_before_anything_is_measured(tmp_path: Path) -> None:
+    told: list[str] = []
+    config = tmp_path / "empty.sumocfg"
+    config.write_text("<configuration/>")
+    for scenario, code in (
+        (replace(load_scenario(None), network=str(config)), "scenario-incomplete"),
+        (replace(load_scenario(None), drills=("nothing",)), "unknown-drill"),
+        (replace(load_scenario(None), devices={"vehicle": "toaster"}), "unknown-device"),
+        (replace(load_scenario(None), bitrate_mbps=7.0), "radio-bitrate"),
+    ):
+        with pytest.raises(RoadsealError) as caught:
+            run_pilot(scenario, cache_dir=tmp_path, tell=lambda what, _: told.append(what))
+        assert caught.value.code == code
+    assert not told
+
+
+def test_two_approaches_of_one_name_are_refused(tmp_path: Path) -> None:
+    files = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        files.append(tmp_path / folder / "mine.toml")
+        text = (Path(approach.__file__).parent / "approaches" / "classical.toml").read_text()
+        files[-1].write_text(text.replace('"classical"', '"mine"', 1))
+    scenario = replace(load_scenario(None), approaches=tuple(map(str, files)))
+    with pytest.raises(RoadsealError, match="Two approaches are called 'mine'"):
+        run_pilot(scenario, cache_dir=tmp_path)

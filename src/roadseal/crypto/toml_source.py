@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -78,6 +79,18 @@ class TomlSource:
             where = (*at, *finding["loc"])
             message, advice = _explain(finding["type"], where, finding["msg"])
             raise self.error(code, where, message, advice) from None
+
+    @contextmanager
+    def at(self, *at: str | int) -> Iterator[None]:
+        """Errors inside the `with` come from the value at `at`: they get its file and line.
+
+        Raises:
+            RoadsealError: what was raised inside, with the place in front.
+        """
+        try:
+            yield
+        except RoadsealError as error:
+            raise self.error(error.code, at, error.message, error.advice) from None
 
     def error(self, code: str, at: Path, message: str, advice: str) -> RoadsealError:
         """Make the error that points to `at`: ``file:line: message``."""

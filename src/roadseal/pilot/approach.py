@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,10 @@ from roadseal.v2x import MessageProfile, Policy, message_profile, service
 
 FIVE = ("classical", "pqc", "qkd", "hybrid", "zero-trust")
 """The approaches of the article, in its order."""
+
+
+ALL = "all"
+"""Stands for the five where approaches are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,13 @@ def shipped_approaches() -> tuple[str, ...]:
     return (*FIVE, *sorted(names - set(FIVE)))
 
 
+def named_approaches(names: Iterable[str]) -> tuple[str, ...]:
+    """The names in their order, `all` as the five, each once."""
+    return tuple(
+        dict.fromkeys(name for each in names for name in (FIVE if each == ALL else (each,)))
+    )
+
+
 def load_approach(name_or_path: str) -> Approach:
     """Load a shipped approach by name, or somebody's own by path.
 
@@ -106,18 +118,43 @@ def load_approach(name_or_path: str) -> Approach:
             f"There is no backhaul profile {row.backhaul!r}.",
             f"Choose one of: {', '.join(PROFILES)}.",
         )
-    load_profile(row.profile)
-    return Approach(
+    with source.at("profile"):
+        load_profile(row.profile)
+    with source.at("commands"):
+        commands = message_profile(row.commands)
+    with source.at("awareness"):
+        awareness = message_profile(row.awareness)
+    approach = Approach(
         name=row.name,
         title=row.title,
         summary=row.summary,
         profile=row.profile,
-        commands=message_profile(row.commands),
-        awareness=message_profile(row.awareness),
+        commands=commands,
+        awareness=awareness,
         backhaul=PROFILES[row.backhaul],
         key_source=row.key_source,
         controls=row.controls,
     )
+    _check_heard(approach, source)
+    return approach
+
+
+def _check_heard(approach: Approach, source: TomlSource) -> None:
+    """Refuse an approach whose stations would not believe each other."""
+    policy = approach.policy()
+    for key, sent in (("awareness", approach.awareness), ("commands", approach.commands)):
+        refused = None
+        if key == "awareness" and sent.message not in policy.messages:
+            refused = f"messages signed with {sent.message}"
+        elif sent.certificate not in policy.certificates and sent.anchor is None:
+            refused = f"certificates signed with {sent.certificate}"
+        if refused:
+            raise source.error(
+                "approach-unheard",
+                (key,),
+                f"Receivers under {approach.profile} refuse {refused}, as {sent.name} has them.",
+                "Choose another message profile, or a crypto profile that accepts it.",
+            )
 
 
 def _read(path: Path) -> str:

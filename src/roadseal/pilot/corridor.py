@@ -134,7 +134,9 @@ class Corridor:
         raise RoadsealError(
             "unknown-signal",
             f"The corridor {self.name} has no signal {signal_id!r}.",
-            advice="Take an id from Corridor.signals.",
+            advice="It has "
+            + ", ".join(each.id for each in self.signals[:20])
+            + (", …." if len(self.signals) > 20 else "."),
         )
 
 

@@ -12,23 +12,25 @@ from typing import Any
 
 from roadseal import __version__
 from roadseal.clock import SystemClock, from_datetime
+from roadseal.errors import RoadsealError
 from roadseal.net import shipped_links
 from roadseal.operate.qkd import optimise
-from roadseal.pilot.approach import FIVE, Approach, load_approach
+from roadseal.pilot.approach import FIVE, Approach, load_approach, named_approaches
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
 from roadseal.pilot.corridor import Corridor, read_corridor
 from roadseal.pilot.corridor_run import OnAir, Setting, play, secure
-from roadseal.pilot.demand import embedded_scenario
+from roadseal.pilot.demand import EMBEDDED_NET, embedded_scenario
 from roadseal.pilot.device import device
 from roadseal.pilot.drills import run_drills
+from roadseal.pilot.drills.catalogue import chosen_drills
 from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
 from roadseal.pilot.evidence import Evidence, QkdEvidence
 from roadseal.pilot.measures import DrillResult, Results
 from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
-from roadseal.pilot.radio import SOURCES, RadioConfig
+from roadseal.pilot.radio import SOURCES
 from roadseal.pilot.scenario import Scenario, read_sumocfg
-from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario
+from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, radio_of
 from roadseal.pilot.secured_traffic import SecuredTraffic
 from roadseal.pilot.simulation import SUMO_VERSION
 from roadseal.pilot.traffic import Trace, record
@@ -78,30 +80,75 @@ def run_pilot(
         RoadsealError: the scenario, its network or an approach cannot be used.
     """
     tell = tell or (lambda _what, _share: None)
-    approaches = [load_approach(name) for name in scenario.approaches]
+    approaches = _approaches(scenario)
+    corridor, traffic = _place(scenario, cache_dir, tell)  # what is wrong shall not come out late
     calibration = _calibrate(scenario, approaches, cache_dir, recalibrate, tell)
+    prepared = _Prepared(scenario, approaches, corridor, traffic, calibration, cache_dir)
     if executor is not None:
-        return _run(scenario, approaches, calibration, cache_dir, executor, tell)
+        return _run(prepared, executor, tell)
     context = multiprocessing.get_context("spawn")  # SUMO is one simulation a process
     with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
-        return _run(scenario, approaches, calibration, cache_dir, pool, tell)
+        return _run(prepared, pool, tell)
 
 
-def _run(
-    scenario: PilotScenario,
-    approaches: Sequence[Approach],
-    calibration: Calibration,
-    cache_dir: Path,
-    pool: Executor,
-    tell: Tell,
-) -> PilotRun:
+def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Corridor:
+    """Read the place of a scenario.
+
+    Args:
+        scenario: which; the signals that its links name must be there.
+        traffic: what SUMO is given, where it is at hand.
+
+    Raises:
+        RoadsealError: the network, or what names it, cannot be used.
+    """
+    if traffic is None and scenario.network != EMBEDDED:
+        traffic = read_sumocfg(Path(scenario.network))
+    if traffic is None:
+        corridor = read_corridor(EMBEDDED_NET, name=scenario.name, source="")
+    else:
+        corridor = read_corridor(
+            traffic.net_file, traffic.additional_files, name=scenario.name, source=traffic.source
+        )
+    for link in scenario.links:
+        for signal in link.signals:
+            corridor.signal(signal)
+    return corridor
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a run needs, checked."""
+
+    scenario: PilotScenario
+    approaches: Sequence[Approach]
+    corridor: Corridor
+    traffic: Scenario
+    calibration: Calibration
+    cache_dir: Path
+
+
+def _approaches(scenario: PilotScenario) -> list[Approach]:
+    approaches = [load_approach(name) for name in named_approaches(scenario.approaches)]
+    for number, approach in enumerate(approaches):
+        if approach.name in {earlier.name for earlier in approaches[:number]}:
+            raise RoadsealError(
+                "approach-twice",
+                f"Two approaches are called {approach.name!r}.",
+                advice="Give one of the files another name: results are told apart by it.",
+            )
+    return approaches
+
+
+def _run(prepared: _Prepared, pool: Executor, tell: Tell) -> PilotRun:
+    scenario, approaches = prepared.scenario, prepared.approaches
+    calibration = prepared.calibration
     drilled = {  # they need no traffic: workers do them while it is recorded here
         approach.name: pool.submit(
             run_drills, approach, scenario.drills, seed=scenario.seed, start=START
         )
         for approach in approaches
     }
-    setting = _record(scenario, cache_dir, tell)
+    setting = _record(prepared, tell)
     scales = {
         kind: device(scenario.devices[kind]).scale(calibration.p256_verify_us)
         for kind in ("vehicle", "roadside")
@@ -155,30 +202,33 @@ def _run(
     return PilotRun(results, setting.corridor, shared, calibration.path)
 
 
-def _record(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> Setting:
+def _place(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> tuple[Corridor, Scenario]:
+    """Read the corridor and make its traffic; refuse what the scenario asks of them in vain."""
+    chosen_drills(scenario.drills)
+    radio_of(scenario)
+    for name in scenario.devices.values():
+        device(name)
+    traffic = _traffic(scenario, cache_dir, tell)
+    corridor = corridor_of(scenario, traffic)
+    return corridor, _with_emergency_vehicles(scenario, traffic, cache_dir)
+
+
+def _record(prepared: _Prepared, tell: Tell) -> Setting:
     """Record the traffic, or replay it if it was recorded before."""
-    tell("drawing the demand", 0.0)
-    traffic = _scenario(scenario, cache_dir)
-    tell("drawing the demand", 1.0)
-    corridor = read_corridor(
-        traffic.net_file, traffic.additional_files, name=scenario.name, source=traffic.source
-    )
+    scenario = prepared.scenario
     trace = record(
-        traffic,
+        prepared.traffic,
         seed=scenario.seed,
         duration_s=scenario.duration_s,
         step_s=scenario.step_s,
-        out_dir=cache_dir / "traces",
+        out_dir=prepared.cache_dir / "traces",
         progress=lambda done_s, total_s: tell("recording traffic", done_s / total_s),
     )
-    radio = RadioConfig(
-        access=scenario.access, bitrate_mbps=scenario.bitrate_mbps, power_dbm=scenario.power_dbm
-    )
     return Setting(
-        scenario=traffic,
+        scenario=prepared.traffic,
         trace=trace,
-        corridor=corridor,
-        radio=radio,
+        corridor=prepared.corridor,
+        radio=radio_of(scenario),
         awareness=scenario.awareness,
         start=START,
         seed=scenario.seed,
@@ -234,12 +284,18 @@ def _qkd(
     return QkdEvidence(optimise(FIBRE, block_bits=BLOCK_BITS), times_ms)
 
 
-def _scenario(scenario: PilotScenario, cache_dir: Path) -> Scenario:
-    demand_dir = cache_dir / "demand"
-    if scenario.network == EMBEDDED:
-        traffic = embedded_scenario(demand_dir, seed=scenario.seed)
-    else:
-        traffic = read_sumocfg(Path(scenario.network))
+def _traffic(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> Scenario:
+    if scenario.network != EMBEDDED:
+        return read_sumocfg(Path(scenario.network))
+    tell("drawing the demand", 0.0)
+    traffic = embedded_scenario(cache_dir / "demand", seed=scenario.seed)
+    tell("drawing the demand", 1.0)
+    return traffic
+
+
+def _with_emergency_vehicles(
+    scenario: PilotScenario, traffic: Scenario, cache_dir: Path
+) -> Scenario:
     if not scenario.emergency_vehicles:
         return traffic
     # Without blue light they obey signals, so that what is measured is the granted request.
@@ -249,7 +305,7 @@ def _scenario(scenario: PilotScenario, cache_dir: Path) -> Scenario:
         last_s=scenario.duration_s / 2,
         blue_light=False,
     )
-    return add_emergency_vehicles(traffic, emergency, demand_dir, seed=scenario.seed)
+    return add_emergency_vehicles(traffic, emergency, cache_dir / "demand", seed=scenario.seed)
 
 
 def _about(

@@ -12,10 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError
 from roadseal.net import shipped_links
-from roadseal.pilot.approach import FIVE, load_approach
+from roadseal.pilot.approach import FIVE, load_approach, named_approaches
+from roadseal.pilot.device import device
+from roadseal.pilot.drills.catalogue import chosen_drills
+from roadseal.pilot.radio import RadioConfig
 
 EMBEDDED = "embedded"
 """The corridor that comes with the SUMO wheel."""
+
+MIN_DURATION_S = 10.0
+"""Shortest run: emergency vehicles depart, messages come once a second."""
+
+MAX_SEED = 2**31 - 1
+"""What SUMO takes."""
 
 EMBEDDED_NAME = "South-east Berlin"
 """What people call it."""
@@ -72,9 +81,7 @@ class PilotScenario:
     emergency_vehicles: int = 6
     cam_sample: int = 2_000
     handshakes: int = 12
-    devices: Mapping[str, str] = field(
-        default_factory=lambda: {"vehicle": "obu", "roadside": "rsu", "centre": "server"}
-    )
+    devices: Mapping[str, str] = field(default_factory=lambda: _Devices().model_dump())
     links: tuple[BackhaulLink, ...] = (BackhaulLink("fibre", qkd=True),)
     drills: tuple[str, ...] = ("all",)
 
@@ -87,14 +94,22 @@ class _Link(BaseModel):
     qkd: bool = False
 
 
+class _Devices(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vehicle: str = "obu"
+    roadside: str = "rsu"
+    centre: str = "server"
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = EMBEDDED_NAME
     network: str = EMBEDDED
-    duration_s: float = Field(600.0, gt=0, le=86_400)
+    duration_s: float = Field(600.0, ge=MIN_DURATION_S, le=86_400)
     step_s: float = Field(0.1, gt=0, le=0.1)
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=MAX_SEED)
     approaches: tuple[str, ...] = Field(FIVE, min_length=1)
     access: Literal["11p", "lte-v2x"] = "11p"
     awareness: Literal["cam", "bsm"] = "cam"
@@ -103,9 +118,7 @@ class _File(BaseModel):
     emergency_vehicles: int = Field(6, ge=0, le=100)
     cam_sample: int = Field(2_000, ge=100)
     handshakes: int = Field(12, ge=2, le=1_000)
-    devices: dict[str, str] = Field(
-        default_factory=lambda: {"vehicle": "obu", "roadside": "rsu", "centre": "server"}
-    )
+    devices: _Devices = _Devices()
     link: tuple[_Link, ...] = ()
     drills: tuple[str, ...] = ("all",)
 
@@ -134,14 +147,44 @@ def load_scenario(path: str | None) -> PilotScenario:
         ) from None
     source = TomlSource(path, text)
     row = source.validate(_File, source.parse(), (), "scenario-invalid")
-    for index, approach in enumerate(row.approaches):
-        try:
-            load_approach(_beside(path, approach))
-        except RoadsealError as error:
-            at = ("approaches", index)
-            raise source.error(error.code, at, error.message, error.advice) from None
+    approaches = tuple(_beside(path, name) for name in named_approaches(row.approaches))
+    for name in approaches:
+        written = next(
+            (i for i, each in enumerate(row.approaches) if _beside(path, each) == name), 0
+        )
+        with source.at("approaches", written):
+            load_approach(name)
+    values = row.model_dump(exclude={"link", "network", "approaches"})
+    scenario = PilotScenario(
+        **values,
+        network=_beside(path, row.network),
+        approaches=approaches,
+        links=tuple(BackhaulLink(**link.model_dump()) for link in row.link)
+        or PilotScenario().links,
+    )
+    _check(scenario, source)
+    return scenario
+
+
+def _check(scenario: PilotScenario, source: TomlSource) -> None:
+    """Refuse what the file says in form and the run could not do."""
+    if scenario.network != EMBEDDED and not Path(scenario.network).is_file():
+        raise source.error(
+            "scenario-missing",
+            ("network",),
+            f"There is no file {scenario.network!r}.",
+            "Give a SUMO *.sumocfg, relative to this file, or 'embedded'.",
+        )
+    steps = 0.1 / scenario.step_s
+    if abs(steps - round(steps)) > 1e-9:
+        raise source.error(
+            "scenario-invalid",
+            ("step_s",),
+            f"step_s: 0.1 s is not a whole number of steps of {scenario.step_s:g} s.",
+            "Choose 0.1, 0.05, 0.02 or 0.01.",
+        )
     media = {link.name for link in shipped_links().values()}
-    for index, link in enumerate(row.link):
+    for index, link in enumerate(scenario.links):
         if link.medium not in media:
             raise source.error(
                 "unknown-medium",
@@ -149,13 +192,23 @@ def load_scenario(path: str | None) -> PilotScenario:
                 f"There is no medium {link.medium!r}.",
                 f"Choose one of: {', '.join(sorted(media))}.",
             )
-    values = row.model_dump(exclude={"link", "network", "approaches"})
-    return PilotScenario(
-        **values,
-        network=_beside(path, row.network),
-        approaches=tuple(_beside(path, approach) for approach in row.approaches),
-        links=tuple(BackhaulLink(**link.model_dump()) for link in row.link)
-        or PilotScenario().links,
+    for kind, name in scenario.devices.items():
+        with source.at("devices", kind):
+            device(name)
+    with source.at("drills"):
+        chosen_drills(scenario.drills)
+    with source.at("bitrate_mbps"):
+        radio_of(scenario)
+
+
+def radio_of(scenario: PilotScenario) -> RadioConfig:
+    """The radio that a scenario asks for.
+
+    Raises:
+        RoadsealError: there is none like it.
+    """
+    return RadioConfig(
+        access=scenario.access, bitrate_mbps=scenario.bitrate_mbps, power_dbm=scenario.power_dbm
     )
 
 

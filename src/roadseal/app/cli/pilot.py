@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,9 +38,12 @@ def run(
         list[str] | None,
         typer.Option(help="An approach by name or path, again for more; `all` is the five."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")
+    ] = None,
     duration: Annotated[
-        float | None, typer.Option(min=10, help="Simulated seconds.", show_default=False)
+        float | None,
+        typer.Option(min=10, max=86_400, help="Simulated seconds.", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where results go.")] = Path("out/pilot"),
     cache: Annotated[
@@ -57,6 +61,7 @@ def run(
 
     Example: [bold]roadseal pilot run --approach all --seed 1 --duration 600 --out out/demo[/]
     """
+    from roadseal.pilot.approach import named_approaches
     from roadseal.pilot.raw import write_raw
     from roadseal.pilot.report import write_report
     from roadseal.pilot.run import run_pilot
@@ -64,13 +69,15 @@ def run(
     from roadseal.pilot.table import comparison_table
 
     setup = load_scenario(scenario)
-    chosen = tuple(approach or ())
-    if chosen and chosen != ("all",):
-        setup = replace(setup, approaches=chosen)
+    if approach:
+        setup = replace(setup, approaches=named_approaches(approach))
     if seed is not None:
         setup = replace(setup, seed=seed)
     if duration is not None:
         setup = replace(setup, duration_s=duration)
+    cache = cache or _cache()
+    for directory in (out, cache):
+        _make_writable(directory)
     errors = Console(stderr=True)
     with _progress(errors) as progress:
         tasks: dict[str, Any] = {}
@@ -81,8 +88,7 @@ def run(
                 tasks[kind] = progress.add_task(what, total=1.0)
             progress.update(tasks[kind], description=what, completed=share)
 
-        done = run_pilot(setup, cache_dir=cache or _cache(), recalibrate=recalibrate, tell=tell)
-        out.mkdir(parents=True, exist_ok=True)
+        done = run_pilot(setup, cache_dir=cache, recalibrate=recalibrate, tell=tell)
         results = out / "results.json"
         results.write_text(done.results.to_json(), "utf-8")
         write_raw(done.on_air, out / "raw")
@@ -136,9 +142,11 @@ def check(
 
     Example: [bold]roadseal pilot scenario check corridor.toml[/]
     """
+    from roadseal.pilot.run import corridor_of
     from roadseal.pilot.scenario_file import load_scenario
 
-    setup = asdict(load_scenario(file))
+    scenario = load_scenario(file)
+    setup = {**asdict(scenario), "signals": len(corridor_of(scenario).signals)}
     if as_json:
         typer.echo(json.dumps(setup, indent=1))
         return
@@ -146,6 +154,20 @@ def check(
     for name, value in setup.items():
         table.add_row(name, str(value))
     Console().print(table)
+
+
+def _make_writable(directory: Path) -> None:
+    """Make it if need be: a run takes minutes, and shall not fail when they are over."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise RoadsealError(
+            "directory-unwritable",
+            f"Nothing can be written into {str(directory)!r}: {error.strerror}.",
+            advice="Choose another place with --out or --cache, or ask for the right to write.",
+        ) from None
 
 
 def _results(path: Path) -> Any:

@@ -72,7 +72,7 @@ def run_drills(
     Raises:
         RoadsealError: ``unknown-drill``.
     """
-    chosen = _chosen(ids)
+    chosen = chosen_drills(ids)
     scene = Scene.set_up(approach, seed=seed, start=start)
     return tuple(_play(drill, scene) for drill in chosen)
 
@@ -99,7 +99,12 @@ def _play(drill: Drill, scene: Scene) -> DrillResult:
     )
 
 
-def _chosen(ids: Sequence[str]) -> list[Drill]:
+def chosen_drills(ids: Sequence[str]) -> list[Drill]:
+    """The drills of these ids, in the order of the report; `all` for every one.
+
+    Raises:
+        RoadsealError: ``unknown-drill``.
+    """
     unknown = [name for name in ids if name != ALL and name not in DRILLS]
     if unknown:
         raise RoadsealError(
