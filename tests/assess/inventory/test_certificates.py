@@ -22,6 +22,12 @@ from roadseal.assess.inventory.certificates.ieee1609 import carve
 from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.collector import MAX_HITS
 from roadseal.assess.inventory.finding import Cause, Finding, Gap, Role
+from roadseal.clock import Time64
+from roadseal.events import EventLog
+from roadseal.operate.pki.v2x import create_eu, open_eu
+from roadseal.operate.pki.v2x.keyring import Keyring
+from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.store import open_store
 
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
 
@@ -286,6 +292,59 @@ def test_a_bundle_of_more_than_the_matcher_keeps_is_read_to_its_end(tmp_path: Pa
     assert not gaps
     assert len(found) == MAX_HITS + 50
     assert found[-1].location.line == (MAX_HITS + 49) * 3 + 1
+
+
+def test_lists_and_requests_of_our_own_authorities_are_named(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "eu.db", SCHEMA)
+    keyring = Keyring(store, lambda: b"correct horse", os.urandom)
+    now = Time64(700_000_000_000_000)
+    create_eu(keyring, now)
+    eu = open_eu(store, keyring, random=os.urandom, emit=EventLog())
+    lists = {
+        "certificate trust list": eu.ctl(now, "http://x"),
+        "certificate revocation list": eu.crl(now),
+    }
+    for what, encoded in lists.items():
+        found, gaps = read("a.bin", encoded)
+        assert not gaps
+        assert f"IEEE 1609.2 {what}" in {one.title for one in found}
+        cut, gaps = read("a.bin", encoded[: len(encoded) * 2 // 3])
+        assert len(cut) < len(found)
+        assert [gap.cause for gap in gaps] == [Cause.UNREADABLE]
+
+
+@pytest.mark.parametrize("name", ["a.oer", "unnamed"])
+def test_a_certificate_of_ieee_1609_that_is_cut_off_is_said(name: str) -> None:
+    folder = material("v2x", "etsi-ts-its")
+    paths = sorted(folder.rglob("*.oer"))[:20]
+    assert paths
+    for path in paths:
+        encoded = path.read_bytes()
+        found, gaps = read(name, encoded[:-12])
+        assert not found
+        assert [gap.cause for gap in gaps] == [Cause.UNREADABLE], path
+        found, gaps = read(name, encoded + b"more")
+        assert len(found) == 1
+        assert [gap.location.offset for gap in gaps] == [len(encoded)]
+
+
+def test_certificates_in_hexadecimal_digits_are_found(tmp_path: Path) -> None:
+    folder = material("v2x", "etsi-ts-its")
+    path = sorted(folder.rglob("*.oer"))[0]
+    (expected,), _ = read("a.oer", path.read_bytes())
+    digits = path.read_bytes().hex()
+    texts = {"a.json": f'{{"at": "{digits}"}}', "a.txt": digits, "a.yaml": f"at: {digits.upper()}"}
+    for name, text in texts.items():
+        (found,), gaps = read(name, text.encode())
+        assert not gaps
+        assert found.facts["sha256"] == expected.facts["sha256"], name
+    der = system_certificates()[0]
+    (found,), gaps = read("a.json", b'{"der": "' + der.hex().encode() + b'"}')
+    assert not gaps
+    assert found.location.uri == "a.json!/der@9"
+    field = material("v2x", "us-field", "certificates.json")
+    implicit, _ = read("certificates.json", field.read_bytes())
+    assert len(implicit) == 2
 
 
 STORES = [

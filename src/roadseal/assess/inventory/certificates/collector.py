@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from roadseal import _core
 from roadseal.assess.inventory.certificates import cms, der, ieee1609, openpgp, pem, ssh
 from roadseal.assess.inventory.certificates.keys import (
     der_key,
@@ -91,12 +90,12 @@ class CertificateCollector:
         elif head.startswith(b"\x30"):
             yield from _der_file(source, context, by_name=suffix in _DER_NAMES)
         elif suffix in {"oer", "coer", "ctl", "tlm"} or (
-            head.startswith(ieee1609.STARTS) and ieee1609.is_certificate(source.data[:_BUNDLE])
+            head.startswith(ieee1609.STARTS)
+            and ieee1609.looks_like_certificate(source.data[:_BUNDLE])
         ):
             yield from ieee1609.certificates(source.uri, source.data[:])
         elif head.startswith(ieee1609.MESSAGE_STARTS):
-            # three octets say little: only what can be read whole is a message
-            if len(source.data) < _BUNDLE and "error" not in _core.describe_message(source.data[:]):
+            if ieee1609.looks_like_message(source.data[: ieee1609.MAX_BYTES]):
                 yield from ieee1609.certificates(source.uri, source.data[:])
         elif suffix in {"gpg", "pgp"} and _PEM not in source.hits:
             yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)

@@ -26,7 +26,18 @@ from roadseal.clock import Time64, to_datetime
 from roadseal.events import Fact
 
 STARTS: Final = (b"\x80\x03\x00", b"\x80\x03\x01", b"\x00\x03\x00", b"\x00\x03\x01")
-MESSAGE_STARTS: Final = (b"\x03\x81\x00", b"\x03\x81\x01", b"\x03\x81\x40")
+MESSAGE_STARTS: Final = (
+    b"\x03\x81\x00", b"\x03\x81\x01", b"\x03\x81\x02", b"\x03\x81\x40", b"\x03\x82\x01",
+)  # fmt: skip
+_LISTS: Final = {  # by AID or PSID of the header: ETSI TS 102 965 annex A, IEEE 1609.2 §7.3
+    256: "certificate revocation list",
+    622: "certificate revocation list",
+    623: "certificate request",
+    624: "certificate trust list",
+}
+_LEAST_CUT_BYTES: Final = 40
+"""Octets that read well before a certificate is called cut off, rather than nothing of the kind."""
+
 MAX_BYTES: Final = 64 << 20
 _MAX_CERTIFICATE_BYTES: Final = 65_536
 _MAX_CANDIDATES: Final = 100_000
@@ -37,6 +48,21 @@ def is_certificate(data: bytes) -> bool:
     return "error" not in _core.describe_certificate(data)
 
 
+def looks_like_certificate(data: bytes) -> bool:
+    """Whether a file starts as one does, and reads as one for a while, or from end to end."""
+    if not data.startswith(STARTS):
+        return False
+    tree = _core.describe_certificate(data[:_MAX_CERTIFICATE_BYTES])
+    return "error" not in tree or tree.get("offset", 0) >= _LEAST_CUT_BYTES
+
+
+def looks_like_message(data: bytes) -> bool:
+    """Whether a file starts as a signed list does, or is a message from end to end."""
+    if data.startswith(b"\x03\x81") and data[3:5] == b"\x40\x03":  # signed data with a payload
+        return True
+    return "error" not in _core.describe_message(data[:MAX_BYTES])
+
+
 def certificates(uri: str, data: bytes) -> Iterator[Finding | Gap]:
     """Describe the certificate that `data` is, or those that lie in it."""
     if len(data) > MAX_BYTES:
@@ -45,26 +71,42 @@ def certificates(uri: str, data: bytes) -> Iterator[Finding | Gap]:
     if data.startswith(STARTS) and is_certificate(data):
         yield _finding(Location(uri, offset=0), data, _core.describe_certificate(data))
         return
-    found = 0
+    found = end = 0
     for offset, encoded in carve(data):
         found += 1
+        end = offset + len(encoded)
         tree = _core.describe_certificate(encoded)
         yield _finding(Location(uri, offset=offset), encoded, tree)
-    message = _core.describe_message(data) if data.startswith(b"\x03") else {"error": ""}
+    message: Mapping[str, Any] = {"error": ""}
+    if data.startswith(b"\x03"):
+        message = _core.describe_message(data)
+    psid = message.get("headerInfo", {}).get("psid")
+    what = _LISTS.get(psid) or message.get("content")
     if "error" not in message and (use := _message_use(message)):
         yield Finding(
             "certificate/ieee1609.2",
             Location(uri, offset=0),
             AssetType.PROTOCOL,
-            f"IEEE 1609.2 {message['content']}",
+            f"IEEE 1609.2 {what}",
             use,
             Basis.OBSERVED,
-            excerpt=f"IEEE 1609.2 {message['content']} with {found} certificates",
+            excerpt=f"IEEE 1609.2 {what} with {found} certificates",
+            facts={} if psid is None else {"psid": psid},
         )
+    elif data.startswith(STARTS) and not found:
+        at = _core.describe_certificate(data[:_MAX_CERTIFICATE_BYTES]).get("offset", 0)
+        detail = "A certificate of IEEE 1609.2 is malformed or cut off."
+        yield Gap(Location(uri, offset=at), Cause.UNREADABLE, detail)
+    elif data.startswith(b"\x03"):
+        detail = "A message or list of IEEE 1609.2 is malformed or cut off."
+        yield Gap(Location(uri, offset=message.get("offset", 0)), Cause.UNREADABLE, detail)
     elif not found:
         yield Gap(
             Location(uri), Cause.UNREADABLE, "No certificate of IEEE 1609.2 can be read here."
         )
+    elif data.startswith(STARTS) and end < len(data):
+        detail = "What follows is no certificate of IEEE 1609.2 and is not read."
+        yield Gap(Location(uri, offset=end), Cause.UNREADABLE, detail)
 
 
 def carve(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Texts that hold certificates and keys in another guise: UTF-16, base64 in a value, mail.
+"""Texts that hold certificates and keys in another guise: UTF-16, base64 or hexadecimal, mail.
 
 What is unwrapped goes through every collector again, as a member of the text it came from.
 
@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from roadseal import _core
+from roadseal.assess.inventory.certificates.ieee1609 import looks_like_certificate
 from roadseal.assess.inventory.collector import Context, Member, Output, Signature, Source
 from roadseal.assess.inventory.finding import Cause, Gap, Location
 
@@ -31,12 +33,17 @@ _STARTS: Final = (
     b"zs7OzgAAAA",  # and that of its cryptography extension
     *(mark + b"MII" for mark in (b'"', b"'", b": ", b">", b"=", b"- ", b",")),  # DER
 )
+_HEX_STARTS: Final = (  # certificates of IEEE 1609.2, and of X.509 in quotes
+    b"800300", b"000300", b"800301", b"000301", b'"3082', b"'3082", b": 3082", b"0x3082",
+)  # fmt: skip
+_HEX: Final = re.compile(rb"(?:[0-9a-fA-F]{2}){50,}")
 _XML: Final = b"X509Certificate>"
 _VALUE: Final = re.compile(rb"[A-Za-z0-9+/]+(?:(?:\s|\\[rn])+[A-Za-z0-9+/]+)*={0,2}")
 _SPACE: Final = re.compile(rb"(?:\s|\\[rn])+")
 _KEY: Final = re.compile(rb"([A-Za-z0-9_.-]{1,80})[\"']?\s*[:=]\s*[|>-]*\s*\[?\s*[\"']?$")
 _MAIL: Final = (b"application/pkcs7-", b"application/x-pkcs7-")
 _LEAST_CHARS: Final = 100
+_MAX_HEX_CHARS: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class TextCollector:
     name: str = "text"
     signatures: Sequence[Signature] = (
         *(Signature(bom, 0) for bom in _BOMS),
-        *map(Signature, (_LITTLE, _BIG, _XML, *_STARTS, *_MAIL)),
+        *map(Signature, (_LITTLE, _BIG, _XML, *_STARTS, *_HEX_STARTS, *_MAIL)),
     )
     names: Sequence[str] = ()
 
@@ -55,6 +62,8 @@ class TextCollector:
         yield from _wide(source)
         if any(start in source.hits for start in (*_STARTS, _XML)):
             yield from _values(source)
+        if any(start in source.hits for start in _HEX_STARTS):
+            yield from _hexadecimal(source)
         if any(kind in source.hits for kind in _MAIL):
             yield from _mail(source)
 
@@ -104,9 +113,35 @@ def _values(source: Source) -> Iterator[Output]:
             data = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
         except binascii.Error:
             continue
-        key = _KEY.search(source.data[max(0, offset - 120) : offset])
-        name = key[1].decode("ascii") if key else "base64"
-        yield Member(f"{name}@{offset}", data, contained=False)
+        yield Member(f"{_key(source, offset) or 'base64'}@{offset}", data, contained=False)
+
+
+def _hexadecimal(source: Source) -> Iterator[Output]:
+    """Certificates in hexadecimal digits; what is none of them after all is passed over."""
+    seen = 0
+    for start in _HEX_STARTS:
+        for at in source.every(start):
+            offset = at + (start.index(b"3082") if start.endswith(b"3082") else 0)
+            before = source.data[max(0, offset - 1) : offset]
+            if before.isalnum() and before != b"x":
+                continue  # in the middle of other digits
+            match = _HEX.match(source.data[offset : offset + _MAX_HEX_CHARS])
+            if match is None:
+                continue
+            data = bytes.fromhex(match[0].decode("ascii"))
+            if not (looks_like_certificate(data) or _core.certificate_outline(data)):
+                continue
+            seen += 1
+            if seen > _MAX_VALUES:
+                detail = f"More than {_MAX_VALUES} values of hexadecimal digits."
+                yield Gap(Location(source.uri, offset=offset), Cause.TRUNCATED, detail)
+                return
+            yield Member(f"{_key(source, offset) or 'hex'}@{offset}", data, contained=False)
+
+
+def _key(source: Source, offset: int) -> str:
+    key = _KEY.search(source.data[max(0, offset - 120) : offset])
+    return key[1].decode("ascii") if key else ""
 
 
 def _skipped(start: bytes) -> int:
