@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
+from binascii import a2b_base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import quote
@@ -116,7 +116,7 @@ class Etsi014Client:
         if mandatory:
             fields["extension_mandatory"] = [dict(entry) for entry in mandatory]
         keys = await self._keys(slave, "enc_keys", fields)
-        ids = {_same(key.key_id) for key in keys}
+        ids = {key.key_id for key in keys}
         sizes = {8 * len(key.octets) for key in keys}
         if len(keys) != number or len(ids) != number or (size is not None and sizes != {size}):
             raise _malformed()
@@ -129,8 +129,11 @@ class Etsi014Client:
             Etsi014Error, TlsRefusedError, RoadsealError: as `status`.
         """
         fields = {"key_IDs": [{"key_ID": key_id} for key_id in key_ids]}
-        found = {_same(key.key_id): key for key in await self._keys(master, "dec_keys", fields)}
-        if found.keys() != {_same(key_id) for key_id in key_ids}:
+        keys = await self._keys(master, "dec_keys", fields)
+        if [key.key_id for key in keys] == list(key_ids):
+            return keys
+        found = {_same(key.key_id): key for key in keys}
+        if len(keys) != len(key_ids) or found.keys() != {_same(key_id) for key_id in key_ids}:
             raise _malformed()
         return [found[_same(key_id)] for key_id in key_ids]
 
@@ -151,7 +154,7 @@ def _key(entry: Mapping[str, Any]) -> Key:
     text, key_id = entry["key"], entry["key_ID"]
     if not isinstance(text, str) or not isinstance(key_id, str):
         raise TypeError
-    octets = bytearray(base64.b64decode("".join(text.split()), validate=True))
+    octets = bytearray(a2b_base64("".join(text.split()), strict_mode=True))
     if not octets or not key_id:
         raise ValueError
     return Key(key_id, octets, None if provenance is None else str(provenance))
