@@ -468,11 +468,14 @@ def test_no_mutant_inside_the_encryption_is_granted_or_raises(eu: Europe) -> Non
             assert isinstance(eu.aa.request(sealed.octets, NOW), Outcome)
 
 
-def test_a_hostile_station_signs_what_it_mutates_and_gets_a_verdict(eu: Europe) -> None:
+@pytest.mark.parametrize("algorithm", ["ecdsa-p256", DUAL])
+def test_a_hostile_station_signs_what_it_mutates_and_gets_a_verdict(
+    algorithm: str, eu: Europe
+) -> None:
     from roadseal.operate.pki.v2x.etsi_types import ETSI_DATA
 
     draw = random.Random(12)
-    key, enrolment = SigningKey.generate("ecdsa-p256"), enrolled(eu)
+    key, enrolment = SigningKey.generate(algorithm), enrolled(eu)
     ea, aa = eu.ea_keys, eu.aa_keys
     request = open_with_certificate(ask(eu, key=key).octets, ea.credential.digest, ea.decrypting)
     outer = read_signed(request.plaintext)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from europe_material import NOW
 
+from other_form import is_other_form_of_r
 from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
@@ -26,6 +28,7 @@ from roadseal.operate.pki.v2x import (
 from roadseal.operate.pki.v2x.enrolment import ENROLMENT_SSP
 from roadseal.operate.pki.v2x.lists import TrustList, read_list, sign_trust_list
 from roadseal.operate.pki.v2x.station import (
+    Request,
     authorization_request,
     enrolment_request,
     read_response,
@@ -47,6 +50,7 @@ from roadseal.v2x import (
 )
 from roadseal.v2x.testing import VEHICLE
 
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "400"))
 LATER = Time64(NOW + 3_600_000_000)
 POINT = "http://road"
 
@@ -94,13 +98,13 @@ def enrolled(
     return response.credential or response.verdict
 
 
-def ticket(
+def asked(
     eu: EuSystem, enrolment: Credential, aa: str, *, ea: str = "eu-ea", now: Time64 = NOW
-) -> Credential | str:
+) -> Request:
     contents = CertificateContents(
         start=now, duration=Duration.hours(2), app_permissions=VEHICLE[:1]
     )
-    request = authorization_request(
+    return authorization_request(
         contents,
         SigningKey.generate("ecdsa-p256"),
         enrolment,
@@ -109,6 +113,12 @@ def ticket(
         now,
         os.urandom,
     )
+
+
+def ticket(
+    eu: EuSystem, enrolment: Credential, aa: str, *, ea: str = "eu-ea", now: Time64 = NOW
+) -> Credential | str:
+    request = asked(eu, enrolment, aa, ea=ea, now=now)
     outcome = eu.ticket(request.octets, now)
     if outcome.answer is None:
         return outcome.verdict
@@ -224,6 +234,41 @@ def test_a_root_speaks_of_no_roots_and_strangers_of_nothing(years: Years) -> Non
     assert anchors.hear(usurped, LATER) == (anchors, "psid_not_permitted")
     assert anchors.hear(eu.ectl(NOW, POINT), LATER) == (anchors, "replay")
     assert anchors.hear(b"\0", LATER) == (anchors, "malformed")
+
+
+def test_no_mutant_of_a_request_reaches_an_authority_or_raises(years: Years) -> None:
+    """The recipients are read before anything is decrypted."""
+    follow_eu(years.keyring, "aa", NOW)
+    eu, draw = years.open(), random.Random(3)
+    genuine = asked(eu, enrolled(eu), "eu-aa").octets
+    assert eu.ticket(genuine, NOW).verdict == "ok"
+    for _ in range(MUTANTS):
+        octets = bytearray(genuine)
+        octets[draw.randrange(len(octets))] ^= 1 << draw.randrange(8)
+        for handle in (eu.ticket, eu.enrol):
+            assert handle(bytes(octets), NOW).certificate is None
+    for length in range(0, len(genuine), 5):
+        assert eu.ticket(genuine[:length], NOW).answer is None
+    assert len(list(eu.aa.ledger.records("at"))) == 1
+
+
+def test_no_mutant_of_a_list_changes_what_is_trusted_or_raises(years: Years) -> None:
+    eu, draw = years.open(), random.Random(4)
+    anchors = TrustAnchors(eu.keys["eu-tlm"].certificate)
+    after, _ = anchors.hear(eu.ectl(NOW, POINT), NOW)
+    for before, octets in (
+        (anchors, eu.ectl(NOW, POINT)),
+        (after, eu.ctl(NOW, POINT)),
+        (after, eu.crl(NOW)),
+    ):
+        for _ in range(MUTANTS // 4):
+            mutant = bytearray(octets)
+            mutant[draw.randrange(len(mutant))] ^= 1 << draw.randrange(8)
+            now, reason = before.hear(bytes(mutant), NOW)
+            if reason == "ok":
+                assert is_other_form_of_r(octets, bytes(mutant))
+            else:
+                assert now is before
 
 
 def test_a_system_of_another_name_shares_the_store_and_nothing_else(years: Years) -> None:
