@@ -6,6 +6,7 @@ The rules were collected from C2SP's x509-limbo; its chains are not used.
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import random
 import subprocess
@@ -42,14 +43,21 @@ from test_path import (
     revocation,
     usage,
 )
+from typer.testing import CliRunner
 
-from roadseal.clock import from_datetime, to_datetime
-from roadseal.operate.pki import der
+from roadseal.app.cli import app
+from roadseal.clock import ManualClock, from_datetime, to_datetime
+from roadseal.crypto import load_profile
+from roadseal.errors import RoadsealError
+from roadseal.events import EventLog
+from roadseal.operate.pki import SCHEMA, Authority, IssueRequest, der
 from roadseal.operate.pki.encodings import read_certificates
 from roadseal.operate.pki.files import verify_file
 from roadseal.operate.pki.keys import generate_key
 from roadseal.operate.pki.path import PathReason, validate_path
 from roadseal.operate.pki.template import encode
+from roadseal.operate.pki.tls_identity import certification_request
+from roadseal.store import open_store
 
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55738.666.1"), b"")
 AIA = x509.AuthorityInformationAccess(
@@ -228,6 +236,81 @@ def test_rule(case: str) -> None:
     between, certificate, anchor, reason = CASES[case]
     verdict = validate_path(certificate, between, [anchor], RULES)
     assert verdict.reason is reason, (verdict.reason, verdict.detail)
+
+
+AKI = x509.AuthorityKeyIdentifier.from_issuer_public_key(KEYS[0].public_key())
+ICA_AKI = x509.AuthorityKeyIdentifier.from_issuer_public_key(KEYS[1].public_key())
+SKI = x509.SubjectKeyIdentifier.from_public_key(KEYS[1].public_key())
+BASIC = encode(CA[0], critical=True)
+MAY = [BASIC, encode(CA[1], critical=True), encode(AKI), encode(SKI)]
+LIMITS = x509.PolicyConstraints(require_explicit_policy=9, inhibit_policy_mapping=None)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "what"),
+    [
+        (MAY, None),
+        ([*MAY[:2], MAY[3]], "4.2.1.1)"),
+        (MAY[:3], "4.2.1.2)"),
+        ([BASIC, *MAY[2:]], "4.2.1.3)"),
+        ([encode(CA[0]), *MAY[1:]], "4.2.1.9)"),
+        ([*MAY, encode(permit(DNS("road")))], "4.2.1.10)"),
+        ([*MAY, encode(permit(DNS("road")), critical=True)], None),
+        ([*MAY, encode(LIMITS)], "4.2.1.11)"),
+        ([*MAY, encode(x509.InhibitAnyPolicy(9))], "4.2.1.14)"),
+        ([*MAY, encode(alternative(DNS("a..b")))], "4.2.1.6)"),
+        ([*MAY, encode(alternative())], "4.2.1.6)"),
+    ],
+)
+def test_strict_refuses_what_no_conforming_authority_makes(
+    extensions: list[bytes], what: str | None
+) -> None:
+    issuer = spliced(ICA, KEYS[0], 7, der.tlv(0xA3, der.sequence(*extensions)))
+    certificate = with_extensions(NAMED, encode(ICA_AKI))
+    anchor = spliced(ROOT, KEYS[0], 7, der.tlv(0xA3, der.sequence(*MAY[:2], encode(_ski(KEYS[0])))))
+    assert validate_path(certificate, [issuer], [anchor], RULES).ok
+    verdict = validate_path(certificate, [issuer], [anchor], replace(RULES, strict=True))
+    assert verdict.reason is (PathReason.NONCONFORMING if what else PathReason.OK), verdict.detail
+    assert what is None or what in verdict.detail
+
+
+def _ski(key: Any) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def test_the_command_takes_strictness_and_a_purpose(tmp_path: Path) -> None:
+    for file, one in (("leaf", LEAF), ("ica", ICA), ("root", ROOT)):
+        (tmp_path / f"{file}.pem").write_bytes(one.public_bytes(Encoding.PEM))
+    paths = [str(tmp_path / f"{file}.pem") for file in ("leaf", "ica", "root")]
+    command = ["x509", "verify", paths[0], "--untrusted", paths[1], "--trust", paths[2], "--json"]
+    command += ["--at", to_datetime(NOW).isoformat()]
+    for options, reason in (
+        ([], "ok"),
+        (["--purpose", "server"], "ok"),  # it has no extended key usage, which allows all
+        (["--strict"], "nonconforming"),
+    ):
+        done = CliRunner().invoke(app, [*command, *options])
+        assert json.loads(done.stdout)[0]["reason"] == reason
+    done = CliRunner().invoke(app, [*command, "--purpose", "cooking"])
+    assert isinstance(done.exception, RoadsealError)
+
+
+def test_what_we_issue_conforms(tmp_path: Path) -> None:
+    common = {
+        "passphrase": b"correct horse",
+        "profile": load_profile("hybrid-2026"),
+        "clock": ManualClock(NOW),
+        "emit": EventLog(),
+        "algorithm": "ml-dsa-65",
+    }
+    store = open_store(tmp_path / "pki.db", SCHEMA)
+    parent = Authority.create(store, "root", **common)
+    authority = Authority.create(store, "issuing", parent=parent, **common)
+    csr = certification_request(generate_key("ml-dsa-65"))
+    issued = authority.issue(IssueRequest(csr, "rsu-1.example", "1"))
+    mine = x509.load_der_x509_certificate(issued.certificate)
+    strict = replace(RULES, strict=True)
+    assert validate_path(mine, authority.chain[:1], authority.chain[1:], strict).ok
 
 
 @pytest.mark.parametrize("algorithm", ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])

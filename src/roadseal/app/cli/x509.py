@@ -15,6 +15,15 @@ from roadseal.errors import RoadsealError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
+_PURPOSES = {  # RFC 5280 §4.2.1.12
+    "server": "1.3.6.1.5.5.7.3.1",
+    "client": "1.3.6.1.5.5.7.3.2",
+    "code-signing": "1.3.6.1.5.5.7.3.3",
+    "email": "1.3.6.1.5.5.7.3.4",
+    "time-stamping": "1.3.6.1.5.5.7.3.8",
+    "ocsp-signing": "1.3.6.1.5.5.7.3.9",
+}
+
 
 @app.callback()
 def _root() -> None:
@@ -33,6 +42,12 @@ def verify(
         list[str] | None,
         typer.Option(help="Acceptable certificate policy, dotted; one is required."),
     ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="Extended key usage that the leaf must allow.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse what RFC 5280 forbids authorities, too.")
+    ] = False,
     profile: Annotated[str | None, typer.Option(help="Crypto profile to hold to.")] = None,
     at: Annotated[str | None, typer.Option(help="ISO 8601 instant; default: now.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
@@ -43,6 +58,8 @@ def verify(
 
     Example: [bold]roadseal x509 verify leaf.pem --untrusted ica.pem --trust root.pem[/]
     """
+    from cryptography.x509 import ObjectIdentifier
+
     from roadseal.clock import SystemClock, parse_instant
     from roadseal.crypto import load_profile
     from roadseal.operate.pki.files import (
@@ -63,6 +80,12 @@ def verify(
         ) from None
     if tier not in TIERS:
         raise RoadsealError("tier", f"There is no tier {tier!r}.", advice="Use T1, T2, T3 or T4.")
+    if purpose is not None and purpose not in _PURPOSES:
+        raise RoadsealError(
+            "purpose",
+            f"There is no purpose {purpose!r}.",
+            advice=f"Use {', '.join(_PURPOSES)}.",
+        )
     anchors = read_pool(trust) if trust else None
     pool = read_pool(untrusted or ())
     rules = PathRules(
@@ -71,6 +94,8 @@ def verify(
         crls=read_crls(crl or ()),
         status=read_status(status, [*pool, *(anchors or ())]) if status else None,
         tier=TIERS[tier],
+        purpose=ObjectIdentifier(_PURPOSES[purpose]) if purpose else None,
+        strict=strict,
         policies=frozenset(policy or ("2.5.29.32.0",)),
         require_policy=bool(policy),
     )

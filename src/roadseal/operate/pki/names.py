@@ -37,7 +37,7 @@ def outside_constraints(
     for name in _names(certificate):
         for one in constraints:
             bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
-            if not _is_whole(name) and any(_comparable(name, base) for base in bases):
+            if not is_whole(name) and any(_comparable(name, base) for base in bases):
                 return f"{name.value} is no name that a constraint could be held to"
             if any(_within(name, base) for base in one.excluded_subtrees or ()):
                 return f"{name.value} is excluded"
@@ -48,6 +48,21 @@ def outside_constraints(
             if unknown and any(type(base) is type(name) for base in bases):
                 return "a constraint on a kind of name that is not understood"
     return None
+
+
+def is_whole(name: x509.GeneralName) -> bool:
+    """Whether a name is what its kind says: a URI with a host, labels, one address, one mailbox."""
+    match name:
+        case x509.UniformResourceIdentifier():
+            return _uri_host(name.value) is not None
+        case x509.DNSName():
+            return all(name.value.removesuffix(".").split("."))
+        case x509.IPAddress():
+            return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
+        case x509.RFC822Name():
+            local, at, host = name.value.partition("@")
+            return bool(local and at and host) and "@" not in host
+    return True
 
 
 def _names(certificate: x509.Certificate) -> Iterable[x509.GeneralName]:
@@ -87,21 +102,6 @@ def _within(name: x509.GeneralName, base: x509.GeneralName) -> bool:
             inner, outer = _folded(name.value), _folded(base.value)
             return inner[: len(outer)] == outer
     return False
-
-
-def _is_whole(name: x509.GeneralName) -> bool:
-    """Whether a name is what its kind says: a URI with a host, labels, one address, one mailbox."""
-    match name:
-        case x509.UniformResourceIdentifier():
-            return _uri_host(name.value) is not None
-        case x509.DNSName():
-            return all(name.value.removesuffix(".").split("."))
-        case x509.IPAddress():
-            return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
-        case x509.RFC822Name():
-            local, at, host = name.value.partition("@")
-            return bool(local and at and host) and "@" not in host
-    return True
 
 
 def _uri_host(uri: str) -> str | None:

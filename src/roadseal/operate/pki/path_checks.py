@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from roadseal.clock import to_datetime
 from roadseal.crypto import Profile, Purpose
+from roadseal.operate.pki.conformance import nonconforming
 from roadseal.operate.pki.crls import CrlState, RevocationLists
 from roadseal.operate.pki.key_usages import extension, usage_problems
 from roadseal.operate.pki.names import outside_constraints, same_name
@@ -62,6 +63,9 @@ def chain_problems(
         self_issued = same_name(certificate.issuer, certificate.subject)
         is_anchor = index == len(chain) - 1
         yield from _own_problems(certificate, called, now, rules.profile)
+        if rules.strict:
+            for what in nonconforming(certificate):
+                yield PathReason.NONCONFORMING, f"{called}: {what}"
         if not is_anchor:
             if (is_leaf or not self_issued) and (
                 bad := outside_constraints(certificate, constraints)

@@ -38,6 +38,7 @@ class PathReason(StrEnum):
     REVOKED = "revoked"
     REVOCATION_UNKNOWN = "revocation-unknown"
     TOO_COMPLEX = "too-complex"
+    NONCONFORMING = "nonconforming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class PathRules:
         require_policy: whether every chain must have an acceptable policy.
         inhibit_mapping: whether policy mappings count for nothing.
         inhibit_any_policy: whether anyPolicy counts for nothing.
+        strict: whether what RFC 5280 forbids authorities to issue is refused too.
     """
 
     at: Time64
@@ -87,3 +89,4 @@ class PathRules:
     require_policy: bool = False
     inhibit_mapping: bool = False
     inhibit_any_policy: bool = False
+    strict: bool = False
