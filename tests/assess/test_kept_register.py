@@ -225,6 +225,14 @@ def test_a_replaced_estate_is_kept_for_the_register_that_stands_on_it(store: Sto
     assert [each.name for each in kept_registers(store)] == ["autumn"]
 
 
+def test_an_asset_is_scored_again_on_what_its_own_register_knows(store: Store) -> None:
+    _, kept = both(store)
+    keep_register(store, "later", ("stadt", "dorf"), Inputs((), DAY, (seen(7, "x25519mlkem768"),)))
+    for name in ("stadt/3", "stadt/7", "stadt/5"):
+        untouched = rescore(kept, name)
+        assert untouched.before == untouched.after
+
+
 def test_dependencies_are_those_of_the_last_build(store: Store) -> None:
     _, kept = both(store)
     cases = [kept.case(asset) for asset in kept.by_name()]

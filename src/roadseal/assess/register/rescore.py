@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from roadseal.assess.inventory.estate import Asset
 from roadseal.assess.inventory.estate.shelf import asset_of_row
-from roadseal.assess.inventory.finding import Finding
+from roadseal.assess.inventory.finding import Basis, Finding, Role
 from roadseal.assess.inventory.tables import (
     ASSET,
     CASE,
@@ -89,9 +89,9 @@ def rescore(
         wanted = sa.select(ASSET).where(ASSET.c.estate == estate, ASSET.c.number == number)
         row = connection.execute(wanted).one()
         asset = asset_of_row(*row)
-        known = _known_uses(connection, row.estate, row.number)
+        known = _uses_of_case(before)
         uses = uses_of(asset, templates, findings) if templates or findings else known
-        if uses != known:
+        if set(uses) != set(known):
             _replace_uses(connection, row.estate, row.number, uses)
         anchors = _anchors(connection, register.key, known, uses)
         body = _score(register, asset, uses, anchors)
@@ -108,16 +108,20 @@ def rescore(
     return Rescored(asset.id, dict(before) if before else None, body)
 
 
-def _known_uses(connection: sa.Connection, estate: int, asset: int) -> tuple[Use, ...]:
-    wanted = (
-        sa.select(USE)
-        .join(
-            DEPENDENCY, (DEPENDENCY.c.estate == USE.c.estate) & (DEPENDENCY.c.use == USE.c.number)
+def _uses_of_case(case: Mapping[str, Any] | None) -> tuple[Use, ...]:
+    """What the register itself says that the asset uses; a later build may know more."""
+    return tuple(
+        Use(
+            Role(use["role"]),
+            use["algorithm"],
+            use["flow"],
+            Basis(use["basis"]),
+            use["source"],
+            use["says"],
+            use["anchor"],
         )
-        .where(DEPENDENCY.c.estate == estate, DEPENDENCY.c.asset == asset)
-        .order_by(USE.c.number)
+        for use in (part["use"] for part in (case or {"parts": ()})["parts"])
     )
-    return tuple(use_of_record(row) for row in connection.execute(wanted))
 
 
 def _replace_uses(connection: sa.Connection, estate: int, asset: int, uses: Sequence[Use]) -> None:
