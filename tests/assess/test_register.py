@@ -301,6 +301,22 @@ def test_findings_find_their_asset_or_are_shown_loose() -> None:
     assert [each["where"] for each in document["coverage"]["loose_findings"]] == ["elsewhere/x"]
 
 
+def test_a_name_that_two_assets_bear_joins_nothing() -> None:
+    twin = replace(RSU, id="other/rsu-1")
+    found = (
+        finding("10.0.0.1:443", Role.KEY_EXCHANGE, "x25519"),
+        finding("rsu-1/a", Role.KEY_EXCHANGE, "p256"),
+    )
+    document = build_register(Inputs([RSU, twin], DAY, found))
+    assert len(document["coverage"]["loose_findings"]) == 2
+    rules = {"rsu-1/*": "other/rsu-1"}
+    document = build_register(Inputs([RSU, twin], DAY, found, rules=rules))
+    assert len(document["coverage"]["loose_findings"]) == 1
+    whole = (finding("scans/other/rsu-1/a", Role.KEY_EXCHANGE, "p256"),)
+    document = build_register(Inputs([RSU, twin], DAY, whole))
+    assert not document["coverage"]["loose_findings"]
+
+
 @pytest.mark.parametrize("crqc", [each.name for each in crqc_profiles()])
 def test_every_profile_makes_a_register_that_can_be_read(crqc: str, tmp_path: Path) -> None:
     path = tmp_path / "r.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from roadseal.assess.inventory.estate import Asset, Kind
 from roadseal.assess.inventory.finding import Basis, Finding, Role
@@ -32,16 +33,17 @@ def attach(
 ) -> Attachment:
     """Join findings to assets.
 
-    By `rules` first; then by a folder of the location that is named like the asset's reference or
-    its address; then by address, of the location or of the endpoint that was seen in it.
+    By `rules` first; then by a folder of the location that is named like the asset: by its whole
+    id, its reference or its address; then by address, of the location or of the endpoint that was
+    seen in it. A reference or address that several assets bear joins nothing.
 
     Args:
         assets: the estate.
         findings: of any scan.
         rules: pattern of locations, with ``*``, → asset id.
     """
-    by_address = {asset.address: asset.id for asset in assets if asset.address}
-    by_reference = {asset.id.split("/", 1)[1]: asset.id for asset in assets}
+    by_address = _one_each((asset.address, asset.id) for asset in assets)
+    by_reference = _one_each((asset.id.split("/", 1)[1], asset.id) for asset in assets)
     known = {asset.id for asset in assets}
     found: dict[str, list[Finding]] = {}
     loose: list[Finding] = []
@@ -55,8 +57,12 @@ def attach(
             ),
             None,
         )
+        parts = uri.split("/")
+        target = target or next(
+            (each for each in map("/".join, pairwise(parts)) if each in known), None
+        )
         for names in (by_reference, by_address):
-            target = target or next((names[part] for part in uri.split("/") if part in names), None)
+            target = target or next((names[part] for part in parts if part in names), None)
         for place in (uri, str(finding.facts.get("endpoint", ""))):
             target = target or by_address.get(place.rsplit(":", 1)[0].strip("[]"))
         if target in known:
@@ -64,6 +70,16 @@ def attach(
         else:
             loose.append(finding)
     return Attachment({key: tuple(each) for key, each in found.items()}, tuple(loose))
+
+
+def _one_each(names: Iterable[tuple[str | None, str]]) -> dict[str, str]:
+    """Name → asset, without the names that two assets bear: a finding is not guessed onto one."""
+    found: dict[str, str] = {}
+    several: set[str] = set()
+    for name, asset in names:
+        if name and found.setdefault(name, asset) != asset:
+            several.add(name)
+    return {name: asset for name, asset in found.items() if name not in several}
 
 
 def uses_of(
