@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -276,6 +277,47 @@ def test_a_unit_sees_its_own_orders_with_a_certificate_in_force(scene: Scene) ->
     assert ask(mine)[0] == 403
     scene.clock.advance(31 * 86_400)
     assert ask(other)[0] == 403
+
+
+def test_whoever_waits_outlasts_a_restart_of_the_database(postgres_url: str) -> None:
+    """Every connection of the server is cut; the order that comes afterwards is handed out."""
+    scene, log = Scene(postgres_url), EventLog()
+    common = {
+        "passphrase": b"correct horse",
+        "profile": load_profile("hybrid-2026"),
+        "clock": scene.clock,
+        "emit": log,
+    }
+    authority = Authority.create(scene.store, "issuing", algorithm="ecdsa-p256", **common)
+    csr = certification_request(generate_key("ecdsa-p256"))
+    issued = authority.issue(IssueRequest(csr, UNIT, "1"))
+    mine = x509.load_der_x509_certificate(issued.certificate)
+    peer = Negotiated("p", "g", "c", "s", "s", 3, frozenset(), mine)
+    service = OrderService(open_store(postgres_url), clock=scene.clock, emit=log)
+    cut = sa.text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    async def go() -> int:
+        looking = asyncio.create_task(service.run())
+        ask = Request("GET", "/roadseal/orders?wait=20", peer=peer)
+        waiting = asyncio.create_task(service.handle(ask))
+        await asyncio.sleep(0.5)
+        with open_store(postgres_url).reading() as connection:
+            assert connection.scalar(cut) > 0
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if any(event.kind == "order.unavailable" for event in log.events):
+                break
+        scene.store.close()
+        scene.post.send([scene.give()])
+        response = await waiting
+        looking.cancel()
+        return response.status
+
+    assert asyncio.run(go()) == 200
+    assert any(event.kind == "order.unavailable" for event in log.events)
 
 
 def test_a_units_disk_keeps_the_keys_that_its_state_names(tmp_path: Path) -> None:

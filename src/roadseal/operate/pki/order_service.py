@@ -13,6 +13,8 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+import sqlalchemy as sa
+
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
@@ -26,6 +28,7 @@ ORDERS: Final = ("roadseal", "orders")
 MAX_WAIT_S: Final = 20.0
 _LOOK_S: Final = 0.1
 _NOTE_S: Final = 2.0
+_AWAY_S: Final = 1.0
 
 
 class OrderService:
@@ -48,12 +51,17 @@ class OrderService:
         noted_s = loop.time()
         while True:
             await asyncio.sleep(_LOOK_S)
-            if self._waiting:
-                for device in self._mailbox.waiting(self._waiting.keys()):
-                    self._waiting[device].set()
-            if self._seen and loop.time() - noted_s > _NOTE_S:
-                seen, self._seen, noted_s = self._seen, set(), loop.time()
-                self._mailbox.saw(seen)
+            try:
+                if self._waiting:
+                    for device in self._mailbox.waiting(self._waiting.keys()):
+                        self._waiting[device].set()
+                if self._seen and loop.time() - noted_s > _NOTE_S:
+                    self._mailbox.saw(self._seen)
+                    self._seen, noted_s = set(), loop.time()
+            except sa.exc.OperationalError as error:  # the database restarts: it comes back
+                facts = {"reason": type(error.orig).__name__}
+                self._emit(Event(self._clock.now(), "database", "order.unavailable", facts))
+                await asyncio.sleep(_AWAY_S)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what the unit does."""
