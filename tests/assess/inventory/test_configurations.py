@@ -149,6 +149,32 @@ def test_content_tells_the_format_where_the_name_does_not(name: str) -> None:
     assert set(algorithms(found)) == expected
 
 
+ASKED = {
+    "nginx.conf": ("server { listen 443 ssl; ssl_ecdh_curve X25519:P-256; ssl_ciphers "
+                   "ECDHE-ECDSA-AES256-GCM-SHA384:AES128-SHA; }",
+                   {"x25519", "ecdh", "ecdsa", "aes-256-gcm"}),
+    "sshd_config": ("KexAlgorithms mlkem768x25519-sha256,curve25519-sha256\nCiphers "
+                    "aes256-gcm@openssh.com,3des-cbc\n", {"mlkem768x25519-sha256", "aes-256-gcm"}),
+    "swanctl.conf": ("connections { a { local_addrs = ::1\nproposals = default, "
+                     "aes256-sha384-ecp384,3des-md5-modp1024 } }",
+                     {"aes-256-cbc", "hmac-sha-384", "p384"}),
+    "hostapd.conf": ("interface=w\nssid=x\nwpa=2\nwpa_key_mgmt=SAE WPA-PSK\n"
+                     "rsn_pairwise=CCMP TKIP\n",
+                     {"sae", "psk", "aes-128-ccm", "tkip"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_first_of_a_list_is_asked_for_and_the_others_are_allowed(name: str) -> None:
+    """A station of a wireless network takes any of them: there is no first."""
+    text, expected = ASKED[name]
+    found, _ = read(name, text.encode())
+    assert {use.name for one in found for use in one.algorithms if use.preferred} == expected
+    for one in found:
+        named = [(use.name, use.role) for use in one.algorithms]
+        assert len(named) == len(set(named))
+
+
 def test_a_changelog_is_no_configuration() -> None:
     prose = "\n".join(f"fix number {number} of the remote device" for number in range(200))
     text = f"{prose}\ncipher AES-256-GCM\nsecret handling\nkey schedule\nclient fixes\n"

@@ -5,6 +5,7 @@ Sources: chrony.conf(5), ntp.conf(5), hostapd.conf, wpa_supplicant.conf(5).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from roadseal.assess.inventory.config import plain_field, spelling
@@ -16,7 +17,7 @@ from roadseal.assess.inventory.config.format import (
     Format,
     listed,
 )
-from roadseal.assess.inventory.config.spelling import Uses, named
+from roadseal.assess.inventory.config.spelling import Uses
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
 
 _WEP = AlgorithmUse("wep", Role.ENCRYPTION)
@@ -47,17 +48,18 @@ _WPA_KEYS: Final = {
 
 
 def _wpa_ciphers(one: Directive) -> tuple[str, Uses] | None:
-    words = [word.upper() for word in one.words]
-    return one.value, named(
-        (_WPA_CIPHERS.get(word, f"wpa-cipher:{word}") for word in words), Role.ENCRYPTION
-    )
+    names = (_WPA_CIPHERS.get(word.upper(), f"wpa-cipher:{word.upper()}") for word in one.words)
+    return one.value, _every(names, Role.ENCRYPTION)
 
 
 def _wpa_keys(one: Directive) -> tuple[str, Uses] | None:
-    words = [word.upper() for word in one.words]
-    return one.value, named(
-        (_WPA_KEYS.get(word, f"wpa-key:{word}") for word in words), Role.LIVE_AUTHENTICATION
-    )
+    names = (_WPA_KEYS.get(word.upper(), f"wpa-key:{word.upper()}") for word in one.words)
+    return one.value, _every(names, Role.LIVE_AUTHENTICATION)
+
+
+def _every(names: Iterable[str], role: Role) -> Uses:
+    """A station takes the one that it can: each of them is in use."""
+    return [AlgorithmUse(name, role) for name in dict.fromkeys(names)]
 
 
 def _passphrase(one: Directive) -> tuple[str, Uses] | None:

@@ -26,9 +26,17 @@ TLS_VERSIONS: Final = {
 
 
 def named(names: Iterable[str], role: Role) -> Uses:
-    """Uses of `names`; a single one is what is used, several are what is allowed."""
+    """Uses of `names`: the first is what is asked for, the others are allowed."""
     unique = list(dict.fromkeys(names))
-    return [AlgorithmUse(name, role, preferred=len(unique) == 1) for name in unique]
+    return [AlgorithmUse(name, role, preferred=name == unique[0]) for name in unique]
+
+
+def _once(uses: Iterable[AlgorithmUse]) -> Uses:
+    """Each algorithm once in a role: what is asked for is not allowed besides."""
+    unique: dict[tuple[str, Role], AlgorithmUse] = {}
+    for use in uses:
+        unique.setdefault((use.name, use.role), use)
+    return list(unique.values())
 
 
 def suites(text: str) -> Uses:
@@ -38,7 +46,7 @@ def suites(text: str) -> Uses:
     elements = [one for one in every if one[0] not in "!-+@" and one not in dropped]
     uses = _of_suites(cipher_suite.from_name(one) for one in elements)
     weak = [_KEYWORDS[one] for one in elements if one in _KEYWORDS]
-    return uses + [AlgorithmUse(*each, preferred=len(elements) == 1) for each in weak]
+    return uses + [AlgorithmUse(*each, preferred=not uses) for each in weak]
 
 
 _KEYWORDS: Final = {  # that stand for one algorithm which nobody should ask for, ciphers(1)
@@ -65,11 +73,11 @@ def _of_suites(found: Iterable[cipher_suite.CipherSuite]) -> Uses:
     for suite in known:
         parts = (suite.key_exchange, suite.authentication, suite.encryption, suite.integrity)
         uses += [
-            AlgorithmUse(name, role, preferred=len(known) == 1)
+            AlgorithmUse(name, role, preferred=suite is known[0])
             for name, role in zip(parts, roles, strict=True)
             if name
         ]
-    return list(dict.fromkeys(uses))
+    return _once(uses)
 
 
 def groups(text: str) -> Uses:
@@ -142,6 +150,7 @@ def ike(text: str) -> Uses:
     """Proposals of strongSwan: ``aes256-sha256-x25519-ke1_mlkem768,…`` (RFC 9370 for ``ke1_``)."""
     proposals = [one.strip().rstrip("!") for one in text.lower().split(",") if one.strip()]
     uses: Uses = []
+    first = next((one for one in proposals if one != "default"), "")
     for proposal in proposals:
         if proposal == "default":
             continue
@@ -156,12 +165,12 @@ def ike(text: str) -> Uses:
             if extra or role is Role.KEY_EXCHANGE:
                 exchanges.append(name)
             else:
-                rest.append(AlgorithmUse(name, role, preferred=len(proposals) == 1))
+                rest.append(AlgorithmUse(name, role, preferred=proposal == first))
         if exchanges:
             whole = identifiers.ike_hybrid(tuple(exchanges))
-            uses.append(AlgorithmUse(whole, Role.KEY_EXCHANGE, preferred=len(proposals) == 1))
+            uses.append(AlgorithmUse(whole, Role.KEY_EXCHANGE, preferred=proposal == first))
         uses += rest
-    return list(dict.fromkeys(uses))
+    return _once(uses)
 
 
 def _ike_word(word: str) -> str:
