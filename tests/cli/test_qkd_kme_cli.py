@@ -92,6 +92,17 @@ def import_both(where):
         assert "already" in roadseal(where, "kme", "import", "block.bin", *common)
 
 
+def test_a_block_in_hexadecimal_is_recognised_and_imported_when_said_so(site):
+    where, _, _ = site
+    (where / "block.hex").write_text((where / "block.bin").read_bytes().hex("\n", 40))
+    common = ("kme", "import", "block.hex", "--config", "KME_A.toml", "--link", "KME_B")
+    said = roadseal(where, *common, "--block", "1", code=2)
+    assert "--encoding hex" in said
+    assert "imported" in roadseal(where, *common, "--block", "1", "--encoding", "hex")
+    raw = ("kme", "import", "block.bin", *common[3:], "--block", "1")
+    assert "already" in roadseal(where, *raw)  # the same octets
+
+
 def test_two_kmes_serve_clients_and_pass_the_doctor(site):
     where, a, b = site
     import_both(where)

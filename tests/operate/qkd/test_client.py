@@ -22,6 +22,7 @@ from roadseal.net import (
     Side,
     TlsContext,
     TlsRefusedError,
+    serve_http,
     serve_plain_http,
 )
 from roadseal.net.pem import load_identity, load_roots
@@ -212,3 +213,37 @@ def test_a_server_with_usual_certificates_is_reached_with_the_interop_profile(
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not there")
+@pytest.mark.parametrize("kind", KINDS)
+def test_clients_with_usual_certificates_are_served_under_the_interop_profile(
+    tmp_path, kind
+) -> None:
+    certificates(tmp_path, KINDS[kind], names="DNS:localhost")
+    identity = load_identity(tmp_path / "leaf.pem", tmp_path / "leaf.key")
+    context = TlsContext(Side.SERVER, INTEROP, [identity], load_roots(tmp_path / "ca.pem"))
+
+    async def run() -> bytes:
+        async def handle(request):
+            assert request.peer is not None
+            return box(entry(vendor=request.peer.client_signature))
+
+        server = await serve_http(context, handle, clock=CLOCK)
+        command = ["curl", "-sSf", "--cacert", "ca.pem", "--cert", "leaf.pem", "--key", "leaf.key"]
+        url = f"https://localhost:{server.port}/api/v1/keys/B/enc_keys"
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*command, url],
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        await server.close()
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    (found,) = json.loads(asyncio.run(run()))["keys"]
+    assert found["key"] == base64.b64encode(KEY).decode()
+    assert found["vendor"].startswith("rsa_pss" if kind == "RSA" else "ecdsa")

@@ -111,12 +111,14 @@ def import_file(
     link: Annotated[str, typer.Option(help="KME ID of the other end.")],
     block: Annotated[int, typer.Option(min=0, help="Number of the block; each once.")],
     provenance: Annotated[str, typer.Option(help="Where the bits come from.")] = "simulated",
+    encoding: Annotated[str, typer.Option(help="Of the file: raw, hex, base64, bits.")] = "raw",
 ) -> None:
     """Give a stopped KME a block of key bits; biased or repeated bits are refused.
 
     Example: [bold]roadseal qkd kme import b7.bin --config kme-a.toml --link KME_B --block 7[/]
     """
     from roadseal.operate.qkd.kme_config import read_config
+    from roadseal.operate.qkd.raw_keys import Encoding, decode_keys, likely_encoding
 
     found = read_config(config)
     if link not in found.peers:
@@ -126,14 +128,27 @@ def import_file(
             advice=f"Use one of {', '.join(found.peers) or 'the peers, once you name some'}.",
         )
     try:
-        octets = bytearray(file.read_bytes())
+        kind = Encoding(encoding)
+        content = file.read_bytes()
     except OSError as error:
         raise RoadsealError(
             "qkd-import", f"{file} cannot be read: {error.strerror}.", advice="Check the path."
         ) from None
+    except ValueError:
+        kinds = ", ".join(Encoding)
+        raise RoadsealError(
+            "qkd-raw-keys", f"There is no encoding {encoding!r}.", advice=f"Use one of {kinds}."
+        ) from None
+    octets = decode_keys(content, kind)
     store = found.open_store()
     try:
         fresh = store.import_block(link, block, octets, provenance=provenance)
+    except RoadsealError as error:
+        looks = likely_encoding(content)
+        if error.code == "qkd-key-biased" and looks is not kind:
+            advice = f"The file looks like {looks}: import it with --encoding {looks}."
+            raise RoadsealError(error.code, error.message, advice=advice) from None
+        raise
     finally:
         octets[:] = bytes(len(octets))
         store.close()
