@@ -127,6 +127,8 @@ def test_a_first_row_of_words_is_no_second_header() -> None:
     words = [["name", "street", "lat"], ["A", "B", "?"], ["C", "D", "50.1"], ["E", "F", "50.2"]]
     assert second_header([["id", "name"], ["a", "b"], ["c", "d"], ["e", "f"]], 0) is None
     assert second_header([*words[:1], ["A", "B", "50.0"], *words[2:]], 0) is None
+    pending = [["name", "street", "lat"], ["A", "B", "pending"], *words[2:], *words[2:]]
+    assert second_header(pending, 0) is None
 
 
 # --- O --------------------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ def test_a_scan_hands_reports_to_their_collector() -> None:
 @needs_examples
 def test_mutants_of_reports_never_raise_anything_else() -> None:
     numbers = random.Random(5)
-    sources = [example.read_bytes() for example in EXAMPLES] + [SSL_LOG.encode()]
+    sources = [example.read_bytes() for example in EXAMPLES] + [SSL_LOG.encode(), PROFILES]
     values = [None, 1, -1.5, True, "", "x" * 300, [], {}, [[]], {"a": {}}]
     for number in range(MUTANTS):
         data = bytearray(sources[number % len(sources)])
@@ -317,6 +317,15 @@ def mutate(node: Any, numbers: random.Random, values: list[Any]) -> None:
         node = node[key]
 
 
+PROFILES = orjson.dumps(
+    {
+        "format": "roadseal-certificate-profiles/1",
+        "certificates": [
+            {"sha256": "ab" * 32, "issued_under": "hybrid-2026/1", "identity": "rsu-1"},
+            {"sha256": "cd" * 32, "issued_under": "classical-2016/1", "not_after": "2027-01-01"},
+        ],
+    }
+)
 ZEEK_SSH = {
     "id.orig_h": "10.0.0.2",
     "id.resp_h": "10.0.0.1",

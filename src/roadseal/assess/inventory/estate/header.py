@@ -8,6 +8,7 @@ from typing import Final
 
 from roadseal.assess.inventory.estate.lexicon import (
     column_likeness,
+    is_absent,
     normal,
     unknown_words,
     western,
@@ -64,6 +65,8 @@ def second_header(head: list[list[str]], at: int) -> tuple[list[str], str] | Non
     said += [column for column in numeric if _UNIT.fullmatch(second[column])]
     if len(said) < min(len(numeric), 2) or not numeric or any(map(_numeric, second)):
         return None
+    if any(is_absent(second[column]) for column in numeric if second[column].strip()):
+        return None  # "pending" instead of a coordinate is said of a signal, and names nothing
     width = max(len(names), len(second))
     padded = ([*row, *[""] * (width - len(row))] for row in (names, second))
     merged = [max(pair, key=_familiarity) for pair in zip(*padded, strict=True)]
