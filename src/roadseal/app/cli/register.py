@@ -80,12 +80,14 @@ def build(
 
     Example: [bold]roadseal register build sf --findings scan.json --out register.json[/]
     """
+    from roadseal.app.cli.v2x_progress import LateProgress
     from roadseal.assess.inventory.scan_file import load_scan
     from roadseal.assess.inventory.template import shipped_templates
     from roadseal.assess.register import Inputs, build_register, register_bytes
     from roadseal.assess.register.document import Register
     from roadseal.assess.register.keeping import keep_register
     from roadseal.assess.register.writing import write_whole
+    from roadseal.clock import SystemClock
 
     if not (out or keep):
         raise RoadsealError(
@@ -105,7 +107,9 @@ def build(
     )
     register: AnyRegister
     if keep:
-        register = keep_register(assess_store(db), keep, estates, inputs)
+        with LateProgress(SystemClock()) as progress:
+            store = assess_store(db)
+            register = keep_register(store, keep, estates, inputs, counter=progress.counter)
     else:
         assets, origins = _estates(db, estates)
         register = Register(build_register(replace(inputs, assets=assets, estates=origins)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -38,7 +38,14 @@ from roadseal.store import Store, insert_rows
 _STREAMED_ROWS: Final = 20_000
 
 
-def keep_register(store: Store, name: str, estates: Sequence[str], inputs: Inputs) -> KeptRegister:
+def keep_register(
+    store: Store,
+    name: str,
+    estates: Sequence[str],
+    inputs: Inputs,
+    *,
+    counter: Callable[[str], Callable[[int], None]] = lambda what: lambda done: None,
+) -> KeptRegister:
     """Build a register of estates in the store; one of the same name is replaced.
 
     Args:
@@ -46,18 +53,19 @@ def keep_register(store: Store, name: str, estates: Sequence[str], inputs: Input
         name: of the register.
         estates: names of imported estates.
         inputs: everything else; its assets are not read.
+        counter: is told what is being done, and returns what is told how many are, now and then.
 
     Raises:
         RoadsealError: ``estate-unknown``, ``crqc-unknown``.
     """
     with store.reading() as connection:
         keys = [estate_key(connection, each) for each in estates]
-        gathered = _gather(connection, keys, inputs)
+        gathered = _gather(connection, keys, inputs, counter("reading assets"))
         origins = [_origin(connection, key) for key in keys]
     judgement = judge(gathered.columns(), replace(inputs, estates=origins), gathered.looked())
     with store.writing() as connection:
         drop_register(connection, name)
-        _write(connection, name, keys, gathered, judgement)
+        _write(connection, name, keys, gathered, judgement, counter("writing dependencies"))
     return open_kept(store, name)
 
 
@@ -123,7 +131,12 @@ class _Gathered:
         return Looked(total, self.facts, seen, self.attachment.loose, rows)
 
 
-def _gather(connection: sa.Connection, keys: Sequence[int], inputs: Inputs) -> _Gathered:
+def _gather(
+    connection: sa.Connection,
+    keys: Sequence[int],
+    inputs: Inputs,
+    count: Callable[[int], None],
+) -> _Gathered:
     gathered = _Gathered()
     if inputs.findings:
         assets = [asset for key in keys for asset in _assets(connection, key)]
@@ -153,6 +166,8 @@ def _gather(connection: sa.Connection, keys: Sequence[int], inputs: Inputs) -> _
             gathered.asset.extend((len(gathered.exposure),) * len(numbers))
             gathered.use.extend(numbers)
             gathered.exposure.append(exposure)
+            if len(gathered.exposure) % _STREAMED_ROWS == 0:
+                count(len(gathered.exposure))
             gathered.update.append(update)
             gathered.leaves.append(leaves)
         gathered.sizes.append(len(gathered.exposure) - before)
@@ -199,6 +214,7 @@ def _write(
     keys: Sequence[int],
     gathered: _Gathered,
     judgement: Judgement,
+    count: Callable[[int], None],
 ) -> None:
     columns, case = judgement.columns, judgement.scores.case
     flows = {flow: asdict(each) for flow, each in score_model().flows.items()}
@@ -225,8 +241,18 @@ def _write(
         first, last = np.searchsorted(columns.asset, [start, start + size])
         used, local = np.unique(columns.use[first:last], return_inverse=True)
         pairs = zip((columns.asset[first:last] - start).tolist(), local.tolist(), strict=True)
-        replace_uses(connection, key, pairs, (columns.uses[number] for number in used))
+        counted = _counted(pairs, int(first), count)
+        replace_uses(connection, key, counted, (columns.uses[number] for number in used))
         start += size
+
+
+def _counted(
+    pairs: Iterable[tuple[int, int]], before: int, count: Callable[[int], None]
+) -> Iterator[tuple[int, int]]:
+    for number, pair in enumerate(pairs, before + 1):
+        if number % _STREAMED_ROWS == 0:
+            count(number)
+        yield pair
 
 
 def with_uses(body: Mapping[str, Any], uses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
