@@ -110,6 +110,22 @@ def test_a_journal_is_compacted_when_it_has_grown_to_four_times_its_last_size(tm
     store.close()
 
 
+def test_a_long_journal_of_keys_that_all_wait_is_left_as_it_is(tmp_path):
+    store = opened(tmp_path)
+    store.import_block("KME_B", 0, BLOCKS[0], provenance="simulated")
+    draw = random.Random(1)
+    for first in range(1024, 2024, 50):
+        span = Span("KME_B", 0, first, 50)
+        slaves = frozenset({"SAE_A"})
+        store.expect([Allotment(span, 256, draw.randbytes(800), "SAE_B", slaves)])
+    assert (tmp_path / "store/journal").stat().st_size > 30_000
+    assert not store.tidy()
+    store.deliver([(list(store.waiting)[:900], "SAE_A")])
+    assert store.tidy()
+    assert (tmp_path / "store/journal").stat().st_size < 6_000
+    store.close()
+
+
 class _KilledError(BaseException):
     """The process ends here."""
 

@@ -68,10 +68,14 @@ class Journal:
             self.close()
             raise
 
-    @property
-    def overgrown(self) -> bool:
-        """Whether most of it is history, so that `compact` is worth its while."""
-        return self._bytes >= max(_LEAST_TO_COMPACT, _GROWTH * self._compacted_bytes)
+    def overgrown(self, live_bytes: int) -> bool:
+        """Whether most of it is history, so that `compact` is worth its while.
+
+        Args:
+            live_bytes: about what would be left.
+        """
+        least = max(self._compacted_bytes, live_bytes)
+        return self._bytes >= max(_LEAST_TO_COMPACT, _GROWTH * least)
 
     def commit(self, records: Sequence[Record]) -> None:
         """Append records; on return they are on disk, and the anchor knows.

@@ -29,6 +29,7 @@ from roadseal.operate.qkd.ledger import Ledger
 from roadseal.operate.qkd.store_files import corrupted, lock_directory
 
 LEASE_CELLS: Final = 2048
+_WAITING_BYTES: Final = 33  # of a key that waits, in the journal: its ID, and its share of a record
 
 
 class KeyStore:
@@ -289,7 +290,7 @@ class KeyStore:
     def tidy(self) -> bool:
         """Compact the journal if most of it is history; returns whether it was."""
         self._alive()
-        if not self._journal.overgrown:
+        if not self._journal.overgrown(_WAITING_BYTES * len(self.waiting)):
             return False
         with self._durably():
             self._journal.compact(self._ledger.records())
