@@ -97,6 +97,11 @@ def test_every_shipped_template_can_be_used_and_has_a_source() -> None:
             [("ntcip-field-device", "unknown")],
         ),
         (asset(Kind.RSU), Role.FIRMWARE_SIGNATURE, [("rsu", "unknown")]),
+        (
+            asset(Kind.SIGN, "DAKTRONICS", "VF-2020"),
+            Role.PLAINTEXT,
+            [("daktronics-vanguard", "plaintext"), ("ntcip-field-device", "community-string")],
+        ),
     ],
 )
 def test_the_closest_template_holds(
