@@ -7,25 +7,25 @@ revokes the first one.
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from roadseal.clock import Time64
 from roadseal.net import shipped_links
-from roadseal.operate.pki.v2x import TrustAnchors
 from roadseal.operate.pki.v2x.lists import RevocationList, sign_revocation_list
 from roadseal.pilot.air_pki import AirPki, Bearer, granted
 from roadseal.pilot.drills.drill import Drill, Finding
+from roadseal.pilot.drills.list_receiver import Broadcast, ListReceiver
 from roadseal.pilot.drills.scene import LATENCY_S, Scene, tenths
 from roadseal.pilot.issuer import Issuer
 from roadseal.pilot.measures import Moment, Provenance
-from roadseal.v2x import Credential, Reason, Verifier
+from roadseal.v2x import Credential, Reason
 from roadseal.v2x.permissions import ROADSIDE_UNIT
 
 BROADCAST_DELIVERY = 0.9
-"""Share of the broadcast lists that reach a vehicle, a parameter and not a result."""
+"""Share of the broadcast frames that reach a vehicle, a parameter and not a result."""
 
 WITHIN_S = 10.0
 """Every station must refuse this long after the decision."""
@@ -36,24 +36,15 @@ _HANDLING_S = 0.1  # a unit's own time from receiving a push to its first broadc
 
 
 @dataclass
-class _Station:
-    """A station that hears the units, and learns of revocations at `due` seconds."""
+class _Station(ListReceiver):
+    """A station that hears the units; a vehicle hears one's lists, in the tenths `phase`.
 
-    verifier: Verifier
-    anchors: TrustAnchors
-    due: Callable[[float], bool]
+    A unit has no phase: it gets the lists over the backhaul.
+    """
+
+    phase: int | None = None
     last_accepted_s: float = 0.0
-    informed: bool = False
     honest: Counter[str] = field(default_factory=Counter)
-
-    def obey(self, lists: tuple[bytes, ...], scene: Scene, now_s: float) -> bool:
-        """Take in lists; whether all of them count."""
-        counted = True
-        for octets in lists:
-            self.anchors, reason = self.anchors.hear(octets, scene.at(now_s))
-            counted &= reason is Reason.OK
-        self.anchors.enter(self.verifier)
-        return counted
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ def run(
     Args:
         scene: where.
         pushed: whether the centre's lists reach the other units.
-        broadcast_delivery: share of their broadcasts that reach a vehicle.
+        broadcast_delivery: share of the frames of their broadcasts that reach a vehicle.
     """
     scene = scene.anew()
     issuer = scene.stations.commands
@@ -87,29 +78,36 @@ def run(
     issuer.pki.publish(issuer.start)
     bearers = [issuer.enrol(ROADSIDE_UNIT) for _ in range(2)]
     revoked, honest = (_ticket(issuer, bearer, scene, 0.0, aa=first) for bearer in bearers)
-    stations = _stations(scene, pushed=pushed, delivery=broadcast_delivery)
+    draws = scene.draws(DRILL.id)
+    stations = _stations(scene, draws)
     forged = _forged(scene, first)
-    believed = sum(station.obey((forged,), scene, LATENCY_S) for station in stations)
+    believed = sum(station.obey(forged, scene.at(LATENCY_S)) for station in stations)
     order = _decide(scene, *bearers, first=first)
+    broadcasts = Broadcast.of(order.lists)
     verdicts: Counter[str] = Counter()
     accepted_after = 0
     for time_s in tenths(0, _END_S):
-        now_s = time_s + LATENCY_S
-        tenth = round(time_s * 10) % 10
+        now, tenth = scene.at(time_s + LATENCY_S), round(time_s * 10) % 10
+        has_lists = pushed and time_s >= _informed_s()
         message = scene.spat(revoked, time_s, certificate=tenth == 0)
         # The centre reaches the honest unit no sooner than the others.
-        other = order.reissued if pushed and time_s >= _informed_s() else honest
+        other = order.reissued if has_lists else honest
         fair = scene.spat(other, time_s, certificate=True) if tenth == 5 else None
         for station in stations:
-            if not station.informed and station.due(time_s):
-                station.informed = station.obey(order.lists, scene, now_s)
-            verdict = station.verifier.verify(message, scene.at(now_s))
+            if has_lists and station.phase is None:
+                for octets in order.lists:
+                    station.obey(octets, now)
+            elif has_lists and station.phase == tenth:
+                station.listen(
+                    broadcasts, b"unit", now, lambda: draws.random() < broadcast_delivery
+                )
+            verdict = station.verifier.verify(message, now)
             verdicts[verdict.overall] += 1
             if verdict.ok:
                 station.last_accepted_s = time_s
                 accepted_after += time_s >= _DECIDED_S
             if fair is not None:
-                station.honest[station.verifier.verify(fair, scene.at(now_s)).overall] += 1
+                station.honest[station.verifier.verify(fair, now).overall] += 1
     still = scene.spat(order.reissued, _END_S, certificate=True)
     vehicle = scene.cam(scene.stations.vehicle(), _END_S)
     heard = sum(
@@ -127,20 +125,23 @@ def run(
         and order.refusal != "ok"
     )
     p50_s, max_s = statistics.median_low(times_s), times_s[-1]
-    size = sum(map(len, order.lists))
+    size, frames = sum(map(len, order.lists)), sum(len(each.frames) for each in broadcasts)
     return Finding(
         held,
         f"Half of {len(stations)} stations refused the unit {p50_s:.1f} s after the decision, the "
         f"last one after {max_s:.1f} s; {accepted_after} of its messages were still believed; "
         f"{believed} believed a list signed by a vehicle. The authority refused it a new ticket "
-        f"({order.refusal}); the lists have {size:,} bytes; {lost} of {fair_ones.total()} messages "
-        "of an honest unit were refused while its new authority was not known everywhere.",
+        f"({order.refusal}); the lists have {size:,} bytes in {frames} frames; {lost} of "
+        f"{fair_ones.total()} messages of an honest unit were refused while its new authority was "
+        "not known everywhere.",
         verdicts.total() + fair_ones.total() + 3 * len(stations),
         {
             "refused_p50_s": round(p50_s, 3),
             "refused_max_s": round(max_s, 3),
             "accepted_after_decision": float(accepted_after),
             "forged_lists_believed": float(believed),
+            "list_bytes": float(size),
+            "list_frames": float(frames),
             "honest_refused": float(lost),
             "honest_messages": float(fair_ones.total()),
             "others_heard_at_end": float(heard),
@@ -191,26 +192,15 @@ def _informed_s() -> float:
     return _DECIDED_S + shipped_links()["fibre"].round_trip_s / 2 + _HANDLING_S
 
 
-def _stations(scene: Scene, *, pushed: bool, delivery: float) -> list[_Station]:
+def _stations(scene: Scene, draws: random.Random) -> list[_Station]:
     """Other units, which get the lists by backhaul, and vehicles, which get them at 1 Hz."""
-    draws = scene.draws(DRILL.id)
     stations: list[_Station] = []
-    has_lists_s = _informed_s()
-
-    def station(due: Callable[[float], bool]) -> _Station:
-        return _Station(scene.stations.verifier(), scene.stations.pki.anchors, due)
-
     for _ in range(_UNITS):
         phase = draws.randrange(10)  # in tenths of a second, when this unit broadcasts
-
-        def at_unit(time_s: float) -> bool:
-            return pushed and time_s >= has_lists_s
-
-        def at_vehicle(time_s: float, phase: int = phase) -> bool:
-            on_air = pushed and time_s >= has_lists_s and round(time_s * 10) % 10 == phase
-            return on_air and draws.random() < delivery
-
-        stations += [station(at_unit), *(station(at_vehicle) for _ in range(_VEHICLES_A_UNIT))]
+        stations += [
+            _Station(scene.stations.verifier(), scene.stations.pki.anchors, phase=each)
+            for each in (None, *(phase for _ in range(_VEHICLES_A_UNIT)))
+        ]
     return stations
 
 
@@ -219,8 +209,8 @@ DRILL = Drill(
     "Roadside unit revoked",
     "A roadside unit is revoked and goes on sending: the EA suspends it, honest units get tickets "
     "of a second AA, the root revokes the first. CTL and CRL reach the other units over the "
-    f"backhaul, and vehicles by their broadcast at 1 Hz, of which {BROADCAST_DELIVERY:.0%} arrive. "
-    "A vehicle signs a list of its own against the AA.",
+    f"backhaul, and vehicles by broadcast at 1 Hz, {BROADCAST_DELIVERY:.0%} of whose frames "
+    "arrive. A vehicle signs a list of its own against the AA.",
     f"Every station refuses the unit within {WITHIN_S:g} s, none believes the vehicle's list, the "
     "unit gets no ticket, and every station hears honest units and vehicles at the end.",
     run,
