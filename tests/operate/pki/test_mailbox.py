@@ -203,6 +203,7 @@ def test_every_order_and_answer_survives_the_wire() -> None:
         Answer(Refused.CENTRE),
         Answer(csr=b"csr", serial="4f"),
         Answer(certificate=b"c", signature=b"s"),
+        Answer(elsewhere=12_000),
     ):
         assert read_answer(encode_answer(answer)) == answer
 
@@ -210,8 +211,9 @@ def test_every_order_and_answer_survives_the_wire() -> None:
 def test_a_unit_cannot_say_that_the_centre_has_witnessed_it() -> None:
     own = encode_answer(Answer(certificate=b"c", is_witnessed=True))
     assert read_answer(own, own=True).is_witnessed
-    with pytest.raises(RoadsealError, match="cannot be read"):
-        read_answer(own)
+    for octets in (own, b'{"elsewhere": -1}', b'{"elsewhere": 1e3}', b'{"elsewhere": true}'):
+        with pytest.raises(RoadsealError, match="cannot be read"):
+            read_answer(octets)
 
 
 def test_hostile_orders_and_answers_are_refused_and_nothing_else() -> None:

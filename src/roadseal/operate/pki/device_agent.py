@@ -140,7 +140,7 @@ class DeviceAgent:
         now, encoded = self.state.time(self._clock.now()), certificate.public_bytes(Encoding.DER)
         state, answer = install(self.state, encoded, chain, self._keys, now)
         self._keep(state)
-        return answer
+        return replace(answer, elsewhere=len(csr) + len(encoded) + sum(map(len, chain)))
 
     def _take(self, certificate: bytes, chain: tuple[bytes, ...]) -> None:
         now = self.state.time(self._clock.now())

@@ -141,6 +141,7 @@ class Answer:
         certificate: what it prefers, for a probe.
         serial: of what it prefers, when others may be revoked.
         signature: over the probe's nonce.
+        elsewhere: bytes of what it has exchanged with others for this.
         is_witnessed: the centre has seen the key used in TLS; a unit cannot say this itself.
     """
 
@@ -149,12 +150,14 @@ class Answer:
     certificate: bytes = b""
     serial: str = ""
     signature: bytes = b""
+    elsewhere: int = 0
     is_witnessed: bool = False
 
     @property
     def size(self) -> int:
         """Bytes on the link, without framing."""
-        return sum(map(len, (self.csr, self.certificate, self.serial, self.signature)))
+        said = (self.csr, self.certificate, self.serial, self.signature)
+        return self.elsewhere + sum(map(len, said))
 
 
 def obey(

@@ -35,6 +35,9 @@ from roadseal.operate.pki.device_orders import (
 MAX_BYTES: Final = 128 << 10
 """Of one order or answer; a certificate with its chain and a request stay far below."""
 
+MAX_ELSEWHERE: Final = 1 << 30
+"""Bytes that a unit may say it has exchanged with others for one order."""
+
 _KINDS: Final[dict[str, type[Body]]] = {
     "trust": Trust,
     "drop-trust": DropTrust,
@@ -145,6 +148,8 @@ def _plain(value: Any) -> Any:
 
 def _read(value: Any, kind: str) -> Any:
     if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "int" and _within(value, MAX_ELSEWHERE):
         return value
     if kind == "bytes" and isinstance(value, str):
         return _octets(value)
