@@ -20,6 +20,7 @@ from roadseal.net.profile import (
     PROFILES,
     TlsProfile,
     tls_profile,
+    widened,
 )
 from roadseal.net.refusal import Reason
 from roadseal.net.session import Side, State
@@ -94,6 +95,30 @@ def test_hybrid_stripped_to_classical_is_refused(yard):
         yard.context(Side.CLIENT, stripped), yard.context(Side.SERVER, HYBRID)
     )
     assert (server.state, server.refusal.reason) == (State.REFUSED, Reason.NO_COMMON_GROUP)
+
+
+def test_a_widened_profile_takes_what_any_of_its_profiles_takes_safest_first(yard):
+    """For the time of a migration: old and new units at one door."""
+    wide = widened(CLASSICAL, PQC)
+    assert widened(PQC) is PQC
+    assert wide.name == "classical+pqc"
+    for client_profile, group, scheme in (
+        (CLASSICAL, "X25519", ECDSA),
+        (PQC, "MLKEM768", ML_DSA),
+        (wide, "MLKEM768", ML_DSA),
+    ):
+        client, server = yard.handshake(
+            yard.context(Side.CLIENT, client_profile), yard.context(Side.SERVER, wide)
+        )
+        assert (client.state, server.state) == (State.OPEN, State.OPEN)
+        assert client.negotiated.group == group
+        assert server.negotiated.client_signature == scheme
+        assert len(server.negotiated.peer_chain) >= 2
+        assert server.negotiated.peer_chain[0] == server.negotiated.peer_certificate
+    refused, _ = yard.handshake(
+        yard.context(Side.CLIENT, CLASSICAL), yard.context(Side.SERVER, widened(PQC))
+    )
+    assert refused.state is State.REFUSED
 
 
 def test_transition_server_lets_a_classical_client_in(yard):
