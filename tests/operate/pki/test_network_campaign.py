@@ -138,10 +138,11 @@ def test_a_unit_that_was_away_gets_its_orders_when_it_returns(city: City) -> Non
     _until_enrolled(city, 2)
     city.kill(city.agents[UNITS[1]])
     time.sleep(3)
+    city.call("campaign", "work", "spring", "--answer", "75", code=2)  # beyond the lease
     city.call("campaign", "work", "spring", "--answer", "1", "--until", "8", code=3)
     assert len(in_force(city, "issuing-new")) <= 1
     city.unit(UNITS[1])
-    city.call("campaign", "work", "spring", "--answer", "3", "--until", "60")
+    city.call("campaign", "work", "spring", "--answer", "2", "--until", "60")
     assert set(in_force(city, "issuing-new")) == set(UNITS[:2])
 
 
@@ -192,7 +193,7 @@ def test_keys_are_renewed_within_one_authority(city: City) -> None:
     (before,) = in_force(city, "issuing")[UNITS[0]]
     city.call("campaign", "plan", "spring", "--to", "issuing", "--profile", "classical-2016", *FAST)
     city.call("campaign", "start", "spring")
-    city.call("campaign", "work", "spring", "--answer", "5", "--until", "60")
+    city.call("campaign", "work", "spring", "--answer", "2", "--until", "60")
     stop_units(city)
     (after,) = in_force(city, "issuing")[UNITS[0]]
     assert after != before

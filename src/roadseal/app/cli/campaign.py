@@ -248,7 +248,7 @@ def work(
     executor: Executor = (
         site_of(db).executor()
         if is_simulated(campaign.store)
-        else network_executor(campaign.store, name, answer_s=answer)
+        else network_executor(campaign.store, name, answer_s=answer, lease_s=campaign.plan.lease_s)
     )
     batch = BATCH if is_simulated(campaign.store) else _NETWORK_BATCH
     ends_s = clock.monotonic_s() + until

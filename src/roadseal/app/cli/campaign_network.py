@@ -44,8 +44,14 @@ def check_rotation(store: Store, rotation: Rotation) -> None:
         )
 
 
-def network_executor(store: Store, campaign: str, *, answer_s: float) -> RotationExecutor:
-    """The executor of a campaign that was planned with `--to`."""
+def network_executor(
+    store: Store, campaign: str, *, answer_s: float, lease_s: float
+) -> RotationExecutor:
+    """The executor of a campaign that was planned with `--to`.
+
+    Raises:
+        RoadsealError: ``campaign-units``; ``campaign-lease``: a worker would wait beyond its lease.
+    """
     from roadseal.clock import SystemClock
     from roadseal.crypto import load_profile
     from roadseal.operate.pki.mailbox import Patience, Post
@@ -53,6 +59,12 @@ def network_executor(store: Store, campaign: str, *, answer_s: float) -> Rotatio
     from roadseal.operate.pki.rotation_plan import recorded_rotation
 
     found, nonce_key = recorded_rotation(store, campaign)
+    if lease_s < 2 * answer_s:  # an order may take two exchanges
+        raise RoadsealError(
+            "campaign-lease",
+            f"To wait {answer_s:g} s twice outlasts a lease of {lease_s:g} s: no report counts.",
+            advice="Wait shorter with --answer, or plan with a longer --lease.",
+        )
     clock = SystemClock()
     post = Post(store, campaign, nonce_key, clock, patience=Patience(answer_s, 2 * answer_s))
     return RotationExecutor(
