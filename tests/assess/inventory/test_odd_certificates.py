@@ -1,5 +1,7 @@
 """Certificates as strict parsers refuse them: read as far as they go, their defects named."""
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -7,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from assess_scanning import algorithms, read
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.classifier import Bearing, classify
@@ -210,6 +214,73 @@ def test_every_one_is_found_with_its_defect(case: str) -> None:
     assert (one.confidence < 1) is bool(defect)
 
 
+def pem(label: bytes, encoded: bytes) -> bytes:
+    lines = base64.encodebytes(encoded)
+    return b"-----BEGIN " + label + b"-----\n" + lines + b"-----END " + label + b"-----\n"
+
+
+REQUEST = sequence(sequence(integer(b"\0"), name("x"), P_256, tlv(0xA0)), ECDSA, tlv(3, b"\0" * 70))
+RSA_KEY = sequence(integer(b"\0"), integer(b"\x7f" + b"\xff" * 255), integer(b"\1\0\1"))
+CUT = {
+    "certificate": (WHOLE, ["ecdsa-p256", "ecdsa-sha-256"]),
+    "request": (REQUEST, ["ecdsa-p256", "ecdsa-sha-256"]),
+    "public key": (P_256, ["ec-p256"]),
+    "private key": (
+        sequence(integer(b"\0"), sequence(RSA), tlv(0x04, RSA_KEY + b"\0" * 400)), ["rsa-2047"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_what_is_cut_off_is_read_to_where_it_ends_and_said(kind: str) -> None:
+    whole, expected = CUT[kind]
+    (first,), gaps = read("a.bin", whole)
+    assert algorithms([first]) == expected
+    assert not gaps
+    (found,), gaps = read("a.bin", whole[:-20])
+    assert algorithms([found]) == expected
+    assert found.confidence < 1
+    assert not {"key_id", "spki_sha256"} & found.facts.keys() or kind == "certificate"
+    assert kind == "certificate" or [gap.location.offset for gap in gaps] == [len(whole) - 20]
+    text = pem(b"CERTIFICATE", whole)
+    for cut in (text[:-40], text[:-60] + text):
+        found, gaps = read("a.pem", cut)
+        assert algorithms(found)[: len(expected)] == expected
+        assert [gap.cause for gap in gaps] == [Cause.UNREADABLE]
+
+
+def test_a_keystore_that_is_cut_off_is_not_called_unprotected() -> None:
+    content = sequence(oid("1.2.840.113549.1.7.1"), tlv(0xA0, tlv(0x04, b"x" * 300)))
+    (found,), gaps = read("a.p12", sequence(integer(b"\3"), content)[:100])
+    assert algorithms([found]) == ["unreadable-encryption"]
+    assert len(gaps) == 1
+
+
+def test_pem_in_programs_pages_and_under_other_labels_is_read() -> None:
+    text = pem(b"CERTIFICATE", WHOLE)
+    lines = text.splitlines()
+    texts = {
+        "a.c": b"".join(b'  "%s\\r\\n"\n' % line for line in lines),
+        "a.ino": b"".join(b'"%s\\n" \\\n' % line for line in lines),
+        "a.js": b" +\n".join(b"'%s\\n'" % line for line in lines),
+        "a.html": text.replace(b"\n", b"<br>\n"),
+        "a.xml": text.replace(b"\n", b"&#10;"),
+        "header": text.replace(b"+", b"%2B").replace(b"=", b"%3D").replace(b"\n", b"%0A"),
+        "x": pem(b"X.509 CERTIFICATE", WHOLE),
+        "y": pem(b"A-LABEL/OF_ITS.OWN", WHOLE),
+    }
+    for file, data in texts.items():
+        found, gaps = read(file, data)
+        assert [one.facts["sha256"] for one in found] == [hashlib.sha256(WHOLE).hexdigest()], file
+        assert not gaps, file
+    found, gaps = read("a", pem(b"ML-DSA-65 PRIVATE KEY", b"\1" * 32))
+    assert not found
+    assert [gap.cause for gap in gaps] == [Cause.NOT_SUPPORTED]
+    found, gaps = read("a", text.replace(b"M", b"!"))
+    assert not found
+    assert [gap.cause for gap in gaps] == [Cause.UNREADABLE]
+
+
 def test_of_two_constraints_the_worse_is_believed() -> None:
     for extensions in ((CA, NO_CA), (NO_CA, CA)):
         found, _ = read("a.der", certificate(extensions=extensions))
@@ -228,6 +299,55 @@ def test_what_follows_a_certificate_is_read_or_said() -> None:
     found, gaps = read("a.der", WHOLE + b"more")
     assert len(found) == 1
     assert [(gap.cause, gap.location.offset) for gap in gaps] == [(Cause.UNREADABLE, len(WHOLE))]
+
+
+NOT_READ = {  # of pyca's vectors: each is said
+    "req-": "asks and is not signed", "resp-unauthorized": "says nothing",
+    "ocsp-army.": "asks", "resp-successful-no": "says nothing", "resp-unknown": "says nothing",
+    "resp-response-type": "of a type nobody knows", "cryptography-scts-tbs": "a part of one",
+}  # fmt: skip
+
+
+def test_every_certificate_and_key_of_pyca_is_read_or_said() -> None:
+    vectors = pytest.importorskip("cryptography_vectors")
+    root = Path(vectors.__file__).parent
+    folders = ("x509", "pkcs7", "pkcs12", "asymmetric")
+    kinds = {".pem", ".der", ".crt", ".p12", ".p7b", ".key", ".pub"}
+    paths = [path for each in folders for path in (root / each).rglob("*") if path.suffix in kinds]
+    assert len(paths) > 900
+    silent, gaps_of, wrong = [], [], []
+    for path in paths:
+        encoded = path.read_bytes()
+        found, gaps = read(path.name, encoded)
+        if not found:
+            (gaps_of if gaps else silent).append(path.name)
+        if path.suffix == ".pem" and len(found) == 1 and b"BEGIN CERTIFICATE-" in encoded:
+            peer = loaded(encoded)
+            if peer is not None and found[0].algorithms[1].name != peer:
+                wrong.append((path.name, found[0].algorithms[1].name, peer))
+    assert not silent
+    assert not wrong
+    unread = [name for name in gaps_of if not name.startswith(tuple(NOT_READ))]
+    assert set(unread) <= {
+        "bad-encryption-oid.pem", "enc-unknown-algorithm.pem", "dsa.pub.pem",
+    }, unread  # fmt: skip
+
+
+def loaded(encoded: bytes) -> str | None:
+    """The signature that `cryptography` names, where it takes the certificate and names one."""
+    try:
+        one = x509.load_pem_x509_certificate(encoded)
+        number = one.signature_algorithm_oid.dotted_string
+        hash_ = one.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
+    if number == "1.2.840.113549.1.1.10" and hash_:  # its name says nothing of the hash
+        return f"rsa-pss-{identifiers_of_hash(hash_.name)}"
+    return identifiers.from_oid(number)
+
+
+def identifiers_of_hash(name: str) -> str:
+    return name.replace("sha", "sha-") if "3-" not in name else name
 
 
 def openssl(*command: str, cwd: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from roadseal.assess.inventory.certificates import cms, der, ieee1609, openpgp, pem, ssh
@@ -42,12 +42,16 @@ _GNUPG_HEADS: Final = (
     b"(21:protected",
     b"(20:shad",
 )
-_BODY: Final = re.compile(  # base64 or a header follows the label
-    rb"(?:\s|\\[rn])*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
+_BODY: Final = re.compile(  # base64 or a header follows the label, or many strings of a program
+    rb"(?:\s|\\[rn]|%0[aAdD]|&#1[03];|<br ?/?>)*(?:[A-Za-z0-9+/]{4,}|[A-Za-z][A-Za-z0-9-]*:)"
+    rb"|(?:\s|\\[rn]|[\"'+,;\\])*[A-Za-z0-9+/]{32,}"
 )
+_ENCODED_LINE: Final = re.compile(rb"^[^\s\"']{40,80}\r?$", re.MULTILINE)
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
 _DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c", "p7m", "p7s", "ors", "tsr"}
 _MAX_DER_BYTES: Final = 256 << 20
+_MAX_MISSING_BYTES: Final = 1 << 16
+_OF_WHOLE: Final = frozenset({"sha256", "spki_sha256", "key_id"})
 _BUNDLE: Final = 1_000_000
 
 
@@ -134,7 +138,8 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
     data = source.data[:_MAX_DER_BYTES]
     for _ in range(_BUNDLE):
         one = der.element(data, at, len(data))
-        end = one.end if one else len(data)
+        # of an indefinite length, the octets that end it belong to it
+        end = one.end + 2 * (data[one.start + 1] == 0x80) if one else len(data)
         for finding in der_at(Location(source.uri, offset=at), data[at:end], context):
             found += 1
             yield finding
@@ -145,7 +150,17 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
             yield Gap(Location(source.uri, offset=end), Cause.UNREADABLE, detail)
             break
         at = end
-    if not found and by_name:
+    if found:
+        return
+    if _said_size(data[:8]) > len(data):
+        for finding in cut_off(Location(source.uri, offset=0), data[:], context, der_at):
+            found += 1
+            yield finding
+        if found:
+            detail = "It is cut off: it says that it is longer."
+            yield Gap(Location(source.uri, offset=len(data)), Cause.UNREADABLE, detail)
+            return
+    if by_name:
         yield Gap(Location(source.uri), Cause.UNREADABLE, "DER of no kind that is known here.")
 
 
@@ -153,12 +168,60 @@ def _pem(source: Source, context: Context) -> Iterator[Output]:
     for block in pem.blocks(source.data, source.every(_PEM)):
         location = Location(source.uri, offset=block.offset, line=block.line)
         after = block.offset + len(_PEM) + len(block.label) + 5
-        if not block.clean and not _BODY.match(source.data[after : after + 400]):
+        start = source.data[after : after + 400]
+        if not block.clean and not _BODY.match(start) and len(_ENCODED_LINE.findall(start)) < 3:
             continue  # programs and manuals carry the bare words
-        if block.octets is None:
+        if block.cut:
+            yield from _cut(block, location, context)
+        elif block.octets is None:
             yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
         else:
             yield from _block(block, location, context)
+
+
+def _cut(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:
+    """What there is of a block without an end."""
+    reader = _LABELS.get(block.label)
+    if block.octets and reader is not None:
+        yield from cut_off(location, block.octets, context, reader)
+    yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} is malformed.")
+
+
+def cut_off(
+    location: Location,
+    encoded: bytes,
+    context: Context,
+    read: Callable[[Location, bytes, Context], Iterator[Finding | Gap]],
+) -> Iterator[Finding]:
+    """Describe what a structure says that ends before its own length, as if zeros followed.
+
+    Its digests are those of nothing that exists, and are left out.
+    """
+    size = _said_size(encoded)
+    if not len(encoded) < size <= len(encoded) + _MAX_MISSING_BYTES:
+        size = len(encoded)
+    for output in read(location, encoded + bytes(size - len(encoded)), context):
+        if isinstance(output, Finding):
+            facts = {k: v for k, v in output.facts.items() if k not in _OF_WHOLE}
+            before = f"{facts['defects']}; " if "defects" in facts else ""
+            facts["defects"] = f"{before}it is cut off"
+            # what is not there may have been cut off
+            uses = tuple(use for use in output.algorithms if use.name != "null")
+            yield replace(
+                output,
+                algorithms=uses or (AlgorithmUse("unreadable-encryption", Role.STORAGE),),
+                confidence=min(output.confidence, 0.6),
+                facts=facts,
+            )
+
+
+def _said_size(encoded: bytes) -> int:
+    """How long the first structure says that it is."""
+    first = encoded[1] if len(encoded) > 1 else 0
+    octets = first & 0x7F if first & 0x80 else 0
+    if not 0 < octets <= 4:
+        return 2 + first
+    return 2 + octets + int.from_bytes(encoded[2 : 2 + octets])
 
 
 def _block(block: pem.Block, location: Location, context: Context) -> Iterator[Output]:
@@ -181,10 +244,10 @@ def _block(block: pem.Block, location: Location, context: Context) -> Iterator[O
     if block.label == "SSH SIGNATURE":
         yield ssh.signature(location, octets)
         return
-    if reader is None:
+    found = list((reader or der_at)(location, octets, context))
+    if reader is None and not found:
         yield Gap(location, Cause.NOT_SUPPORTED, f"A PEM block {block.label}.")
         return
-    found = list(reader(location, octets, context))
     yield from found
     if not found:
         yield Gap(location, Cause.UNREADABLE, f"A PEM block {block.label} cannot be read.")

@@ -36,7 +36,8 @@ _PBES2, _PBMAC1, _PBKDF2, _SCRYPT = (
     "1.3.6.1.4.1.11591.4.11",
 )
 _KEY_BAG = "1.2.840.113549.1.12.10.1.1"  # a key that is not encrypted, RFC 7292 §4.2.1
-_RSA_PUBLIC_EXPONENTS = {3, 17, 257, 65537}
+_LARGEST_GENERATOR = 16  # of Diffie-Hellman by PKCS #3
+_MAX_RSA_EXPONENT_BITS = 64  # of one that is public; the two numbers of a signature are longer
 
 
 def material(
@@ -96,10 +97,14 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
             name = f"rsa-{der.integer_bits(encoded, parts[1])}"
         case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) == 6:
             name = f"dsa-{der.integer_bits(encoded, parts[1])}"
+        case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) == 3:
+            return _domain(location, encoded, parts)
         case [der.INTEGER, der.INTEGER] if len(parts) == 2:
             exponent = int.from_bytes(encoded[parts[1].content : parts[1].end])
             bits = der.integer_bits(encoded, parts[0])
-            if exponent not in _RSA_PUBLIC_EXPONENTS or bits < 384:
+            if exponent <= _LARGEST_GENERATOR and _is_prime(encoded, parts[0]):
+                return dh_parameters(location, encoded)
+            if not exponent & 1 or exponent.bit_length() > _MAX_RSA_EXPONENT_BITS or bits < 384:
                 return None
             use = AlgorithmUse(f"rsa-{bits}", Role.UNKNOWN)
             facts: dict[str, Fact] = {"sha256": hashlib.sha256(encoded).hexdigest()}
@@ -109,6 +114,20 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
     if name is None:
         return None
     return private_key(location, _of_unknown_use(name), encoded[outer.start : outer.end], context)
+
+
+def _domain(location: Location, encoded: bytes, parts: list[der.Element]) -> Finding | None:
+    """Three numbers alone: p, q, g of DSA, or p, g, q of X9.42; q is the short one."""
+    first, second, third = (der.integer_bits(encoded, one) for one in parts)
+    if first < 512 or min(second, third) < 160:
+        return None
+    return (dsa_parameters if second < third else dh_parameters)(location, encoded)
+
+
+def _is_prime(encoded: bytes, one: der.Element) -> bool:
+    """Whether a number is prime in all likelihood: a modulus of RSA is not (Fermat's test)."""
+    number = int.from_bytes(encoded[one.content : one.end])
+    return 512 <= number.bit_length() <= 8192 and pow(3, number - 1, number) == 1
 
 
 def private_key(

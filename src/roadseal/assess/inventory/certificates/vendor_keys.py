@@ -71,7 +71,7 @@ def _putty_fields(lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         name, _, value = lines[at].partition(":")
         at += 1
         value = value.strip()
-        if name.endswith("-Lines") and value.isdigit():
+        if name.endswith("-Lines") and value.isascii() and value.isdecimal():
             count = min(int(value), len(lines))
             blocks[name] = "".join(lines[at : at + count])
             at += count

@@ -179,7 +179,10 @@ def _signed_parts(encoded: bytes) -> tuple[der.Element, der.Element] | None:
     if outer is None or outer.tag != der.SEQUENCE:
         return None
     parts = der.shape(encoded, outer, 3)
-    if [one.tag for one in parts] != [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
+    if [one.tag for one in parts] not in (
+        [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING],
+        [der.SEQUENCE, der.SEQUENCE],  # without its signature
+    ):
         return None
     return parts[0], parts[1]
 
