@@ -318,21 +318,26 @@ pub(crate) fn signature_input(hash: Hash, signed: &[u8], signer: &Digest) -> Dig
 /// Whether every point that came with its y lies on its curve. The canonical form, which is what gets
 /// hashed, keeps only the parity of y: off the curve, all its other bits would be free.
 fn points_hold(certificate: &Certificate<'_>) -> bool {
-    let holds = |algorithm, point: &CurvePoint<'_>| {
-        let octets = (point.form == PointForm::Uncompressed).then(|| point.sec1()).flatten();
-        octets.is_none_or(|octets| VerifyingKey::from_sec1(algorithm, &octets).is_some())
-    };
-    let encryption = certificate.encryption_key.is_none_or(|(curve, point)| {
-        let algorithm = if curve == 0 { Algorithm::EcdsaP256 } else { Algorithm::EcdsaBrainpoolP256r1 };
-        holds(algorithm, &point)
-    });
+    let encryption =
+        certificate.encryption_key.is_none_or(|(curve, point)| point_holds(encryption_curve(curve), &point));
     encryption
         && match &certificate.key {
             KeyIndicator::Key(PublicKey::Point(Algorithm::Sm2, _)) => true,
-            KeyIndicator::Key(PublicKey::Point(algorithm, point)) => holds(*algorithm, point),
-            KeyIndicator::Reconstruction(point) => holds(Algorithm::EcdsaP256, point),
+            KeyIndicator::Key(PublicKey::Point(algorithm, point)) => point_holds(*algorithm, point),
+            KeyIndicator::Reconstruction(point) => point_holds(Algorithm::EcdsaP256, point),
             _ => true,
         }
+}
+
+/// The curve of a `BasePublicEncryptionKey` by its choice.
+pub(crate) fn encryption_curve(choice: u8) -> Algorithm {
+    if choice == 0 { Algorithm::EcdsaP256 } else { Algorithm::EcdsaBrainpoolP256r1 }
+}
+
+/// Whether a point that came with its y lies on the curve.
+pub(crate) fn point_holds(algorithm: Algorithm, point: &CurvePoint<'_>) -> bool {
+    let octets = (point.form == PointForm::Uncompressed).then(|| point.sec1()).flatten();
+    octets.is_none_or(|octets| VerifyingKey::from_sec1(algorithm, &octets).is_some())
 }
 
 fn own_key(certificate: &Certificate<'_>) -> Option<VerifyingKey> {

@@ -6,9 +6,9 @@ use aws_lc_rs::digest::Digest;
 
 use crate::algorithm::Algorithm;
 use crate::certificate::{Certificate, HashedId8};
-use crate::identity::{Identity, Issuers, received_hash, signature_input};
+use crate::identity::{Identity, Issuers, encryption_curve, point_holds, received_hash, signature_input};
 use crate::knowledge::Knowledge;
-use crate::message::{Content, Header, Payload, SignedData, Signer};
+use crate::message::{Content, Header, HeaderKey, Payload, SignedData, Signer};
 use crate::policy::Policy;
 use crate::region::Location;
 use crate::verdict::{Reason, Summary, Verdict};
@@ -167,9 +167,16 @@ impl Judge<'_> {
         if !supported(self.policy, &signed.signature) || !self.policy.supported.contains(key.algorithm()) {
             return (Reason::UnsupportedAlgorithm, None);
         }
-        let input = signature_input(hash, signed.to_be_signed, signer_digest);
+        let mut input = signature_input(hash, signed.to_be_signed, signer_digest);
         if !key.verify(&input, &signed.signature) {
-            return (Reason::BadSignature, None);
+            let Some(canonical) = signed.canonical_to_be_signed().filter(|_| key_in_header_holds(signed))
+            else {
+                return (Reason::BadSignature, None);
+            };
+            input = signature_input(hash, &canonical, signer_digest);
+            if !key.verify(&input, &signed.signature) {
+                return (Reason::BadSignature, None);
+            }
         }
         let mut name = [0; 32];
         name.copy_from_slice(&input.as_ref()[..32]);
@@ -270,8 +277,9 @@ impl Judge<'_> {
 
     fn freshness(&self, signed: &SignedData<'_>) -> Option<Reason> {
         let header = &signed.header;
+        // Made strictly before it ends, or invalid (clause 6.3.9).
         let made_after_end =
-            matches!((header.generation_time, header.expiry_time), (Some(made), Some(end)) if made > end);
+            matches!((header.generation_time, header.expiry_time), (Some(made), Some(end)) if made >= end);
         let At::Time(now) = self.at else { return made_after_end.then_some(Reason::Expired) };
         if made_after_end || header.expiry_time.is_some_and(|end| now > end) {
             return Some(Reason::Expired);
@@ -310,6 +318,14 @@ impl Issuers for WithCompanions<'_> {
 
     fn trusts(&self, digest: &[u8]) -> bool {
         self.knowledge.trusts(digest)
+    }
+}
+
+/// Whether the key in the header lies on its curve: the canonical form keeps of its y no more than the parity.
+fn key_in_header_holds(signed: &SignedData<'_>) -> bool {
+    match &signed.header_key {
+        Some(HeaderKey::Public(curve, point)) => point_holds(encryption_curve(*curve), point),
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::algorithm::Hash;
 use crate::certificate::{Certificate, HashedId8, read_encryption_key};
-use crate::coer::{ParseError, Reader, Result, whole};
+use crate::coer::{self, Edit, ParseError, Reader, Result, whole};
 use crate::region::Location;
 use crate::wire::{CurvePoint, Signature};
 
@@ -122,14 +122,12 @@ pub enum HeaderKey<'a> {
 impl<'a> HeaderKey<'a> {
     /// Read the key that fills `data`.
     pub fn parse(data: &'a [u8]) -> Result<Self> {
-        whole(data, Self::read)
+        whole(data, |reader| Self::read(reader, &mut Vec::new()))
     }
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+    fn read(reader: &mut Reader<'a>, edits: &mut Vec<Edit>) -> Result<Self> {
         match reader.choice()? {
-            0 => {
-                read_encryption_key(reader, &mut Vec::new()).map(|(curve, point)| Self::Public(curve, point))
-            }
+            0 => read_encryption_key(reader, edits).map(|(curve, point)| Self::Public(curve, point)),
             1 => match reader.choice()? {
                 0 => reader.take(16).map(Self::Symmetric), // aes128Ccm
                 _ => reader.unsupported(),
@@ -162,10 +160,14 @@ pub struct SignedData<'a> {
     pub payload: Payload<'a>,
     /// The header.
     pub header: Header,
+    /// The key in the header that answers may be encrypted with.
+    pub header_key: Option<HeaderKey<'a>>,
     /// The signer.
     pub signer: Signer<'a>,
     /// The signature.
     pub signature: Signature<'a>,
+    edits: Vec<Edit>,
+    tbs_at: usize,
 }
 
 impl<'a> Content<'a> {
@@ -210,9 +212,9 @@ impl<'a> Content<'a> {
                 let range = end - encrypted.ciphertext.len()..end;
                 Ok((Self::Encrypted(encrypted), range))
             }
-            index @ (3 | 4) => {
-                opaque(reader).map(|(octets, range)| (Self::CertificateRequest(index, octets), range))
-            }
+            3 => opaque(reader).map(|(octets, range)| (Self::CertificateRequest(3, octets), range)),
+            // An extension: its length stands before.
+            4 => reader.open(opaque).map(|(octets, range)| (Self::CertificateRequest(4, octets), range)),
             _ => reader.unsupported(),
         }
     }
@@ -223,7 +225,8 @@ impl<'a> SignedData<'a> {
         let hash = Hash::from_index(reader.u8()?);
         let from = reader.position();
         let payload = read_payload(reader, limits, depth)?;
-        let header = read_header(reader)?;
+        let mut edits = Vec::new();
+        let (header, header_key) = read_header(reader, &mut edits)?;
         let to_be_signed = reader.since(from);
         let signer = match reader.choice()? {
             0 => Signer::Digest(reader.array()?),
@@ -243,9 +246,14 @@ impl<'a> SignedData<'a> {
             2 => Signer::Itself,
             _ => return reader.unsupported(),
         };
-        // Messages are hashed as received: the canonical form matters to certificates only.
+        // How R is written in the message's own signature is not signed.
         let signature = Signature::parse(reader, &mut Vec::new())?;
-        Ok(Self { hash, to_be_signed, payload, header, signer, signature })
+        Ok(Self { hash, to_be_signed, payload, header, header_key, signer, signature, edits, tbs_at: from })
+    }
+
+    /// What was signed, with the key in the header compressed (clause 6.3.9); `None` where it came that way.
+    pub(crate) fn canonical_to_be_signed(&self) -> Option<Vec<u8>> {
+        (!self.edits.is_empty()).then(|| coer::apply(self.to_be_signed, self.tbs_at, &self.edits))
     }
 }
 
@@ -310,7 +318,10 @@ fn read_external<'a>(reader: &mut Reader<'a>) -> Result<(Hash, &'a [u8])> {
     }
 }
 
-fn read_header(reader: &mut Reader<'_>) -> Result<Header> {
+fn read_header<'a>(
+    reader: &mut Reader<'a>,
+    edits: &mut Vec<Edit>,
+) -> Result<(Header, Option<HeaderKey<'a>>)> {
     let present = reader.u8()?;
     if present & 1 != 0 {
         return reader.malformed();
@@ -322,13 +333,9 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header> {
     let place = if has(2) { Some((Location::parse(reader)?, reader.u16()?)) } else { None };
     let p2pcd_learning_request = if has(3) { Some(reader.array()?) } else { None };
     let missing_crl = if has(4) { Some(read_missing_crl(reader)?) } else { None };
-    let encryption_key = if has(5) {
-        let from = reader.position();
-        HeaderKey::read(reader)?;
-        Some(from..reader.position())
-    } else {
-        None
-    };
+    let key_from = reader.position();
+    let header_key = if has(5) { Some(HeaderKey::read(reader, edits)?) } else { None };
+    let encryption_key = header_key.map(|_| key_from..reader.position());
     let mut header = Header {
         psid,
         generation_time,
@@ -343,7 +350,7 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header> {
     if present & 0x80 != 0 {
         read_header_extensions(reader, &mut header)?;
     }
-    Ok(header)
+    Ok((header, header_key))
 }
 
 fn read_header_extensions(reader: &mut Reader<'_>, header: &mut Header) -> Result<()> {

@@ -147,10 +147,13 @@ impl GroupPermissions {
         Ok(Self { subjects, min_chain_length, chain_length_range, app, enrol })
     }
 
-    /// Whether `depth` certificates may follow below the holder of this group.
+    /// Whether `depth` certificates may follow below the holder of this group. A least length of zero is not
+    /// permitted in an issuer's certificate (PsidGroupPermissions): such a group permits nothing.
     fn allows_depth(&self, depth: i32) -> bool {
         let longest = self.min_chain_length.saturating_add(self.chain_length_range);
-        depth >= self.min_chain_length && (self.chain_length_range < 0 || depth <= longest)
+        self.min_chain_length >= 1
+            && depth >= self.min_chain_length
+            && (self.chain_length_range < 0 || depth <= longest)
     }
 
     fn grants(&self, psid: u64, ssp: Option<&Ssp>) -> Grant {
@@ -217,7 +220,8 @@ impl GroupPermissions {
         let shortest = inner.min_chain_length.saturating_add(1);
         let longest = shortest.saturating_add(inner.chain_length_range);
         let endless = inner.chain_length_range < 0;
-        let deep_enough = shortest >= self.min_chain_length
+        let deep_enough = self.min_chain_length >= 1
+            && shortest >= self.min_chain_length
             && (self.chain_length_range < 0 || (!endless && self.allows_depth(longest)));
         deep_enough && (self.app || !inner.app) && (self.enrol || !inner.enrol)
     }
@@ -347,6 +351,11 @@ mod tests {
         let endless = [at_depth(cam(), 2, -1)];
         assert_eq!(grants(&endless, &permission(CAM, None), 1_000, false), Grant::Yes);
         assert_eq!(grants(&deep, &permission(CAM, None), 2, true), Grant::NoPsid);
+        for least in [0, -1] {
+            let invalid = [at_depth(cam(), least, 5), at_depth(None, least, -1)];
+            assert_eq!(grants(&invalid, &permission(CAM, None), 1, false), Grant::NoPsid);
+            assert!(!delegates(&invalid, &[group(cam())]));
+        }
     }
 
     #[test]
