@@ -6,7 +6,7 @@ from traffic_scenes import bologna, grid
 
 from roadseal.errors import RoadsealError
 from roadseal.pilot.corridor import Corridor, read_corridor
-from roadseal.pilot.demand import EMBEDDED_NET
+from roadseal.pilot.demand import EMBEDDED_NET, SUMO_HOME
 from roadseal.pilot.georeference import read_projection
 
 
@@ -99,3 +99,11 @@ def test_only_utm_is_georeferenced() -> None:
         pytest.approx(151.215, abs=0.01),
         pytest.approx(-33.857, abs=0.01),
     )
+
+
+def test_a_network_of_rails_is_refused() -> None:
+    rails = SUMO_HOME / "tools" / "game" / "rail" / "net.net.xml"
+    with pytest.raises(RoadsealError) as caught:
+        read_corridor(rails, name="rails", source="test")
+    assert caught.value.code in {"network-without-roads", "network-without-signals"}
+    assert rails.name in caught.value.message

@@ -180,9 +180,10 @@ def test_the_cache_may_lie_among_the_files_of_the_scenario(tmp_path: Path) -> No
     assert trace.trips.height > 0
 
 
-def test_what_the_scenario_says_of_devices_hides_no_vehicle(tmp_path: Path) -> None:
+def test_what_the_scenario_says_of_outputs_hides_and_bends_nothing(tmp_path: Path) -> None:
     options = '<device.fcd.probability value="0"/><device.tripinfo.probability value="0"/>'
     config = tmp_path / "hidden.sumocfg"
+    options += '<human-readable-time value="true"/>'
     text = grid_config().read_text().replace("<output>", f"<output>{options}")
     for name in ("grid.net.xml", "grid.rou.xml", "detectors.add.xml"):
         text = text.replace(name, str(grid_config().parent / name))
@@ -217,6 +218,28 @@ def test_the_files_of_a_scenario_may_be_compressed(tmp_path: Path) -> None:
     corridor = read_corridor(scenario.net_file, scenario.additional_files, name="", source="")
     assert [p.duration_s for p in corridor.signal("B1").phases] == [9.0]
     trace = record(scenario, seed=1, duration_s=20, out_dir=tmp_path / "traces")
+    assert trace.trips["emergency"].sum() == 1
+
+
+def test_the_demand_may_stand_in_an_additional_file(tmp_path: Path) -> None:
+    config = tmp_path / "mine.sumocfg"
+    place = grid_config().parent
+    config.write_text(
+        f'<configuration><input><net-file value="{place / "grid.net.xml"}"/>'
+        '<additional-files value="flows.add.xml"/></input></configuration>'
+    )
+    flows = tmp_path / "flows.add.xml"
+    flows.write_text('<additional><route id="r" edges="A0B0 B0C0"/></additional>')
+    with pytest.raises(RoadsealError, match="names no demand"):
+        read_sumocfg(config)
+    flow = '<flow id="f" route="r" begin="0" end="20" period="2"/>'
+    flows.write_text(f'<additional><route id="r" edges="A0B0 B0C0"/>{flow}</additional>')
+    scenario = read_sumocfg(config)
+    assert "flows.add.xml" in scenario.demand
+    demand = EmergencyDemand(count=1, first_s=2, last_s=4)
+    scenario = add_emergency_vehicles(scenario, demand, tmp_path, seed=1)
+    trace = record(scenario, seed=1, duration_s=15, out_dir=tmp_path / "traces")
+    assert trace.trips.height >= 5
     assert trace.trips["emergency"].sum() == 1
 
 

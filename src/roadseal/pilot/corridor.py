@@ -175,6 +175,12 @@ def read_corridor(
         for edge in sorted(net.getEdges(withInternal=False), key=lambda edge: str(edge.getID()))
         if any(edge.allows(vehicle_class) for vehicle_class in _MOTOR_CLASSES)
     )
+    if not roads:
+        raise RoadsealError(
+            "network-without-roads",
+            f"{net_file.name} has no road that is open to motor traffic.",
+            advice="Choose a network of roads: vehicles on rails and paths do not take part.",
+        )
     xs = [x for road in roads for x, _ in road.polyline]
     ys = [y for road in roads for _, y in road.polyline]
     return Corridor(

@@ -26,6 +26,7 @@ _INPUT_NAMES = {  # SUMO's synonyms
     "a": "additional-files",
     "b": "begin",
 }
+_DEMAND = frozenset({"vehicle", "trip", "flow"})
 _RUN_DECIDES = (  # what a run sets itself, and outputs nobody asked Roadseal for
     "begin",
     "configuration-file",
@@ -36,6 +37,7 @@ _RUN_DECIDES = (  # what a run sets itself, and outputs nobody asked Roadseal fo
     "end",
     "error-log",
     "gui-settings-file",
+    "human-readable-time",
     "log",
     "message-log",
     "netstate-dump",
@@ -123,7 +125,8 @@ def read_sumocfg(config: Path, *, source: str = "") -> Scenario:
     net_file = next(iter(_files(config, options, "net-file")), None)
     routes = _files(config, options, "route-files")
     additional = _files(config, options, "additional-files")
-    if net_file is None or not routes:
+    sources = routes or [file for file in additional if _has_demand(file)]
+    if net_file is None or not sources:
         raise RoadsealError(
             "scenario-incomplete",
             f"{config} names no {'demand (route-files)' if net_file else 'network (net-file)'}.",
@@ -146,7 +149,7 @@ def read_sumocfg(config: Path, *, source: str = "") -> Scenario:
             )
         ),
         begin_s=begin_s,
-        demand=f"The scenario's own demand ({', '.join(file.name for file in routes)}).",
+        demand=f"The scenario's own demand ({', '.join(file.name for file in sources)}).",
         source=source or f"SUMO scenario {config.parent.name}/{config.name}.",
     )
 
@@ -195,6 +198,16 @@ def _files(config: Path, options: dict[str, str], name: str) -> list[Path]:
             )
         files.append(file)
     return files
+
+
+def _has_demand(file: Path) -> bool:
+    """Whether an additional file brings vehicles, as SUMO allows."""
+    try:
+        with open_xml(file) as stream:
+            events = ElementTree.iterparse(stream, ("start",))  # noqa: S314  the operator's own
+            return any(element.tag in _DEMAND for _, element in events)
+    except (OSError, ElementTree.ParseError):
+        return False  # a run names what is wrong with it
 
 
 def _line_of(file: Path, text: str) -> int:
