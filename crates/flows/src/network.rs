@@ -73,7 +73,10 @@ pub(crate) enum Body<'a> {
     Esp,
     Ah,
     /// A frame of port-based access control, from its version.
-    Eapol(&'a [u8]),
+    Eapol {
+        frame: &'a [u8],
+        from_authenticator: bool,
+    },
     /// A frame of MAC security, from its tag.
     Macsec(&'a [u8]),
     /// An IP protocol that is not read.

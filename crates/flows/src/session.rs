@@ -17,6 +17,7 @@ pub use crate::dissect::ssh::{Disconnect, Proposal, Ssh};
 pub use crate::dissect::tls::handshake::{Alert, Handshake};
 pub use crate::dissect::tls::hello::{ClientHello, ServerHello};
 pub use crate::dissect::v2x::Broadcast;
+pub use crate::dissect::wifi::Wifi;
 pub use crate::dissect::wireguard::Wireguard;
 
 /// One flow of a capture: a TCP connection, or the datagrams between two sockets.
@@ -109,6 +110,8 @@ pub enum Session {
     Radius(Box<Radius>),
     /// MAC security.
     Macsec(Macsec),
+    /// The handshake of a radio network's keys.
+    Wifi(Wifi),
     /// Authenticated packets of IPsec.
     Ah,
     /// Secured messages of vehicles and roadside; they are counted as [`Broadcast`]s.
@@ -172,6 +175,7 @@ impl Session {
                     || ike.refusal.is_some()
                     || !ike.cookie.is_empty(),
             ),
+            Self::Wifi(wifi) => (!wifi.key_management.is_empty(), true),
             Self::Mqtt(mqtt) => (mqtt.level != 0, mqtt.level == 0 || mqtt.acknowledgement.is_some()),
             _ => (true, true),
         };

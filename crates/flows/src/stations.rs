@@ -1,6 +1,6 @@
 //! Who takes part in access control on a local network (IEEE 802.1X), where both ends may write to a group address.
 
-use crate::dissect::eap;
+use crate::dissect::{eap, wifi};
 use crate::network::Address;
 use crate::side::Side;
 
@@ -15,41 +15,56 @@ pub(crate) struct Stations {
     last_peer: Option<[u8; 6]>,
 }
 
+/// Where a frame of access control goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub source: Address,
+    pub destination: Address,
+    pub from_authenticator: bool,
+}
+
 impl Stations {
-    /// Source and destination of a frame: the peer by its own address, the authenticator as the group.
+    /// Source and destination of a frame: the peer by its own address; the authenticator by its own, too, where no
+    /// group address may stand for it.
     pub(crate) fn ends(
         &mut self,
         stations: Option<([u8; 6], [u8; 6])>,
         frame: &[u8],
-    ) -> Option<(Address, Address)> {
+        is_radio: bool,
+    ) -> Option<Ends> {
         const EAP: u8 = 0;
         const START: u8 = 1;
         const LOGOFF: u8 = 2;
+        const KEY: u8 = 3;
         const KEY_AGREEMENT: u8 = 5;
         let (source, destination) = stations.unwrap_or_default();
         let &[_version, kind, _, _] = frame.first_chunk()?;
         let from = match kind {
             EAP => eap::sender(&frame[4..])?,
+            KEY => wifi::sender(&frame[4..])?,
             START | LOGOFF | KEY_AGREEMENT => Side::Client,
-            _ => return None, // keys of a radio network, announcements
+            _ => return None, // announcements
         };
-        let group = Address::Station(PORTS);
-        match from {
+        let authenticator = |own: [u8; 6]| Address::Station(if is_radio { own } else { PORTS });
+        Some(match from {
             Side::Client => {
                 self.last_peer = Some(source);
-                Some((Address::Station(source), group))
+                Ends {
+                    source: Address::Station(source),
+                    destination: authenticator(destination),
+                    from_authenticator: false,
+                }
             }
             Side::Server => {
                 let is_group = destination[0] & 1 != 0;
                 // A request to the group before any peer spoke asks who is there.
                 let peer = if is_group { self.last_peer? } else { destination };
-                Some((group, Address::Station(peer)))
+                Ends {
+                    source: authenticator(source),
+                    destination: Address::Station(peer),
+                    from_authenticator: true,
+                }
             }
-        }
-    }
-
-    /// Whether an address stands for the authenticator.
-    pub(crate) fn is_group(address: &Address) -> bool {
-        *address == Address::Station(PORTS)
+        })
     }
 }

@@ -40,6 +40,8 @@ struct Key {
 
 /// Type of an EAPOL frame of MACsec's key agreement.
 const KEY_AGREEMENT: u8 = 5;
+/// Type of one of a radio network's keys.
+const RADIO_KEY: u8 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Transport {
@@ -49,6 +51,7 @@ enum Transport {
     Ah,
     Eapol,
     KeyAgreement,
+    RadioKeys,
     Macsec,
 }
 
@@ -86,6 +89,8 @@ pub struct Flows {
     stations: Stations,
     unread: BTreeMap<u8, u64>,
     encrypted_by_radio: u64,
+    encrypted_by_wep: u64,
+    link_types: BTreeMap<u16, u64>,
     evicted: Vec<Flow>,
     unsupported: u64,
 }
@@ -105,6 +110,10 @@ pub struct Summary {
     pub unread_protocols: BTreeMap<u8, u64>,
     /// Frames that their radio network encrypts (WEP, WPA).
     pub encrypted_by_radio: u64,
+    /// Those of them that are in WEP.
+    pub encrypted_by_wep: u64,
+    /// Link types that are not looked into, with their frames.
+    pub unsupported_link_types: BTreeMap<u16, u64>,
 }
 
 impl Flows {
@@ -118,6 +127,7 @@ impl Flows {
     pub fn packet(&mut self, packet: &Packet<'_>) {
         if !packet.link_type.is_supported() {
             self.unsupported += 1;
+            *self.link_types.entry(packet.link_type.0).or_default() += 1;
             return;
         }
         // Taken out for the time of the walk, which borrows it beside the table.
@@ -125,7 +135,13 @@ impl Flows {
         let mut on_the_air = false;
         frames::descend(packet, &mut |upper| {
             match upper {
-                Upper::Encrypted => self.encrypted_by_radio += 1,
+                Upper::Encrypted(body) => {
+                    // Without the extended vector it is WEP (IEEE 802.11-2020 clause 12.3.2.2).
+                    const EXTENDED_VECTOR: u8 = 0x20;
+                    let is_wep = body.get(3).is_some_and(|octet| octet & EXTENDED_VECTOR == 0);
+                    self.encrypted_by_radio += 1;
+                    self.encrypted_by_wep += u64::from(is_wep);
+                }
                 Upper::EtherType(frames::EAPOL, frame) => self.eapol(packet, frame),
                 Upper::EtherType(frames::MACSEC, tag) => self.macsec(packet, tag),
                 _ => {}
@@ -161,16 +177,25 @@ impl Flows {
             unsupported_frames: self.unsupported,
             unread_protocols: self.unread,
             encrypted_by_radio: self.encrypted_by_radio,
+            encrypted_by_wep: self.encrypted_by_wep,
+            unsupported_link_types: self.link_types,
         };
         (flows, summary)
     }
 
     fn eapol(&mut self, packet: &Packet<'_>, frame: &[u8]) {
-        if let Some((source, destination)) = self.stations.ends(frames::stations(packet), frame) {
-            let (source, destination) = ((source, 0), (destination, 0));
-            let body = Body::Eapol(frame);
-            self.datagram(packet, &Datagram { source, destination, body, cut: false, tunnel: None });
-        }
+        let is_radio = packet.link_type != frames::LinkType::ETHERNET;
+        let Some(ends) = self.stations.ends(frames::stations(packet), frame, is_radio) else {
+            return;
+        };
+        let datagram = Datagram {
+            source: (ends.source, 0),
+            destination: (ends.destination, 0),
+            body: Body::Eapol { frame, from_authenticator: ends.from_authenticator },
+            cut: false,
+            tunnel: None,
+        };
+        self.datagram(packet, &datagram);
     }
 
     fn macsec(&mut self, packet: &Packet<'_>, tag: &[u8]) {
@@ -192,8 +217,9 @@ impl Flows {
             Body::Udp(_) => Transport::Udp,
             Body::Esp => Transport::Esp,
             Body::Ah => Transport::Ah,
-            Body::Eapol([_, KEY_AGREEMENT, ..]) => Transport::KeyAgreement,
-            Body::Eapol(_) => Transport::Eapol,
+            Body::Eapol { frame: [_, KEY_AGREEMENT, ..], .. } => Transport::KeyAgreement,
+            Body::Eapol { frame: [_, RADIO_KEY, ..], .. } => Transport::RadioKeys,
+            Body::Eapol { .. } => Transport::Eapol,
             Body::Macsec(_) => Transport::Macsec,
             Body::Unread(number) => {
                 *self.unread.entry(number).or_default() += 1;
@@ -256,7 +282,7 @@ impl Entry {
     fn new(key: Key, source_is_low: bool, frame: u64, datagram: &Datagram<'_>) -> Self {
         let from_server = match datagram.body {
             Body::Tcp { syn: true, ack, .. } => ack,
-            Body::Eapol(_) => self::Stations::is_group(&datagram.source.0),
+            Body::Eapol { from_authenticator, .. } => from_authenticator,
             _ => datagram.source.1 < 1024 && datagram.destination.1 >= 1024,
         };
         let conversation = match key.transport {
@@ -266,6 +292,7 @@ impl Entry {
             | Transport::Udp
             | Transport::Eapol
             | Transport::KeyAgreement
+            | Transport::RadioKeys
             | Transport::Macsec => Conversation::default(),
         };
         Self {
@@ -314,7 +341,7 @@ impl Entry {
                 self.bytes += data.len() as u64;
                 self.udp(from, data, datagram.cut, packet)
             }
-            Body::Eapol(frame) => {
+            Body::Eapol { frame, .. } => {
                 self.bytes += frame.len() as u64;
                 self.conversation.read_eapol(frame);
                 false
@@ -433,7 +460,9 @@ impl Entry {
                 Transport::Tcp => "tcp",
                 Transport::Udp => "udp",
                 Transport::Esp | Transport::Ah => "ip",
-                Transport::Eapol | Transport::KeyAgreement | Transport::Macsec => "link",
+                Transport::Eapol | Transport::KeyAgreement | Transport::RadioKeys | Transport::Macsec => {
+                    "link"
+                }
             },
             client: client.0.to_string(),
             client_port: client.1,

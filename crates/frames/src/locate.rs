@@ -109,7 +109,7 @@ fn identify(upper: Upper<'_>) -> Option<Message<'_>> {
         Upper::EtherType(link::IPV4 | link::IPV6, bytes) | Upper::Ip(bytes) => {
             by_structure(udp_payload(bytes)?, Network::Udp)
         }
-        Upper::EtherType(..) | Upper::Encrypted => None,
+        Upper::EtherType(..) | Upper::Encrypted(_) => None,
         Upper::Any(bytes) => by_structure(bytes, Network::Bare),
     }
 }

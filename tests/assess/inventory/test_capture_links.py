@@ -80,7 +80,7 @@ def test_protocols_that_are_not_read_are_a_gap() -> None:
 
 
 def test_frames_that_a_radio_network_encrypts_are_a_gap() -> None:
-    frame = b"\x08\x41" + bytes(22) + bytes(60)
+    frame = b"\x08\x41" + bytes(22) + b"\1\2\3\x20" + bytes(60)
     found, gaps = read(pcap([frame], link_type=105))
     assert found == []
     assert "encrypted by their radio network" in gaps[0].detail
@@ -269,3 +269,86 @@ def test_session_of_before_is_said_to_be_resumed() -> None:
     ]
     ((finding,), _) = read(pcap(tcp(443, turns)))
     assert finding.facts["resumed"] is True
+
+
+# --- radio networks -------------------------------------------------------------------------------
+
+
+def key_frame(information: int, data: bytes, check_bytes: int = 16, kind: int = 2) -> bytes:
+    """EAPOL-Key (IEEE 802.11-2020 clause 12.7.2)."""
+    body = bytes([kind]) + information.to_bytes(2, "big") + bytes(74 + check_bytes)
+    return b"\x02\x03" + vector(body + vector(data, 2), 2)
+
+
+def rsn(pairwise: int, key_management: int) -> bytes:
+    suites = bytes.fromhex("000fac04") + b"\1\0\0\x0f\xac" + bytes([pairwise])
+    body = b"\1\0" + suites + b"\1\0\0\x0f\xac" + bytes([key_management]) + b"\0\0"
+    return b"\x30" + vector(body, 1)
+
+
+def on_the_air(packet: bytes, *, to_station: bool) -> bytes:
+    """A data frame of an infrastructure network with LLC and SNAP."""
+    head = b"\x08\x02" if to_station else b"\x08\x01"
+    ends = PEER + SWITCH + SWITCH if to_station else SWITCH + PEER + SWITCH
+    return head + bytes(2) + ends + bytes(2) + b"\xaa\xaa\x03\0\0\0\x88\x8e" + packet
+
+
+@pytest.mark.parametrize(
+    ("pairwise", "management", "check_bytes", "expected"),
+    [
+        (4, 2, 16, {"psk", "aes-128-ccm"}),
+        (4, 8, 16, {"sae", "aes-128-ccm"}),
+        (9, 12, 24, {"eap-tls-default", "aes-256-gcm"}),
+        (8, 18, 16, {"ecdh", "aes-128-gcm"}),
+        (2, 2, 16, {"psk", "tkip"}),
+    ],
+)
+def test_wifi_says_what_a_station_chose(
+    pairwise: int, management: int, check_bytes: int, expected: set[str]
+) -> None:
+    frames = [
+        on_the_air(key_frame(0x008A, b"", check_bytes), to_station=True),
+        on_the_air(key_frame(0x010A, rsn(pairwise, management), check_bytes), to_station=False),
+        on_the_air(key_frame(0x13CA, bytes(56), check_bytes), to_station=True),
+        on_the_air(key_frame(0x030A, b"", check_bytes), to_station=False),
+    ]
+    ((finding,), gaps) = read(pcap(frames, link_type=105))
+    assert {use.name for use in finding.algorithms} == expected
+    assert finding.facts["version"] == "RSN"
+    assert finding.facts["endpoint"] == "02-00-00-00-00-02"
+    assert gaps == []
+
+
+def test_wifi_handshake_without_the_message_of_the_station_is_a_gap() -> None:
+    frames = [on_the_air(key_frame(0x13CA, bytes(56)), to_station=True)]
+    ((finding,), (gap,)) = read(pcap(frames, link_type=105))
+    assert finding.algorithms == ()
+    assert "client's part" in gap.detail
+
+
+def test_wep_is_told_from_wpa_by_its_header() -> None:
+    data = b"\x08\x41" + bytes(22)
+    wep, wpa = data + b"\1\2\3\0" + bytes(40), data + b"\1\2\3\x20" + bytes(40)
+    ((finding,), (gap,)) = read(pcap([wep, wpa, wpa], link_type=105))
+    assert finding.algorithms == (AlgorithmUse("wep", Role.ENCRYPTION),)
+    assert finding.facts["frames"] == 1
+    assert gap.detail.startswith("3 frames")
+
+
+def test_frames_of_a_link_type_that_is_not_read_name_it() -> None:
+    _, (gap,) = read(pcap([bytes(40)], link_type=187))
+    assert gap.detail == "1 frames of link type 187, which is not read"
+
+
+@pytest.mark.parametrize("hint", [b"", b"a hint of more than thirty-two octets, as some are"])
+def test_hint_of_a_pre_shared_key_is_no_malformed_key(hint: bytes) -> None:
+    """RSA_PSK and PSK send a hint alone, ECDHE_PSK before the curve (RFC 4279, RFC 5489)."""
+    for suite, body, group in (
+        (0x00A8, vector(hint, 2), None),
+        (0xC037, vector(hint, 2) + b"\3\0\x17" + vector(bytes(65), 1), "p256"),
+    ):
+        answer = server_hello(suite) + b"\x0c" + vector(body, 3) + b"\x0e\0\0\0"
+        turns: list[packets.Turn] = [("c", HELLO), ("s", tls_record(22, answer))]
+        ((finding,), gaps) = read(pcap(tcp(443, turns)))
+        assert finding.facts.get("group") == group
+        assert gaps == []

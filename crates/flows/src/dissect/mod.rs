@@ -16,6 +16,7 @@ pub(crate) mod snmp;
 pub(crate) mod ssh;
 pub(crate) mod tls;
 pub(crate) mod v2x;
+pub(crate) mod wifi;
 pub(crate) mod wireguard;
 
 use tls::Start;
@@ -58,6 +59,7 @@ pub(crate) enum Conversation {
     Radius(Box<radius::Reader>),
     Eap(Box<eap::Reader>),
     Macsec(macsec::Macsec),
+    Wifi(wifi::Wifi),
     /// Nothing more is to be learnt.
     Over(Option<Box<Session>>, Vec<Gap>),
 }
@@ -239,6 +241,7 @@ impl Conversation {
     /// Reads a frame of port-based access control (IEEE 802.1X-2020 clause 11.3): version, type, length, body.
     pub(crate) fn read_eapol(&mut self, frame: &[u8]) {
         const EAP: u8 = 0;
+        const KEY: u8 = 3;
         const KEY_AGREEMENT: u8 = 5;
         let mut rest = Cursor(frame);
         let (Some([_version, kind]), Some(body)) = (rest.take(), rest.lax_vector_16()) else {
@@ -250,6 +253,12 @@ impl Conversation {
                 let mut reader = eap::Reader::default();
                 reader.read(body.0);
                 *self = Self::Eap(Box::new(reader));
+            }
+            (KEY, Self::Wifi(wifi)) => wifi.read(body.0),
+            (KEY, Self::Unknown { .. }) => {
+                let mut wifi = wifi::Wifi::default();
+                wifi.read(body.0);
+                *self = Self::Wifi(wifi);
             }
             (KEY_AGREEMENT, Self::Macsec(macsec)) => drop(macsec.agreement(body.0)),
             (KEY_AGREEMENT, Self::Unknown { .. }) => {
@@ -334,6 +343,7 @@ impl Conversation {
             Self::Dnp3(dnp3) => Some(Session::Dnp3(dnp3)),
             Self::Modbus(modbus) => Some(Session::Modbus(modbus)),
             Self::Macsec(macsec) => Some(Session::Macsec(macsec)),
+            Self::Wifi(wifi) => Some(Session::Wifi(wifi)),
             Self::Radius(reader) => {
                 if reader.malformed {
                     gaps.push(Gap::Malformed);

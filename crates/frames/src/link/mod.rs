@@ -113,8 +113,8 @@ pub enum Upper<'a> {
     Ip(&'a [u8]),
     /// Nobody says what.
     Any(&'a [u8]),
-    /// A frame that its radio network encrypts: what it carries is not visible.
-    Encrypted,
+    /// A frame that its radio network encrypts, from its cryptographic header on.
+    Encrypted(&'a [u8]),
 }
 
 /// Gives `found` everything that `packet` carries: at most one thing, except in an aggregate.

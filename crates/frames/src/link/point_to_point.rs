@@ -61,7 +61,7 @@ mod tests {
         let mut all = Vec::new();
         let _ = read(frame, &mut |upper| match upper {
             Upper::EtherType(_, bytes) | Upper::Ip(bytes) | Upper::Any(bytes) => all.extend(bytes),
-            Upper::Encrypted => {}
+            Upper::Encrypted(_) => {}
         });
         all
     }

@@ -44,13 +44,10 @@ pub(super) fn stored_frame<'a>(
     if kind & 0x0f != DATA || kind & WITHOUT_DATA != 0 {
         return None;
     }
-    if flags & flag::PROTECTED != 0 {
-        found(Upper::Encrypted);
-        return Some(());
-    }
     take::skip(&mut rest, 20)?; // duration, three addresses
     let fragment = take::u16_le(&mut rest)? & 0x000f;
-    if flags & flag::MORE_FRAGMENTS != 0 || fragment != 0 {
+    let encrypted = flags & flag::PROTECTED != 0;
+    if !encrypted && (flags & flag::MORE_FRAGMENTS != 0 || fragment != 0) {
         return None;
     }
     if flags & flag::TO_AND_FROM_DS == flag::TO_AND_FROM_DS {
@@ -67,6 +64,10 @@ pub(super) fn stored_frame<'a>(
     if storage.padded_header {
         let header_len = frame.len() - rest.len();
         take::skip(&mut rest, header_len.next_multiple_of(4) - header_len)?;
+    }
+    if encrypted {
+        found(Upper::Encrypted(rest));
+        return Some(());
     }
     if aggregate {
         return subframes(rest, found);

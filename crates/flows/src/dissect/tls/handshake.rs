@@ -175,7 +175,17 @@ impl Handshake {
 
     /// RFC 8422 clause 5.4 for curves, RFC 5246 clause 7.4.3 for finite fields; which of the two it is
     /// stands in the suite, and where that was not captured, in the message's own shape.
-    fn server_key_exchange(&mut self, mut rest: Cursor<'_>) -> Option<()> {
+    fn server_key_exchange(&mut self, rest: Cursor<'_>) -> Option<()> {
+        if self.ephemeral_key(rest).is_some() {
+            return Some(());
+        }
+        // With a pre-shared key a hint stands before the key, or alone (RFC 4279 clauses 2 to 4).
+        let mut behind_hint = rest;
+        behind_hint.vector_16()?;
+        if behind_hint.is_empty() { Some(()) } else { self.ephemeral_key(behind_hint) }
+    }
+
+    fn ephemeral_key(&mut self, mut rest: Cursor<'_>) -> Option<()> {
         const NAMED_CURVE: u8 = 3;
         let start = rest;
         if rest.u8()? == NAMED_CURVE {
@@ -191,9 +201,10 @@ impl Handshake {
         let modulus = rest.vector_16()?;
         let leading = modulus.0.iter().take_while(|&&byte| byte == 0).count();
         let significant = modulus.0.get(leading..).filter(|octets| octets.len() >= 32)?;
-        self.exchange_dh_bits = Some(significant.len() as u32 * 8 - significant.first()?.leading_zeros());
+        let bits = significant.len() as u32 * 8 - significant.first()?.leading_zeros();
         rest.vector_16()?; // generator
         rest.vector_16()?; // public value
+        self.exchange_dh_bits = Some(bits);
         self.signature(rest)
     }
 

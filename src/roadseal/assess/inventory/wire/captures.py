@@ -68,6 +68,7 @@ def collect_capture(
             seen.add(flow)
     yield from seen.findings()
     yield from _broadcasts(reader.summary(), uri)
+    yield from _wep(reader.summary(), uri)
     yield from seen.gaps()
     yield from _capture_gaps(reader, uri)
 
@@ -201,6 +202,13 @@ def _broadcasts(summary: Mapping[str, Any], uri: str) -> Iterator[Finding]:
         )
 
 
+def _wep(summary: Mapping[str, Any], uri: str) -> Iterator[Finding]:
+    """Frames in WEP, which their cryptographic header gives away."""
+    if count := summary["encrypted_by_wep"]:
+        said = Spoken("Wi-Fi", "WEP", uses(("wep", Role.ENCRYPTION)), {"frames": count})
+        yield said.at("a radio network", Location(uri), "capture/wi-fi")
+
+
 def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
     if reader.error:
         frame = reader.frames or None
@@ -211,7 +219,6 @@ def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
     summary = reader.summary()
     for key, cause, text in (
         ("incomplete_datagrams", Cause.TRUNCATED, "datagrams lack fragments"),
-        ("unsupported_frames", Cause.NOT_SUPPORTED, "frames of link types that are not read"),
         ("broadcasts_uncounted", Cause.TRUNCATED, "messages of too many kinds are not listed"),
         (
             "encrypted_by_radio",
@@ -221,6 +228,9 @@ def _capture_gaps(reader: FlowReader, uri: str) -> Iterator[Gap]:
     ):
         if count := summary[key]:
             yield Gap(Location(uri), cause, f"{count} {text}")
+    for link_type, count in summary["unsupported_link_types"].items():
+        detail = f"{count} frames of link type {link_type}, which is not read"
+        yield Gap(Location(uri), Cause.NOT_SUPPORTED, detail)
     for number, count in summary["unread_protocols"].items():
         name = f" ({_IP_PROTOCOLS[number]})" if number in _IP_PROTOCOLS else ""
         detail = f"{count} packets of IP protocol {number}{name} are not read"
