@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import struct
 
 import packets
@@ -12,6 +14,7 @@ from roadseal.assess.inventory.finding import AlgorithmUse, Finding, Gap, Role
 from roadseal.assess.inventory.probe.hello import Hello
 from roadseal.assess.inventory.wire import collect_capture
 
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
 HELLO = Hello(bytes(64), groups=(0x11EC, 0x001D), server_name="rsu.example").record()
 STATIONS = bytes.fromhex("020000000002") + bytes.fromhex("020000000001")
 IP_TYPE, IP6_TYPE, ETHERNET_IN_GRE = b"\x08\x00", b"\x86\xdd", b"\x65\x58"
@@ -192,12 +195,25 @@ def test_eap_in_radius_is_told_apart_by_station() -> None:
     assert gaps == []
 
 
+MKA = (
+    PORTS
+    + SWITCH
+    + b"\x88\x8e\x03\x05"
+    + vector(
+        bytes([3, 16, 0xE0, 32])
+        + bytes(32)
+        + bytes([4, 0x40, 0, 52])
+        + b"\0\0\0\1"
+        + bytes.fromhex("0080c20001000002")
+        + bytes(56),
+        2,
+    )
+)
+
+
 def test_macsec_says_its_suite_where_its_keys_are_agreed_on() -> None:
-    basic = bytes([3, 16, 0xE0, 32]) + bytes(32)
-    key = bytes([4, 0x40, 0, 52]) + b"\0\0\0\1" + bytes.fromhex("0080c20001000002") + bytes(40)
-    agreement = PORTS + SWITCH + b"\x88\x8e\x03\x05" + vector(basic + key + bytes(16), 2)
     frame = PEER + SWITCH + b"\x88\xe5\x2c\0" + bytes(4) + bytes(40)
-    found, gaps = read(pcap([agreement, frame, frame], packets.ETHERNET))
+    found, gaps = read(pcap([MKA, frame, frame], packets.ETHERNET))
     agreed, seen = found
     assert agreed.algorithms == (AlgorithmUse("aes-256-gcm", Role.ENCRYPTION),)
     assert seen.facts["cipher"] == "agreed by MKA: not visible here"
@@ -207,16 +223,22 @@ def test_macsec_says_its_suite_where_its_keys_are_agreed_on() -> None:
 # --- records of other kinds -----------------------------------------------------------------------
 
 
-def test_ssl_2_is_read_on_both_sides() -> None:
-    ciphers = bytes.fromhex("010080060040")
-    hello = b"\x01\0\x02" + struct.pack(">HHH", len(ciphers), 0, 16) + ciphers + bytes(16)
+SSL_2_CIPHERS = bytes.fromhex("010080060040")
+SSL_2_HELLO = packets.vector(
+    b"\x01\0\x02" + struct.pack(">HHH", 6, 0, 16) + SSL_2_CIPHERS + bytes(16), 2
+)
+SSL_2_HELLO = bytes([SSL_2_HELLO[0] | 0x80]) + SSL_2_HELLO[1:]
+
+
+def ssl_2_answer() -> bytes:
     certificate = b"\x30\x82\x01\x00" + bytes(256)
     answer = b"\x04\0\x01\0\x02" + struct.pack(">HHH", len(certificate), 3, 16)
-    answer += certificate + ciphers[:3] + bytes(16)
-    turns: list[packets.Turn] = [
-        ("c", struct.pack(">H", 0x8000 | len(hello)) + hello),
-        ("s", struct.pack(">H", 0x8000 | len(answer)) + answer),
-    ]
+    answer += certificate + SSL_2_CIPHERS[:3] + bytes(16)
+    return struct.pack(">H", 0x8000 | len(answer)) + answer
+
+
+def test_ssl_2_is_read_on_both_sides() -> None:
+    turns: list[packets.Turn] = [("c", SSL_2_HELLO), ("s", ssl_2_answer())]
     ((finding,), gaps) = read(pcap(tcp(443, turns)))
     assert finding.facts["version"] == "SSL 2.0"
     names = {use.name for use in finding.algorithms}
@@ -352,3 +374,27 @@ def test_hint_of_a_pre_shared_key_is_no_malformed_key(hint: bytes) -> None:
         ((finding,), gaps) = read(pcap(tcp(443, turns)))
         assert finding.facts.get("group") == group
         assert gaps == []
+
+
+@pytest.mark.fuzz
+def test_mutants_of_every_carrier_cost_a_gap_at_most() -> None:
+    """What no field capture holds: every reader that is not reached by those is reached here."""
+    asked = [("c" if from_peer else "s", packet) for from_peer, packet in eap_tls()]
+    seeds = [
+        pcap(eapol(eap_tls(), group=True), packets.ETHERNET),
+        pcap([MKA, PEER + SWITCH + b"\x88\xe5\x2c\0" + bytes(48)], packets.ETHERNET),
+        pcap(
+            udp(1812, [("c", radius(1, 1, packet)) for side, packet in asked if side == "c"]),
+        ),
+        pcap([on_the_air(key_frame(0x010A, rsn(4, 8)), to_station=False)], link_type=105),
+        pcap(tcp(443, [("c", SSL_2_HELLO), ("s", ssl_2_answer())])),
+        pcap([*TUNNELS.values()]),
+    ]
+    choice = random.Random(4)
+    for number in range(MUTANTS):
+        data = bytearray(seeds[number % len(seeds)])
+        for _ in range(choice.randrange(1, 8)):
+            at = choice.randrange(24, len(data))
+            data[at] = choice.choice((choice.randrange(256), 0xFF, 0, data[at] ^ 1 << at % 8))
+        for one in collect_capture(bytes(data), "mutant"):
+            assert isinstance(one, Finding | Gap)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import random
 from pathlib import Path
 
+import packets
 import pytest
+from assess_scanning import material
 from ndpi import CAPTURES, DATA
 
 from roadseal.assess.inventory.classifier import Bearing, classify
@@ -141,3 +144,25 @@ def test_a_capture_without_packets_proves_nothing() -> None:
     (gap,) = COLLECTOR.collect(Source("x.pcap", header), Context())
     assert isinstance(gap, Gap)
     assert gap.detail == "the capture holds no packet"
+
+
+def test_field_messages_on_the_air_are_counted_and_their_signature_is_a_claim() -> None:
+    """WSMP version 3 on Ethernet and on 802.11p behind radiotap, as PC5 and DSRC units do it."""
+    lines = material("v2x", "us-field", "spdus.jsonl").read_text().splitlines()[:5]
+    spdus = [bytes.fromhex(json.loads(line)["spdu"]) for line in lines]
+    for link_type, head in (
+        (1, bytes(12) + b"\x88\xdc"),
+        (127, b"\0\0\x08\0\0\0\0\0" + b"\x88\0" + bytes(22) + bytes(2) + b"\x88\xdc"),
+    ):
+        frames = [
+            head + b"\x03\0\x20" + (0x8000 | len(spdu)).to_bytes(2, "big") + spdu for spdu in spdus
+        ]
+        found = list(collect_capture(packets.pcap(frames, link_type), "x"))
+        assert (
+            sum(int(str(one.facts["messages"])) for one in found if isinstance(one, Finding)) == 5
+        )
+        for finding in found:
+            assert isinstance(finding, Finding)
+            assert (finding.facts["psid"], finding.facts["network"]) == (0x20, "wsmp")
+            assert AlgorithmUse("ecdsa-p256", Role.MESSAGE_SIGNATURE) in finding.algorithms
+            assert finding.facts["signature"] == "not checked"
