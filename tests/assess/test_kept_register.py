@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -316,3 +319,33 @@ def test_the_commands_of_a_kept_register(store_url: str, tmp_path: Path) -> None
     with pytest.raises(RoadsealError) as caught:
         CliRunner().invoke(app, ["register", "build", "c", *db], catch_exceptions=False)
     assert caught.value.code == "register-nowhere"
+
+
+def test_a_killed_build_leaves_the_old_register_whole(tmp_path: Path) -> None:
+    db = tmp_path / "a.db"
+    store = open_store(db, SCHEMA)
+    put(store, city(count=20_000))
+    before = keep_register(store, "now", ("stadt",), Inputs((), DAY))
+    counts, day = before.counts(), before.document["as_of"]
+    store.close()
+    program = (
+        "import sys; from datetime import date\n"
+        "from roadseal.assess.inventory.tables import SCHEMA\n"
+        "from roadseal.assess.register import Inputs\n"
+        "from roadseal.assess.register.keeping import keep_register\n"
+        "from roadseal.store import open_store\n"
+        "keep_register(open_store(sys.argv[1], SCHEMA), 'now', ('stadt',),"
+        " Inputs((), date(2030, 1, 1)))\n"
+    )
+    wal = tmp_path / "a.db-wal"
+    running = subprocess.Popen([sys.executable, "-c", program, str(db)])
+    while running.poll() is None and not (wal.exists() and wal.stat().st_size > 200_000):
+        time.sleep(0.002)
+    assert running.poll() is None, "it ended before it could be killed"
+    running.kill()
+    running.wait()
+    left = open_kept(open_store(db, SCHEMA), "now")
+    assert sum(left.counts().values()) == 20_000
+    if left.document["as_of"] == day:  # the old one, else the new one: nothing between
+        assert left.counts() == counts
+    assert left.find("stadt/19999")["case"] >= 0
