@@ -190,6 +190,36 @@ CASES: dict[str, tuple[list[x509.Certificate], x509.Certificate, x509.Certificat
         ROOT,
         PathReason.NAME_CONSTRAINTS,
     ),
+    "wildcard-over-what-is-excluded": (
+        [ica(*CA, exclude(DNS("sub.example")))],
+        leaf(alternative(DNS("*.EXAMPLE"))),
+        ROOT,
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "wildcard-beside-what-is-excluded": (
+        [ica(*CA, exclude(DNS("a.sub.example")))],
+        leaf(alternative(DNS("*.example"))),
+        ROOT,
+        PathReason.OK,
+    ),
+    "every-mailbox-excluded": (
+        [ica(*CA, exclude(MAIL._init_without_validation("")))],
+        leaf(alternative(MAIL("a@x.org"))),
+        ROOT,
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "quoted-mailbox": (
+        [ica(*CA, exclude(MAIL("foo@x.org")))],
+        leaf(alternative(MAIL._init_without_validation('"\\f\\o\\o"@x.org'))),
+        ROOT,
+        PathReason.NAME_CONSTRAINTS,
+    ),
+    "dot-means-below": (
+        [ica(*CA, permit(DNS(".red.example")))],
+        leaf(alternative(RED)),
+        ROOT,
+        PathReason.NAME_CONSTRAINTS,
+    ),
     "mail-with-two-hosts": (
         [ica(*CA, permit(MAIL("x.org")))],
         leaf(alternative(BAD_MAIL)),

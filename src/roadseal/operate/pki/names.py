@@ -39,7 +39,7 @@ def outside_constraints(
             bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
             if not is_whole(name) and any(_comparable(name, base) for base in bases):
                 return f"{name.value} is no name that a constraint could be held to"
-            if any(_within(name, base) for base in one.excluded_subtrees or ()):
+            if any(_touches(name, base) for base in one.excluded_subtrees or ()):
                 return f"{name.value} is excluded"
             permitted = [base for base in one.permitted_subtrees or () if _comparable(name, base)]
             if permitted and not any(_within(name, base) for base in permitted):
@@ -61,7 +61,8 @@ def is_whole(name: x509.GeneralName) -> bool:
             return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
         case x509.RFC822Name():
             local, at, host = name.value.partition("@")
-            return bool(local and at and host) and "@" not in host
+            is_quoted = local.startswith('"')  # "\\f\\o\\o"@host and foo@host are one mailbox
+            return bool(local and at and host) and "@" not in host and not is_quoted
     return True
 
 
@@ -117,9 +118,26 @@ def _uri_host(uri: str) -> str | None:
     return None
 
 
+def _touches(name: x509.GeneralName, base: x509.GeneralName) -> bool:
+    """Whether a name lies in an excluded subtree, or is a wildcard for a name that does."""
+    if _within(name, base):
+        return True
+    if not (isinstance(name, x509.DNSName) and isinstance(base, x509.DNSName)):
+        return False
+    star, _, parent = _labels(name.value).partition(".")
+    return star == "*" and _labels(base.value).partition(".")[2] == parent
+
+
 def _dns_within(name: str, base: str) -> bool:
-    name, base = name.lower().rstrip("."), base.lower().rstrip(".").removeprefix(".")
+    """A base that begins with a dot means names below it only, as it does for hosts of URIs."""
+    name, base = _labels(name), _labels(base)
+    if base.startswith("."):
+        return name.endswith(base)
     return not base or name == base or name.endswith("." + base)
+
+
+def _labels(name: str) -> str:
+    return name.lower().rstrip(".")
 
 
 def _email_within(name: str, base: str) -> bool:
@@ -131,8 +149,8 @@ def _email_within(name: str, base: str) -> bool:
 
 
 def _host_within(host: str, base: str) -> bool:
-    host, base = host.lower().rstrip("."), base.lower().rstrip(".")
-    return host.endswith(base) if base.startswith(".") else host == base
+    host, base = _labels(host), _labels(base)
+    return host.endswith(base) if base.startswith(".") else not base or host == base
 
 
 def _folded(name: x509.Name) -> list[frozenset[tuple[str, str | bytes]]]:
