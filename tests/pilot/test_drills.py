@@ -186,6 +186,13 @@ def test_the_same_seed_finds_the_same() -> None:
     assert first == again
 
 
+def test_what_an_authority_draws_in_secret_is_in_no_figure() -> None:
+    """Serial numbers and places in the status list are random, and so is how well it packs."""
+    approach = load_approach("classical")
+    found = [run_drills(approach, ["pki-revoked"], seed=SEED, start=START) for _ in range(6)]
+    assert all(each == found[0] for each in found)
+
+
 @pytest.mark.parametrize("name", shipped_approaches())
 def test_every_shipped_approach_meets_qday(name: str) -> None:
     approach = load_approach(name)

@@ -153,7 +153,7 @@ async def _revoked(site: Site) -> Finding:
         f"99 of 100 relying parties refused the unit {p99_s:.1f} s after the decision; the list "
         f"from before, played again, was {replayed}; the unit's renewal was refused.",
         103,
-        {"refused_p99_s": round(p99_s, 2), "status_list_bytes": float(len(new))},
+        {"refused_p99_s": round(p99_s, 2)},
         (
             Moment(0.0, "revocation decided, list signed and pushed"),
             Moment(round(p99_s, 2), "99 of 100 refuse"),
