@@ -110,6 +110,27 @@ CASES = {
 }  # fmt: skip
 
 
+OPC_UA = {
+    'endpoint = "opc.tcp://plc:4840"\nsecurity_policy = "None"\nsecurity_mode = "None"\n': ["None"],
+    '{"url": "opc.tcp://plc", "securityPolicy": "Basic256Sha256", "securityMode": "Sign"}':
+        ["Basic256Sha256"],
+    "uri: opc.tcp://plc\nsecurityModes: [None, SignAndEncrypt]\n": ["None"],
+    'client("opc.tcp://plc", securityMode=MessageSecurityMode.None)': ["None"],
+    "opc.tcp://plc\nhttp://opcfoundation.org/UA/SecurityPolicy#None\n": ["None"],
+    "see opc.tcp://plc and its security policy: none is better\n": [],
+    "security_policy = None\n": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OPC_UA)
+def test_opc_ua_without_security_is_plaintext_under_any_spelling(text: str) -> None:
+    found, gaps = read("gateway.conf", text.encode())
+    assert not gaps
+    assert [one.facts["policy"] for one in found] == OPC_UA[text]
+    plain = [use for one in found for use in one.algorithms if use.role is Role.PLAINTEXT]
+    assert bool(plain) is ("None" in OPC_UA[text])
+
+
 def plaintext(name: str, text: str) -> list[bool]:
     found, gaps = read(name, text.encode())
     assert not gaps
@@ -141,6 +162,9 @@ SECRETS = {
     "wpa_supplicant.conf": ['network={{\n ssid="x"\n key_mgmt=WPA-PSK\n psk="{}"\n}}\n'],
     "haproxy.cfg": [HAPROXY.format("http", ":443 ssl crt x", "stats auth operator1:{}"),
                     "userlist u\n user op insecure-password {}\nfrontend f\n bind :1 ssl\n"],
+    "ipsec.secrets": [': PSK "{}"\n', "10.0.0.1 %any : PSK {}\n: RSA k.pem\n"],
+    "swanctl.conf": ['secrets {{\n ike-rsu {{\n secret = "{}"\n }}\n}}\nconnections {{ a {{\n'
+                     "local_addrs = ::1\nproposals = default\n}} }}\n"],
     "mosquitto.conf": ["connection c\naddress h:1883\nremote_username u\nremote_password {}\n"],
 }  # fmt: skip
 

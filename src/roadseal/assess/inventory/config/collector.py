@@ -2,86 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.config import opc_ua
 from roadseal.assess.inventory.config.directive import MAX_CHARS, Directive, directives
 from roadseal.assess.inventory.config.format import Format, Said
 from roadseal.assess.inventory.config.formats import FORMATS
 from roadseal.assess.inventory.config.include import expanded, has_includes
 from roadseal.assess.inventory.finding import (
-    AlgorithmUse,
     AssetType,
     Basis,
     Cause,
     Finding,
     Gap,
     Location,
-    Role,
 )
 
-_OPC_UA: Final = b"http://opcfoundation.org/UA/SecurityPolicy#"
-_OPC_UA_POLICIES: Final = {  # OPC UA part 7, security policies
-    "None": [("plaintext", Role.PLAINTEXT)],
-    "Basic128Rsa15": [
-        ("rsa-pkcs1", Role.KEY_EXCHANGE),
-        ("rsa-pkcs1-sha-1", Role.LIVE_AUTHENTICATION),
-        ("aes-128-cbc", Role.ENCRYPTION),
-    ],
-    "Basic256": [
-        ("rsa-oaep", Role.KEY_EXCHANGE),
-        ("rsa-pkcs1-sha-1", Role.LIVE_AUTHENTICATION),
-        ("aes-256-cbc", Role.ENCRYPTION),
-    ],
-    "Basic256Sha256": [
-        ("rsa-oaep", Role.KEY_EXCHANGE),
-        ("rsa-pkcs1-sha-256", Role.LIVE_AUTHENTICATION),
-        ("aes-256-cbc", Role.ENCRYPTION),
-    ],
-    "Aes128_Sha256_RsaOaep": [
-        ("rsa-oaep", Role.KEY_EXCHANGE),
-        ("rsa-pkcs1-sha-256", Role.LIVE_AUTHENTICATION),
-        ("aes-128-cbc", Role.ENCRYPTION),
-    ],
-    "Aes256_Sha256_RsaPss": [
-        ("rsa-oaep-sha-256", Role.KEY_EXCHANGE),
-        ("rsa-pss-sha-256", Role.LIVE_AUTHENTICATION),
-        ("aes-256-cbc", Role.ENCRYPTION),
-    ],
-    "ECC_nistP256": [
-        ("p256", Role.KEY_EXCHANGE),
-        ("ecdsa-p256", Role.LIVE_AUTHENTICATION),
-        ("aes-128-cbc", Role.ENCRYPTION),
-    ],
-    "ECC_nistP384": [
-        ("p384", Role.KEY_EXCHANGE),
-        ("ecdsa-p384", Role.LIVE_AUTHENTICATION),
-        ("aes-256-cbc", Role.ENCRYPTION),
-    ],
-    "ECC_brainpoolP256r1": [
-        ("brainpoolp256r1", Role.KEY_EXCHANGE),
-        ("ecdsa-brainpoolp256r1", Role.LIVE_AUTHENTICATION),
-    ],
-    "ECC_brainpoolP384r1": [
-        ("brainpoolp384r1", Role.KEY_EXCHANGE),
-        ("ecdsa-brainpoolp384r1", Role.LIVE_AUTHENTICATION),
-    ],
-    "ECC_curve25519": [
-        ("x25519", Role.KEY_EXCHANGE),
-        ("ed25519", Role.LIVE_AUTHENTICATION),
-        ("chacha20-poly1305", Role.ENCRYPTION),
-    ],
-    "ECC_curve448": [
-        ("x448", Role.KEY_EXCHANGE),
-        ("ed448", Role.LIVE_AUTHENTICATION),
-        ("chacha20-poly1305", Role.ENCRYPTION),
-    ],
-}
-_POLICY: Final = re.compile(re.escape(_OPC_UA) + rb"([A-Za-z0-9_]{1,40})")
 _WORDS: Final = (
     b"ssl_", b"SSLProtocol", b"SSLCipherSuite", b"SSLEngine", b"SSLOpenSSLConfCmd", b"ssl-default-",
     b" ssl ", b"Ciphers", b"MACs", b"KexAlgorithms", b"HostKeyAlgorithms", b"PubkeyAccepted",
@@ -109,13 +49,13 @@ class ConfigurationCollector:
     """Reads what services are configured to use."""
 
     name: str = "config"
-    signatures: Sequence[Signature] = (*map(Signature, _WORDS), Signature(_OPC_UA))
+    signatures: Sequence[Signature] = (*map(Signature, _WORDS), *map(Signature, opc_ua.WORDS))
     names: Sequence[str] = tuple(dict.fromkeys(name for each in FORMATS for name in each.files))
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is configured in `source`."""
-        if _OPC_UA in source.hits:
-            yield from _opc_ua(source)
+        if any(word in source.hits for word in opc_ua.WORDS):
+            yield from opc_ua.policies(source)
         head = source.data[:8192]
         if b"\0" in head:
             return
@@ -195,28 +135,6 @@ def _findings(
             confidence=0.95 if by_name else 0.8,
             excerpt=f"{one.name} {text}"[:400],
             facts={"directive": one.name, "protocol": chosen.protocol, "section": one.section},
-        )
-
-
-def _opc_ua(source: Source) -> Iterator[Finding | Gap]:
-    seen: set[str] = set()
-    for offset in source.hits[_OPC_UA]:
-        match = _POLICY.match(source.data, offset)
-        policy = match[1].decode("ascii") if match else ""
-        if not policy or policy in seen:
-            continue
-        seen.add(policy)
-        known = _OPC_UA_POLICIES.get(policy, [(f"opc-ua:{policy}", Role.UNKNOWN)])
-        yield Finding(
-            "config/opc-ua",
-            Location(source.uri, offset=offset),
-            AssetType.PROTOCOL,
-            f"OPC UA security policy {policy}",
-            tuple(AlgorithmUse(algorithm, role) for algorithm, role in known),
-            Basis.CONFIGURED,
-            confidence=0.9,
-            excerpt=f"SecurityPolicy#{policy}",
-            facts={"protocol": "OPC UA", "policy": policy},
         )
 
 

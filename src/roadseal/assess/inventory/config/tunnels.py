@@ -1,19 +1,24 @@
 """Tunnels and shells: OpenSSH, strongSwan, WireGuard, OpenVPN.
 
-Sources: sshd_config(5), ssh_config(5), ipsec.conf(5), swanctl.conf(5), wg(8), openvpn(8).
+Sources: sshd_config(5), ssh_config(5), ipsec.conf(5), ipsec.secrets(5), swanctl.conf(5), wg(8),
+openvpn(8).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.config import plain_field, spelling
+from roadseal.assess.inventory.config.credentials import known_to_all
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
     PLAIN,
+    PLAIN_ASIDE,
     PSK,
     Format,
+    Said,
     flag,
     listed,
     names,
@@ -54,6 +59,34 @@ def _authenticated_only(one: Directive) -> tuple[str, Uses] | None:
 def _ssh_versions(one: Directive) -> tuple[str, Uses] | None:
     old = AlgorithmUse("ssh-1", Role.KEY_EXCHANGE)
     return ("version 1", [old]) if "1" in one.value.split(",") else None
+
+
+def _secret(one: Directive) -> tuple[str, Uses] | None:
+    """A secret of a section ``ike…`` or ``ppk…`` is shared beforehand, others are passwords."""
+    uses = known_to_all(one.value)
+    if one.section.startswith(("ike", "ppk")):
+        uses = [PSK, *uses]
+    return ("a secret", uses) if uses else None
+
+
+_SHARED: Final = {"PSK", "EAP", "XAUTH"}
+
+
+def _ipsec_secrets(statements: Sequence[Directive]) -> Iterator[Said]:
+    """``selectors : PSK "secret"``, ipsec.secrets(5)."""
+    for one in statements:
+        words = (one.name, *one.words)
+        kinds = [
+            at for at, word in enumerate(words[:-1]) if word.upper() in {"PSK", "EAP", "XAUTH"}
+        ]
+        if not kinds or ":" not in "".join(words[: kinds[0]]):
+            continue
+        kind = words[kinds[0]].upper()
+        uses = known_to_all(words[kinds[0] + 1])
+        uses = [PSK, *uses] if kind == "PSK" else uses
+        if uses:
+            said = Directive(one.line, kind, (), one.section, False, (), one.uri)
+            yield said, "a secret", uses
 
 
 _ANONYMOUS = AlgorithmUse("anonymous", Role.LIVE_AUTHENTICATION)
@@ -117,6 +150,15 @@ TUNNELS: Final = (
         includes={"include": ""},
     ),
     Format(
+        "ipsec-secrets",
+        "IKE",
+        {},
+        frozenset({":"}),
+        ("ipsec*.secrets",),
+        whole=_ipsec_secrets,
+        includes={"include": ""},
+    ),
+    Format(
         "swanctl",
         "IKE",
         {
@@ -124,6 +166,8 @@ TUNNELS: Final = (
             "esp_proposals": listed(spelling.ike),
             "ah_proposals": _authenticated_only,
             "auth": flag("a pre-shared key", PSK, "psk"),
+            "secret": _secret,
+            "mode": flag("traffic passes in clear", PLAIN_ASIDE, "pass"),
         },
         frozenset(
             {
