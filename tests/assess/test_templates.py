@@ -155,3 +155,19 @@ def test_a_column_of_controllers_is_a_model_and_no_maker(tmp_path: Path) -> None
     columns = guess_mapping(read_source(file)).mapping.columns
     assert columns["model"] == ("Controller",)
     assert "vendor" not in columns
+
+
+def test_a_unit_is_known_by_the_mib_that_it_is_managed_by(tmp_path: Path) -> None:
+    file = tmp_path / "units.csv"
+    rows = "".join(
+        f"{n},RIS-9260,40.{n:03},-75.1,rsu,{('4.1', '12.18')[n % 2]}\n" for n in range(9)
+    )
+    file.write_text("id,model,lat,lon,type,SNMP version\n" + rows)
+    table = read_source(file)
+    assets = import_table(table, guess_mapping(table).mapping, "c").assets
+    assert [each.services for each in assets[:2]] == [("rsu-mib-4.1",), ("ntcip-1218",)]
+    assert [said(each, Role.INTEGRITY) for each in assets[:2]] == [
+        [("rsu-specification-4.1", "hmac-sha-1")],
+        [("rsu-ntcip-1218", "hmac-sha-1")],
+    ]
+    assert said(assets[1], Role.KEY_EXCHANGE) == [("rsu-ntcip-1218", "unknown")]

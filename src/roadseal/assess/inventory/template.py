@@ -56,6 +56,7 @@ class _Match(_Strict):
     kinds: tuple[Kind, ...] = ()
     vendors: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
 
 
 class _Row(_Strict):
@@ -77,7 +78,8 @@ class Template:
         id: its name.
         kinds: for which kinds; none is all.
         vendors: for which makers; none is all.
-        models: for which models, as `names` reads them; none is all.
+        models: for which models, as `names` reads them.
+        services: for what speaks one of these; with `models` either is enough, neither is all.
         source: the documents that say so.
         uses: what it uses.
         own: whether it is the user's, which goes before those that are shipped.
@@ -87,6 +89,7 @@ class Template:
     kinds: tuple[Kind, ...]
     vendors: tuple[str, ...]
     models: tuple[str, ...]
+    services: tuple[str, ...]
     source: str
     uses: tuple[TemplateUse, ...]
     own: bool = False
@@ -98,13 +101,18 @@ class Template:
             and (
                 not self.vendors or names(self.vendors, f"{asset.vendor or ''} {asset.model or ''}")
             )
-            and (not self.models or names(self.models, asset.model or ""))
+            and (
+                not (self.models or self.services)
+                or names(self.models, asset.model or "")
+                or bool(set(self.services) & set(asset.services))
+            )
         )
 
     @property
     def closeness(self) -> tuple[bool, bool, bool, bool]:
         """How closely it says what it speaks of; the greater holds."""
-        return self.own, bool(self.models), bool(self.vendors), bool(self.kinds)
+        closest = bool(self.models or self.services)
+        return self.own, closest, bool(self.vendors), bool(self.kinds)
 
     def uses_of(self, asset: Asset) -> tuple[TemplateUse, ...]:
         """The uses that arise, as `asset` is connected."""
@@ -182,7 +190,14 @@ def read_templates(source: TomlSource, *, own: bool = False) -> tuple[Template, 
                 )
     return tuple(
         Template(
-            row.id, row.match.kinds, row.match.vendors, row.match.models, row.source, row.use, own
+            row.id,
+            row.match.kinds,
+            row.match.vendors,
+            row.match.models,
+            row.match.services,
+            row.source,
+            row.use,
+            own,
         )
         for row in file.template
     )

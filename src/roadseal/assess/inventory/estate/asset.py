@@ -70,7 +70,8 @@ class Asset:
         end_of_life: the same.
         update_path: how it is changed.
         exposure: every medium it is reached over; empty is unknown.
-        services: what it does that matters to safety: ``preemption``, ``priority``.
+        services: what it does that matters to safety, ``preemption`` and ``priority``, and what it
+            is managed by where templates tell it apart: ``rsu-mib-4.1``, ``ntcip-1218``.
         address: host or IP address, by which captures and probes are joined to it.
     """
 
