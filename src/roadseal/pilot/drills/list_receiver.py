@@ -42,14 +42,10 @@ class ListReceiver:
 
     def obey(self, octets: bytes, now: Time64) -> bool:
         """Take in a list that it has not taken in before; whether it counts."""
-        if octets in self.taken:
-            return False
-        self.anchors, reason = self.anchors.hear(octets, now)
-        if reason is not Reason.OK:
-            return False
-        self.taken.add(octets)
-        self.anchors.enter(self.verifier)
-        return True
+        counts = self._take(octets, now)
+        if counts:
+            self.anchors.enter(self.verifier)
+        return counts
 
     def listen(
         self,
@@ -66,6 +62,7 @@ class ListReceiver:
             now: when.
             arrives: whether the next frame does.
         """
+        counts = False
         for broadcast in broadcasts:
             if broadcast.octets in self.taken:
                 continue
@@ -74,4 +71,15 @@ class ListReceiver:
                     continue
                 message = self.reassembler.take(frame, source, now).message
                 if message is not None:
-                    self.obey(message, now)
+                    counts |= self._take(message, now)
+        if counts:
+            self.anchors.enter(self.verifier)
+
+    def _take(self, octets: bytes, now: Time64) -> bool:
+        if octets in self.taken:
+            return False
+        self.anchors, reason = self.anchors.hear(octets, now)
+        if reason is not Reason.OK:
+            return False
+        self.taken.add(octets)
+        return True

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
 from roadseal import _core
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.etsi_types import ETSI_DATA
-from roadseal.operate.pki.v2x.secured import POLICY, read_signed, sign_as
+from roadseal.operate.pki.v2x.secured import POLICY, Signed, read_signed, sign_as
 from roadseal.v2x import service
 from roadseal.v2x.certificate import Credential
 from roadseal.v2x.message import Identification
@@ -147,11 +148,7 @@ def read_list(octets: bytes, trusted: Sequence[bytes], now: Time64) -> ListVerdi
         now: when.
     """
     try:
-        signed = read_signed(octets)
-        if signed is None or signed.payload is None:
-            return ListVerdict(Reason.MALFORMED)
-        kind, value = ETSI_DATA.decode(signed.payload)["content"]
-        contents = _contents(kind, value)
+        signed, contents = _parsed(octets)
     except CoerError:
         return ListVerdict(Reason.MALFORMED)
     verifier = Verifier(_LISTS, 1)
@@ -254,6 +251,16 @@ class TrustState:
         # The revoked ones, too: "revoked" says more than "unknown issuer".
         entries = [one for one in self.entries.values() if one.kind in ("ea", "aa")]
         verifier.add_certificates([one.certificate for one in entries if one.certificate])
+
+
+@lru_cache(maxsize=32)
+def _parsed(octets: bytes) -> tuple[Signed, TrustList | RevocationList]:
+    """What a list says; kept, since lists are repeated, and judged anew each time."""
+    signed = read_signed(octets)
+    if signed is None or signed.payload is None:
+        raise CoerError("it is not signed")
+    kind, value = ETSI_DATA.decode(signed.payload)["content"]
+    return signed, _contents(kind, value)
 
 
 def _name(entry: Entry) -> bytes | str:
