@@ -105,7 +105,7 @@ def fsyncs(directory: Path) -> float:
 
 def measure(number: int, clients: int, seconds: float) -> dict[str, Any]:
     names = [f"SAE_{i}" for i in range(clients)]
-    block_bytes = int(64 * seconds * (4000 if number == 1 else 60_000)) + (1 << 20)
+    block_bytes = int(64 * seconds * (4000 if number == 1 else 150_000)) + (1 << 20)
     with tempfile.TemporaryDirectory(dir=os.environ.get("ROADSEAL_BENCH_DIR")) as temporary:
         directory = Path(temporary)
         rate = fsyncs(directory)
