@@ -233,6 +233,12 @@ CASES: dict[str, tuple[list[x509.Certificate], x509.Certificate, x509.Certificat
         PathReason.NAME_CONSTRAINTS,
     ),
     # §4.1.2: serial numbers, names, algorithms
+    "root-with-serial-zero": (
+        [ICA],
+        LEAF,
+        spliced(ROOT, KEYS[0], 1, b"\x02\x01\x00"),
+        PathReason.OK,
+    ),
     "serial-zero": (
         [ICA],
         spliced(LEAF, KEYS[1], 1, b"\x02\x01\x00"),
@@ -538,6 +544,21 @@ def test_certificates_are_found_in_every_usual_encoding(tmp_path: Path) -> None:
     for nothing in (b"", b"MIIB", pem[:200], b"\xff\xfe\x00", whole[:-1], trusted[:-60]):
         with pytest.raises(ValueError):  # noqa: PT011  # a verdict of `verify_file`
             read_certificates(nothing)
+
+
+def test_the_roots_that_a_system_believes_hold_or_are_too_weak() -> None:
+    """Those of Debian's ca-certificates: 0 as a serial number, and what else there is."""
+    files = sorted(Path("/etc/ssl/certs").glob("*.pem"))
+    if len(files) < 50:
+        pytest.skip("no ca-certificates here")
+    found = {one.name: verify_file(one, [], None, RULES) for one in files}
+    odd = {
+        name: one.verdict.reason
+        for name, one in found.items()
+        if one.verdict.reason not in (PathReason.OK, PathReason.EXPIRED, PathReason.NOT_YET_VALID)
+        and one.algorithm != "sha1WithRSAEncryption"
+    }
+    assert odd == {}
 
 
 def test_hostile_files_are_no_certificates_and_nothing_worse() -> None:

@@ -2,7 +2,7 @@
 
 A chain may hold by clause 6.1 and still have certificates that no conforming authority makes.
 
-Source: RFC 5280 §4.2.1, each rule with its clause.
+Source: RFC 5280 §4, each rule with its clause.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def nonconforming(certificate: x509.Certificate) -> Iterator[str]:
     is_authority = isinstance(basic, x509.BasicConstraints) and basic.ca
     own = values.get(x509.AuthorityKeyIdentifier)
     has_issuer = isinstance(own, x509.AuthorityKeyIdentifier) and own.key_identifier is not None
+    if not 0 < certificate.serial_number < 1 << 159:
+        yield "a serial number outside 1 to 20 octets (§4.1.2.2)"
     if not has_issuer and not same_name(certificate.issuer, certificate.subject):
         yield "no authority key identifier (§4.2.1.1)"
     if is_authority:

@@ -100,7 +100,7 @@ def read_crls(files: Iterable[Path]) -> list[x509.CertificateRevocationList]:
         load = x509.load_pem_x509_crl if b"-----BEGIN" in encoded else x509.load_der_x509_crl
         try:
             found.append(load(encoded))
-        except ValueError:
+        except Exception:  # whatever the library stumbles on, it is no list
             raise _unusable(file, "holds no revocation list") from None
     return found
 

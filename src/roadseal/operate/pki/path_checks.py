@@ -63,6 +63,8 @@ def chain_problems(
         self_issued = same_name(certificate.issuer, certificate.subject)
         is_anchor = index == len(chain) - 1
         yield from _own_problems(certificate, called, now, rules.profile)
+        if not (is_anchor or 0 < certificate.serial_number < 1 << 159):
+            yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
         if rules.strict:
             for what in nonconforming(certificate):
                 yield PathReason.NONCONFORMING, f"{called}: {what}"
@@ -122,8 +124,6 @@ def _own_problems(
     certificate: x509.Certificate, called: str, now: datetime, profile: Profile | None
 ) -> Iterator[tuple[PathReason, str]]:
     """What is wrong with a certificate wherever it stands."""
-    if not 0 < certificate.serial_number < 1 << 159:
-        yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
     if not names_one_algorithm(certificate):
         yield PathReason.MALFORMED, f"{called}: signatureAlgorithm differs inside and outside"
     if now < certificate.not_valid_before_utc:
