@@ -100,6 +100,45 @@ def test_rfc9881() -> None:
         for form in ("seed", "expanded", "both"):
             (key,), _ = read("k", (folder / f"ML-DSA-{level}-{form}.priv").read_bytes())
             assert [use.name for use in key.algorithms] == [f"ml-dsa-{level}"]
+            assert key.facts["form"] == form
+            assert "defects" not in key.facts
+    (key,), _ = read("k", (folder / "bad-ML-DSA-44-1.priv").read_bytes())
+    assert key.facts["defects"] == "its seed makes another key"
+    assert key.confidence < 1
+
+
+@pytest.mark.parametrize("maker", ["bc", "ossl35"])
+def test_the_forms_of_private_keys_of_others_are_told_and_agree(maker: str) -> None:
+    archive = material("pki", "hackathon-r5", maker, "artifacts_certs_r5.zip")
+    forms: dict[str, int] = {}
+    with zipfile.ZipFile(archive) as files:
+        for name in files.namelist():
+            stem = name.rsplit("/", 1)[-1]
+            if not stem.startswith(("ml-dsa", "ml-kem")) or not stem.endswith("_priv.der"):
+                continue
+            encoded = files.read(name)
+            (key,), _ = read(stem, encoded)
+            assert "form" in key.facts, stem
+            form = str(key.facts["form"])
+            forms[form] = forms.get(form, 0) + 1
+            assert f"_{form}" in stem
+            assert "defects" not in key.facts
+            if form == "seed":
+                continue
+            if form == "both" or stem.startswith("ml-kem"):
+                changed = bytearray(encoded)
+                changed[_within(encoded, stem)] ^= 1
+                (other,), _ = read(stem, bytes(changed))
+                assert other.facts["defects"], stem
+    assert forms.keys() == {"seed", "expanded", "both"}
+
+
+def _within(encoded: bytes, stem: str) -> int:
+    """An octet that a check looks at: of z or the public key's digest, or of rho."""
+    if stem.startswith("ml-kem"):
+        return len(encoded) - 40
+    sizes = {"44": 2560, "65": 4032, "87": 4896}
+    return len(encoded) - sizes[stem[7:9]] + 5
 
 
 def test_every_etsi_certificate_is_read_and_found_again_in_a_bundle() -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from roadseal import _core
 from roadseal.assess.inventory import identifiers
 from roadseal.assess.inventory.certificates import der
+from roadseal.assess.inventory.certificates.lattice_keys import Form, form_of
 from roadseal.assess.inventory.certificates.names import (
     curve_name,
     key_name,
@@ -84,6 +86,7 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
     if outer is None or outer.tag != der.SEQUENCE:
         return None
     parts = der.shape(encoded, outer)
+    form: Form | None = None
     match [one.tag for one in parts[:3]]:
         case [der.SEQUENCE, der.BIT_STRING, *_]:
             return public_key(location, encoded)
@@ -91,6 +94,7 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
             return _encrypted(location, encoded, parts, context)
         case [der.INTEGER, der.SEQUENCE, der.OCTET_STRING]:
             name = _algorithm_name(encoded, parts[1], parts[2])
+            form = form_of(name or "", encoded, parts[2])
         case [der.INTEGER, der.OCTET_STRING, *_]:
             name = _sec1_name(encoded, parts)
         case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) >= 9:
@@ -113,7 +117,14 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
             return None
     if name is None:
         return None
-    return private_key(location, _of_unknown_use(name), encoded[outer.start : outer.end], context)
+    secret = encoded[outer.start : outer.end]
+    found = private_key(location, _of_unknown_use(name), secret, context)
+    if form is None:
+        return found
+    stated = {**found.facts, "form": form.name}
+    if form.defect:
+        stated["defects"] = form.defect
+    return replace(found, confidence=0.8 if form.defect else 1.0, facts=stated)
 
 
 def _domain(location: Location, encoded: bytes, parts: list[der.Element]) -> Finding | None:

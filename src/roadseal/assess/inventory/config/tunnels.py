@@ -76,9 +76,7 @@ def _ipsec_secrets(statements: Sequence[Directive]) -> Iterator[Said]:
     """``selectors : PSK "secret"``, ipsec.secrets(5)."""
     for one in statements:
         words = (one.name, *one.words)
-        kinds = [
-            at for at, word in enumerate(words[:-1]) if word.upper() in {"PSK", "EAP", "XAUTH"}
-        ]
+        kinds = [at for at, word in enumerate(words[:-1]) if word.upper() in _SHARED]
         if not kinds or ":" not in "".join(words[: kinds[0]]):
             continue
         kind = words[kinds[0]].upper()
