@@ -79,8 +79,14 @@ def test_an_own_approach_is_a_file(tmp_path: Path) -> None:
         ('commands = "rot13"', "4: There is no message profile 'rot13'"),
         ('awareness = "rot13"', "5: There is no message profile 'rot13'"),
         ('profile = "nowhere"', "9: 'nowhere' is neither a profile"),
-        ('awareness = "fn-dsa-512/pre1"', "5: Receivers under classical-2016 refuse messages"),
-        ('commands = "ph-ml-dsa-44/rs1"', "4: Receivers under classical-2016 refuse certificates"),
+        (
+            'awareness = "fn-dsa-512/pre1"',
+            "5: fn-dsa-512/pre1: receivers under classical-2016 refuse messages",
+        ),
+        (
+            'commands = "ph-ml-dsa-44/rs1"',
+            "4: ph-ml-dsa-44/rs1: receivers under classical-2016 refuse",
+        ),
         ("speed = 3", "speed is not known here"),
     ],
 )
@@ -103,6 +109,15 @@ def test_a_wrong_approach_names_its_line(tmp_path: Path, line: str, says: str) -
     with pytest.raises(RoadsealError) as caught:
         load_approach(str(file))
     assert says in str(caught.value)
+
+
+def test_certificates_that_nobody_vouches_for_in_the_pilot_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "anchored.toml"
+    folder = Path(approach.__file__).parent / "approaches"
+    text = (folder / "hybrid.toml").read_text()
+    file.write_text(text.replace("ph-fn-dsa-512/pre1", "anchored-ml-dsa-65/rs1"))
+    with pytest.raises(RoadsealError, match="the pilot hands none out"):
+        load_approach(str(file))
 
 
 def test_nothing_named_is_the_embedded_corridor() -> None:

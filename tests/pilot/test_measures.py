@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,19 @@ def test_differences_name_measure_and_approach() -> None:
     assert differences(results(), results()) == []
     (row,) = differences(results(1.0), results(2.0))
     assert (row.measure, row.approach, row.texts[2]) == ("m", "classical", "+1 (+100.0%)")
+
+
+def test_differences_of_drills_are_differences() -> None:
+    drill = results().drills[0]
+    other = replace(drill, held=True, figures={"forged_granted": 0.0, "attempts": 3.0})
+    found = differences(results(), replace(results(), drills=[other]))
+    assert {(row.measure, row.a, row.b) for row in found} == {
+        ("q-day.held", 0.0, 1.0),
+        ("q-day.forged_granted", 3.0, 0.0),
+        ("q-day.attempts", None, 3.0),
+    }
+    assert {row.label for row in found} >= {"Q-day: held", "Q-day: forged granted"}
+    assert len(differences(results(), replace(results(), drills=[]))) == 2
 
 
 @pytest.mark.parametrize("broken", ["{}", "[]", '{"about": 1}', "not json"])

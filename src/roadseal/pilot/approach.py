@@ -146,13 +146,15 @@ def _check_heard(approach: Approach, source: TomlSource) -> None:
         refused = None
         if key == "awareness" and sent.message not in policy.messages:
             refused = f"messages signed with {sent.message}"
-        elif sent.certificate not in policy.certificates and sent.anchor is None:
+        elif sent.certificate not in policy.certificates:
             refused = f"certificates signed with {sent.certificate}"
+            if sent.anchor:
+                refused += " without a batch that vouches for them, and the pilot hands none out"
         if refused:
             raise source.error(
                 "approach-unheard",
                 (key,),
-                f"Receivers under {approach.profile} refuse {refused}, as {sent.name} has them.",
+                f"{sent.name}: receivers under {approach.profile} refuse {refused}.",
                 "Choose another message profile, or a crypto profile that accepts it.",
             )
 

@@ -28,9 +28,9 @@ class Difference:
 
 
 def differences(a: Results, b: Results) -> list[Difference]:
-    """Every figure that two runs do not share, in the order of the first."""
+    """Every figure that two runs do not share, those of drills too, in the order of the first."""
     left, right = _figures(a), _figures(b)
-    labels = {measure.id: measure.label for results in (b, a) for measure in results.measures}
+    labels = _labels(b) | _labels(a)
     keys = [*left, *(key for key in right if key not in left)]
     return [
         Difference(measure, labels[measure], approach, left.get(key), right.get(key))
@@ -44,8 +44,22 @@ def _figures(results: Results) -> dict[tuple[str, str], float | None]:
     def value(figure: Figure | None) -> float | None:
         return None if figure is None else figure.value
 
-    return {
+    measured = {
         (measure.id, approach): value(figure)
         for measure in results.measures
         for approach, figure in measure.values.items()
     }
+    for drill in results.drills:
+        held = None if drill.held is None else float(drill.held)
+        measured[f"{drill.drill}.held", drill.approach] = held
+        for name, found in drill.figures.items():
+            measured[f"{drill.drill}.{name}", drill.approach] = found
+    return measured
+
+
+def _labels(results: Results) -> dict[str, str]:
+    labels = {measure.id: measure.label for measure in results.measures}
+    for drill in results.drills:
+        for name in ("held", *drill.figures):
+            labels[f"{drill.drill}.{name}"] = f"{drill.title}: {name.replace('_', ' ')}"
+    return labels
