@@ -12,7 +12,7 @@ from roadseal.errors import RoadsealError
 from roadseal.pilot import approach
 from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
 from roadseal.pilot.run import corridor_of, run_pilot
-from roadseal.pilot.scenario_file import EMBEDDED, load_scenario
+from roadseal.pilot.scenario_file import EMBEDDED, check_signals, load_scenario
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
 
@@ -178,9 +178,13 @@ def test_all_stands_for_the_five_and_each_runs_once(tmp_path: Path) -> None:
 def test_the_signals_that_links_name_must_be_there(tmp_path: Path) -> None:
     file = tmp_path / "links.toml"
     file.write_text('[[link]]\nmedium = "fibre"\nsignals = ["nowhere"]\n')
+    scenario = load_scenario(str(file))
+    corridor = corridor_of(scenario)
     with pytest.raises(RoadsealError, match="no signal 'nowhere'") as caught:
-        corridor_of(load_scenario(str(file)))
+        check_signals(scenario, corridor)
     assert "joinedS_0" in caught.value.advice
+    with pytest.raises(RoadsealError, match=r"links\.toml:3: The corridor"):
+        check_signals(scenario, corridor, str(file))
 
 
 def test_what_is_wrong_comes_out_before_anything_is_measured(tmp_path: Path) -> None:

@@ -54,6 +54,12 @@ def test_objects_over_several_lines() -> None:
         assert lines == [text[:start].count("\n") + 1 for start in starts]
 
 
+@pytest.mark.parametrize("prefix", ["0x", "0X", " 0x"])
+def test_hexadecimal_may_say_what_it_is(prefix: str) -> None:
+    lines = [json.dumps({"spdu": prefix + m.hex().upper()}) for m in MESSAGES]
+    assert found_in("\n".join(lines))[:2] == ("json-lines", MESSAGES)
+
+
 def test_an_array_names_what_is_no_hexadecimal() -> None:
     text = json.dumps([{"spdu": "xyz"}, {"spdu": MESSAGES[0].hex()}, 7, {"other": 1}])
     first, second = read_recording(text.encode()).messages

@@ -30,7 +30,7 @@ from roadseal.pilot.measures import DrillResult, Results
 from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
 from roadseal.pilot.radio import SOURCES
 from roadseal.pilot.scenario import Scenario, read_sumocfg
-from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, radio_of
+from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, check_signals, radio_of
 from roadseal.pilot.secured_traffic import SecuredTraffic
 from roadseal.pilot.simulation import SUMO_VERSION
 from roadseal.pilot.traffic import Trace, record
@@ -95,7 +95,7 @@ def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Cor
     """Read the place of a scenario.
 
     Args:
-        scenario: which; the signals that its links name must be there.
+        scenario: which.
         traffic: what SUMO is given, where it is at hand.
 
     Raises:
@@ -109,9 +109,6 @@ def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Cor
         corridor = read_corridor(
             traffic.net_file, traffic.additional_files, name=scenario.name, source=traffic.source
         )
-    for link in scenario.links:
-        for signal in link.signals:
-            corridor.signal(signal)
     return corridor
 
 
@@ -210,6 +207,7 @@ def _place(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> tuple[Corrid
         device(name)
     traffic = _traffic(scenario, cache_dir, tell)
     corridor = corridor_of(scenario, traffic)
+    check_signals(scenario, corridor)
     return corridor, _with_emergency_vehicles(scenario, traffic, cache_dir)
 
 

@@ -13,6 +13,7 @@ from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError
 from roadseal.net import shipped_links
 from roadseal.pilot.approach import FIVE, load_approach, named_approaches
+from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.device import device
 from roadseal.pilot.drills.catalogue import chosen_drills
 from roadseal.pilot.radio import RadioConfig
@@ -137,15 +138,7 @@ def load_scenario(path: str | None) -> PilotScenario:
         return PilotScenario()
     if path.endswith(".sumocfg"):
         return PilotScenario(name=Path(path).absolute().parent.name, network=path)
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RoadsealError(
-            "scenario-missing",
-            f"{path} cannot be read as a scenario: {error}.",
-            advice="Give a TOML scenario, a SUMO *.sumocfg, or nothing for the embedded corridor.",
-        ) from None
-    source = TomlSource(path, text)
+    source = _source(path)
     row = source.validate(_File, source.parse(), (), "scenario-invalid")
     approaches = tuple(_beside(path, name) for name in named_approaches(row.approaches))
     for name in approaches:
@@ -199,6 +192,39 @@ def _check(scenario: PilotScenario, source: TomlSource) -> None:
         chosen_drills(scenario.drills)
     with source.at("bitrate_mbps"):
         radio_of(scenario)
+
+
+def check_signals(scenario: PilotScenario, corridor: Corridor, path: str | None = None) -> None:
+    """Refuse links to signals that the corridor does not have.
+
+    Args:
+        scenario: whose links.
+        corridor: its place.
+        path: the scenario's file, if the error shall name the line.
+
+    Raises:
+        RoadsealError: ``unknown-signal``.
+    """
+    for index, link in enumerate(scenario.links):
+        for signal in link.signals:
+            try:
+                corridor.signal(signal)
+            except RoadsealError as error:
+                if path is None:
+                    raise
+                source, at = _source(path), ("link", index, "signals")
+                raise source.error(error.code, at, error.message, error.advice) from None
+
+
+def _source(path: str) -> TomlSource:
+    try:
+        return TomlSource(path, Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RoadsealError(
+            "scenario-missing",
+            f"{path} cannot be read as a scenario: {error}.",
+            advice="Give a TOML scenario, a SUMO *.sumocfg, or nothing for the embedded corridor.",
+        ) from None
 
 
 def radio_of(scenario: PilotScenario) -> RadioConfig:

@@ -209,7 +209,7 @@ def _line_numbers(data: bytes) -> Callable[[int], int]:
 
 def _from_hex(text: str) -> bytes | None:
     try:
-        return bytes.fromhex(text.replace(":", "").strip().removeprefix("0x"))
+        return bytes.fromhex(text.replace(":", "").strip().lower().removeprefix("0x"))
     except ValueError:
         return None
 

@@ -143,10 +143,12 @@ def check(
     Example: [bold]roadseal pilot scenario check corridor.toml[/]
     """
     from roadseal.pilot.run import corridor_of
-    from roadseal.pilot.scenario_file import load_scenario
+    from roadseal.pilot.scenario_file import check_signals, load_scenario
 
     scenario = load_scenario(file)
-    setup = {**asdict(scenario), "signals": len(corridor_of(scenario).signals)}
+    corridor = corridor_of(scenario)
+    check_signals(scenario, corridor, file)
+    setup = {**asdict(scenario), "signals": len(corridor.signals)}
     if as_json:
         typer.echo(json.dumps(setup, indent=1))
         return
