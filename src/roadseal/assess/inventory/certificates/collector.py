@@ -167,6 +167,10 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
 def _pem(source: Source, context: Context) -> Iterator[Output]:
     for block in pem.blocks(source.data, source.every(_PEM)):
         location = Location(source.uri, offset=block.offset, line=block.line)
+        plain = block.octets if block.clean and block.label == "CERTIFICATE" else None
+        if plain and (found := certificate(location, plain, "x509")):  # nearly all are so
+            yield found
+            continue
         after = block.offset + len(_PEM) + len(block.label) + 5
         start = source.data[after : after + 400]
         if not block.clean and not _BODY.match(start) and len(_ENCODED_LINE.findall(start)) < 3:
