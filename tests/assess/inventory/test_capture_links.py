@@ -8,7 +8,7 @@ import struct
 
 import packets
 import pytest
-from packets import ipv4, ipv6, pcap, server_hello, tcp, tls_record, udp, udp_datagram, vector
+from packets import ber, ipv4, ipv6, pcap, server_hello, tcp, tls_record, udp, udp_datagram, vector
 
 from roadseal.assess.inventory.finding import AlgorithmUse, Finding, Gap, Role
 from roadseal.assess.inventory.probe.hello import Hello
@@ -398,3 +398,57 @@ def test_mutants_of_every_carrier_cost_a_gap_at_most() -> None:
             data[at] = choice.choice((choice.randrange(256), 0xFF, 0, data[at] ^ 1 << at % 8))
         for one in collect_capture(bytes(data), "mutant"):
             assert isinstance(one, Finding | Gap)
+
+
+# --- from clear text to TLS -----------------------------------------------------------------------
+
+ANSWER = tls_record(22, server_hello(0xC02F) + b"\x0e\0\0\0")
+UPGRADES: dict[str, tuple[int, list[packets.Turn]]] = {
+    "smtp": (
+        25,
+        [
+            ("s", b"220 mx ESMTP\r\n"),
+            ("c", b"EHLO a\r\n"),
+            ("s", b"250 STARTTLS\r\n"),
+            ("c", b"STARTTLS\r\n"),
+            ("s", b"220 go\r\n"),
+        ],
+    ),
+    "imap": (143, [("s", b"* OK x\r\n"), ("c", b"a STARTTLS\r\n"), ("s", b"a OK\r\n")]),
+    "pop3": (110, [("s", b"+OK x\r\n"), ("c", b"STLS\r\n"), ("s", b"+OK\r\n")]),
+    "ftp": (21, [("s", b"220 ftpd\r\n"), ("c", b"AUTH TLS\r\n"), ("s", b"234 ok\r\n")]),
+    "ldap": (
+        389,
+        [
+            ("c", ber(0x30, ber(2, b"\1"), ber(0x77, ber(0x80, b"1.3.6.1.4.1.1466.20037")))),
+            ("s", ber(0x30, ber(2, b"\1"), ber(0x78, ber(10, b"\0"), ber(4), ber(4)))),
+        ],
+    ),
+    "postgresql": (5432, [("c", bytes.fromhex("0000000804d2162f")), ("s", b"S")]),
+    "http-proxy": (
+        3128,
+        [("c", b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"), ("s", b"HTTP/1.1 200 ok\r\n\r\n")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UPGRADES)
+def test_tls_that_takes_over_a_connection_is_read_on_both_sides(name: str) -> None:
+    port, before = UPGRADES[name]
+    ((finding,), gaps) = read(pcap(tcp(port, [*before, ("c", HELLO), ("s", ANSWER)])))
+    assert finding.facts["upgraded_from"] == name
+    assert finding.facts["cipher_suite"] == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    assert gaps == []
+
+
+@pytest.mark.parametrize(
+    ("port", "turns"),
+    [
+        (5432, [("c", bytes.fromhex("0000000804d2162f")), ("s", b"N"), ("c", b"\0\0\0\x10\0\3")]),
+        (25, [("s", b"220 mx ESMTP\r\n"), ("c", b"STARTTLS\r\n"), ("s", b"454 no\r\n")]),
+        (389, [("c", ber(0x30, ber(2, b"\1"), ber(0x60, ber(2, b"\3"), ber(4), ber(0x80, b"x"))))]),
+    ],
+)
+def test_connection_that_stays_in_clear_is_plaintext(port: int, turns: list[packets.Turn]) -> None:
+    ((finding,), _) = read(pcap(tcp(port, turns)))
+    assert finding.algorithms == (AlgorithmUse("plaintext", Role.PLAINTEXT),)

@@ -134,7 +134,15 @@ impl Conversation {
     pub(crate) fn read_stream(&mut self, from: Side, stream: &mut Stream) {
         let bytes = stream.unread();
         let (used, side_is_done) = match self {
-            Self::Tls { records, .. } => (records.read(from, bytes), records.side_is_done(from)),
+            Self::Tls { records, upgraded_from } => {
+                // The one octet with which PostgreSQL agrees to TLS begins no record.
+                const AGREED: &[u8] = b"S";
+                let body = match upgraded_from {
+                    Some(_) => bytes.strip_prefix(AGREED).unwrap_or(bytes),
+                    None => bytes,
+                };
+                (bytes.len() - body.len() + records.read(from, body), records.side_is_done(from))
+            }
             Self::Ssh(reader) => (reader.read(from, bytes), reader.side_is_done(from)),
             Self::Mqtt(mqtt) => match mqtt.read(from, bytes) {
                 mqtt::Step::Wait => (0, false),
