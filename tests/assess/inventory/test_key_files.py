@@ -170,6 +170,13 @@ def test_chronyd_takes_the_keys_that_are_read(tmp_path: Path) -> None:
         assert classify(found.algorithms[0].name).bearing is not Bearing.UNKNOWN, made.stdout
 
 
+def test_a_keystore_that_is_not_read_is_said() -> None:
+    for name in ("trust.bks", "trust.bcfks", "trust.ubr"):
+        found, gaps = read(name, b"\0\0\0\2\0\0\0\x14" + b"s" * 20)
+        assert not found
+        assert [gap.cause for gap in gaps] == [Cause.NOT_SUPPORTED]
+
+
 def test_numbered_lines_of_prose_are_no_keys() -> None:
     for text in (b"1 MD5 is broken\n2 SHA1 too\n", b"1 the HEX: form\nand more\n", b"12 MD5 \n"):
         assert read("notes", text) == ([], [])

@@ -9,9 +9,11 @@ from typing import Final
 
 from roadseal.assess.inventory.certificates import krl, time_keys, vendor_keys
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.finding import Cause, Gap, Location
 
 _TIME_KEYS: Final = ("chrony*.keys", "ntp*.keys", "*.ntpkeys", "ntpkeys")
 _TIME_WORDS: Final = (b" HEX:", b" ASCII:", b" SHA1 ", b" MD5 ", b" AES128 ", b" AES128CMAC ")
+_BOUNCY_CASTLE: Final = ("*.bks", "*.bcfks", "*.ubr", "*.uber")
 _MAX_BYTES: Final = 16 << 20
 
 
@@ -29,7 +31,7 @@ class KeyFileCollector:
         *(Signature(start, 0) for start in vendor_keys.BLOBS),
         *map(Signature, _TIME_WORDS),
     )
-    names: Sequence[str] = _TIME_KEYS
+    names: Sequence[str] = _TIME_KEYS + _BOUNCY_CASTLE
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is in `source`."""
@@ -44,6 +46,9 @@ class KeyFileCollector:
             yield from vendor_keys.ssh_1(source.uri, data, context)
         elif head.startswith(krl.MAGIC):
             yield from krl.revocation_list(source.uri, data)
+        elif any(fnmatch(source.name.lower(), each) for each in _BOUNCY_CASTLE):
+            detail = "A keystore of Bouncy Castle: keytool exports its certificates."
+            yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
         else:
             for offset in source.hits.get(vendor_keys.SSH_COM, ()):
                 following = source.data[offset + len(vendor_keys.SSH_COM) :][:1]
