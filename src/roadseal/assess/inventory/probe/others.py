@@ -7,9 +7,9 @@ from typing import Final
 
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
 from roadseal.assess.inventory.probe.interview import Heard, Interview, Random
-from roadseal.assess.inventory.wire.sessions import ike as describe_ike
-from roadseal.assess.inventory.wire.sessions import ssh_offers
+from roadseal.assess.inventory.wire.ike import ike as describe_ike
 from roadseal.assess.inventory.wire.spoken import Spoken
+from roadseal.assess.inventory.wire.ssh import ssh_offers
 from roadseal.events import Fact
 
 SSH_IDENTIFICATION: Final = b"SSH-2.0-Roadseal\r\n"

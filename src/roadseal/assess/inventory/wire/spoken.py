@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
@@ -14,6 +15,11 @@ from roadseal.assess.inventory.finding import (
     Role,
 )
 from roadseal.events import Fact
+
+Session = Mapping[str, Any]
+"""A session as `roadseal._core.FlowReader` gives it."""
+
+PLAINTEXT: Final = AlgorithmUse("plaintext", Role.PLAINTEXT)
 
 
 @dataclass(frozen=True, slots=True)
