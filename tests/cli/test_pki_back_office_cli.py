@@ -25,7 +25,7 @@ from roadseal.clock import SystemClock
 from roadseal.crypto import load_profile
 from roadseal.errors import RoadsealError
 from roadseal.net import HttpClient, Side, TlsContext, tls_profile
-from roadseal.operate.pki.est_client import EstClient
+from roadseal.operate.pki.est.client import EstClient
 from roadseal.operate.pki.keys import generate_key
 from roadseal.operate.pki.tls_identity import certification_request
 

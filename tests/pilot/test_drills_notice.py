@@ -11,10 +11,11 @@ import pytest
 
 from roadseal.clock import Time64, parse_instant
 from roadseal.net import TlsServer
-from roadseal.operate.pki import device_agent, issuing
+from roadseal.operate.pki import issuing
 from roadseal.operate.pki.composite import Composite
-from roadseal.operate.pki.device import DeviceState, Renewal
 from roadseal.operate.pki.standing import Standing, State, StatusKeeper
+from roadseal.operate.pki.unit import agent
+from roadseal.operate.pki.unit.device import DeviceState, Renewal
 from roadseal.operate.pki.v2x import (
     EuSystem,
     Ledger,
@@ -323,7 +324,7 @@ def test_sessions_that_always_open_are_noticed(drill: str, monkeypatch: pytest.M
 
 
 def test_a_unit_that_never_renews_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_agent, "renewal", only_bootstrap)
+    monkeypatch.setattr(agent, "renewal", only_bootstrap)
     assert DRILLS["pki-authority-offline"].runner(scene("pqc")).held is False
     assert DRILLS["pki-wrong-clock"].runner(scene("pqc")).held is False
 

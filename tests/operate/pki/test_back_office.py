@@ -30,7 +30,7 @@ from roadseal.operate.pki.approval import (
 )
 from roadseal.operate.pki.keys import generate_key
 from roadseal.operate.pki.lint import lint
-from roadseal.operate.pki.path import PathReason, PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, validate_path
 from roadseal.operate.pki.pkilint_findings import pkilint_findings
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.revocation import BULK

@@ -21,8 +21,10 @@ from roadseal.clock import ManualClock, Time64, from_datetime, parse_instant
 from roadseal.crypto import load_profile
 from roadseal.events import EventLog
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
-from roadseal.operate.pki.device import DeviceState, Renewal, hear_time, renewal, renews_at
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.keys import SigningKey, generate_key
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.unit.device import DeviceState, Renewal, hear_time, renewal, renews_at
+from roadseal.operate.pki.unit.orders import (
     PROBE_CONTEXT,
     Answer,
     Body,
@@ -40,8 +42,6 @@ from roadseal.operate.pki.device_orders import (
     encoded_chain,
     obey,
 )
-from roadseal.operate.pki.keys import SigningKey, generate_key
-from roadseal.operate.pki.public_key import PublicKey
 from roadseal.store import open_store
 
 NOW = parse_instant("2026-11-26T09:00:00")

@@ -15,10 +15,10 @@ from test_est import Site, site
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, from_datetime
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.device import Credential, DeviceState, Renewal, renews_at
-from roadseal.operate.pki.device_agent import DeviceAgent
-from roadseal.operate.pki.est_client import EstClient
+from roadseal.operate.pki.est.client import EstClient
 from roadseal.operate.pki.request import DAY_S
+from roadseal.operate.pki.unit.agent import DeviceAgent
+from roadseal.operate.pki.unit.device import Credential, DeviceState, Renewal, renews_at
 
 NAME = "rsu-1.example"
 

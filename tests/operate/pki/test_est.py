@@ -20,9 +20,9 @@ from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.net import HttpClient, Reason, Request, Side, TlsContext, serve_http, tls_profile
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.est import EstPolicy, EstService
-from roadseal.operate.pki.est_client import EstClient
+from roadseal.operate.pki.est.client import EstClient
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.est.service import EstPolicy, EstService
 from roadseal.operate.pki.keys import SigningKey, generate_key
 from roadseal.operate.pki.request import DAY_S
 from roadseal.operate.pki.tls_identity import certification_request, issue_identity, tls_identity

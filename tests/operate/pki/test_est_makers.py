@@ -23,15 +23,15 @@ from roadseal.clock import to_datetime
 from roadseal.errors import RoadsealError
 from roadseal.net import HttpClient, Request, Side, TlsContext, serve_http, tls_profile
 from roadseal.operate.pki.der import SET, integer, object_identifier, sequence, tlv
-from roadseal.operate.pki.est import EstPolicy, EstService
-from roadseal.operate.pki.est_client import EstClient
-from roadseal.operate.pki.est_messages import (
+from roadseal.operate.pki.est.client import EstClient
+from roadseal.operate.pki.est.makers import Makers, read_made
+from roadseal.operate.pki.est.messages import (
     encode_body,
     encode_csr_attributes,
     read_csr_attributes,
 )
+from roadseal.operate.pki.est.service import EstPolicy, EstService
 from roadseal.operate.pki.keys import SigningKey, generate_key
-from roadseal.operate.pki.makers import Makers, read_made
 from roadseal.operate.pki.public_key import KEY_IDENTIFIERS
 from roadseal.operate.pki.request import read_request
 from roadseal.operate.pki.tls_identity import certification_request, issue_identity, tls_identity

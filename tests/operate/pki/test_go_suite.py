@@ -21,8 +21,8 @@ from test_path import CA, KEYS, NOW, RULES, usage
 
 from roadseal.clock import Time64, from_datetime, to_datetime
 from roadseal.operate.pki.keys import signing_hash
-from roadseal.operate.pki.path import PathReason, PathRules, validate_path
-from roadseal.operate.pki.policies import ANY_POLICY
+from roadseal.operate.pki.path.policies import ANY_POLICY
+from roadseal.operate.pki.path.validation import PathReason, PathRules, validate_path
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|[A-Za-z_][\w.]*|\d+|\S')
 

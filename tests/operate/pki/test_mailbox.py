@@ -22,8 +22,24 @@ from roadseal.fleet import Campaign, Device, Gate, Order, Outcome, Plan, Report
 from roadseal.fleet.work import claim, settle
 from roadseal.net import Negotiated, Request
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
-from roadseal.operate.pki.device import DeviceState, Pending
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.keys import generate_key
+from roadseal.operate.pki.request import read_request
+from roadseal.operate.pki.rotation import rotation_change
+from roadseal.operate.pki.tls_identity import certification_request
+from roadseal.operate.pki.unit.device import DeviceState, Pending
+from roadseal.operate.pki.unit.files import UnitFiles
+from roadseal.operate.pki.unit.mailbox import Mailbox, Patience, Post
+from roadseal.operate.pki.unit.order_service import OrderService
+from roadseal.operate.pki.unit.order_wire import (
+    encode_answer,
+    encode_body,
+    encode_message,
+    read_answer,
+    read_body,
+    read_message,
+)
+from roadseal.operate.pki.unit.orders import (
     Answer,
     Body,
     DropTrust,
@@ -38,22 +54,6 @@ from roadseal.operate.pki.device_orders import (
     SwitchBack,
     Trust,
 )
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.keys import generate_key
-from roadseal.operate.pki.mailbox import Mailbox, Patience, Post
-from roadseal.operate.pki.order_service import OrderService
-from roadseal.operate.pki.order_wire import (
-    encode_answer,
-    encode_body,
-    encode_message,
-    read_answer,
-    read_body,
-    read_message,
-)
-from roadseal.operate.pki.request import read_request
-from roadseal.operate.pki.rotation import rotation_change
-from roadseal.operate.pki.tls_identity import certification_request
-from roadseal.operate.pki.unit_files import UnitFiles
 from roadseal.store import open_store
 
 NOW = parse_instant("2026-11-26T09:00:00")

@@ -18,7 +18,7 @@ from roadseal.clock import Time64, parse_instant, to_datetime
 from roadseal.crypto import load_profile
 from roadseal.operate.pki.encodings import read_certificates
 from roadseal.operate.pki.keys import generate_key, signing_hash
-from roadseal.operate.pki.path import PathReason, PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, validate_path
 
 NOW = parse_instant("2026-11-26T09:00:00")
 RULES = PathRules(NOW)

@@ -54,7 +54,7 @@ from roadseal.operate.pki import SCHEMA, Authority, IssueRequest, der
 from roadseal.operate.pki.encodings import read_certificates
 from roadseal.operate.pki.files import verify_file
 from roadseal.operate.pki.keys import generate_key
-from roadseal.operate.pki.path import PathReason, validate_path
+from roadseal.operate.pki.path.validation import PathReason, validate_path
 from roadseal.operate.pki.template import encode
 from roadseal.operate.pki.tls_identity import certification_request
 from roadseal.store import open_store

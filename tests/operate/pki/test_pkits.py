@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from roadseal.clock import parse_instant
-from roadseal.operate.pki.path import PathReason, PathRules, PathVerdict, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, PathVerdict, validate_path
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 

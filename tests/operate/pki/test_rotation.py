@@ -32,8 +32,14 @@ from roadseal.fleet import (
 )
 from roadseal.fleet.tables import METADATA as FLEET_TABLES
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
-from roadseal.operate.pki.device import DeviceState
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.incident import affected, revoke_affected
+from roadseal.operate.pki.request import read_request
+from roadseal.operate.pki.rotation import RotationExecutor, rotation_change
+from roadseal.operate.pki.rotation_records import issue_each
+from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
+from roadseal.operate.pki.unit.device import DeviceState
+from roadseal.operate.pki.unit.orders import (
     Answer,
     Enrol,
     Install,
@@ -45,12 +51,6 @@ from roadseal.operate.pki.device_orders import (
     encoded_chain,
     obey,
 )
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.incident import affected, revoke_affected
-from roadseal.operate.pki.request import read_request
-from roadseal.operate.pki.rotation import RotationExecutor, rotation_change
-from roadseal.operate.pki.rotation_records import issue_each
-from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
 from roadseal.store import Store, open_store
 
 NOW = parse_instant("2026-11-26T09:00:00")

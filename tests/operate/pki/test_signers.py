@@ -22,7 +22,7 @@ from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.der import sequence, tlv
 from roadseal.operate.pki.key_store import KeyStore
 from roadseal.operate.pki.keys import generate_key
-from roadseal.operate.pki.path import PathReason, PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, validate_path
 from roadseal.operate.pki.pkcs11_token import Pkcs11Token
 from roadseal.operate.pki.public_key import PublicKey, composite_of
 from roadseal.operate.pki.request import KemChallenge, answer_challenge

@@ -14,7 +14,7 @@ from roadseal.events import EventLog
 from roadseal.net import HttpClient, Request, Side, TlsContext, serve_http, tls_profile
 from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.keys import generate_key
-from roadseal.operate.pki.path import PathReason, PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, validate_path
 from roadseal.operate.pki.standing import TIERS, State, StatusKeeper, Taken
 from roadseal.operate.pki.status_service import (
     StatusListener,

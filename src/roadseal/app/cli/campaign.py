@@ -50,7 +50,7 @@ def enlist(
     """
     from roadseal.fleet import enlist as record
     from roadseal.fleet import read_inventory
-    from roadseal.operate.pki.est_units import enlist_foreign
+    from roadseal.operate.pki.est.units import enlist_foreign
 
     try:
         text = file.read_text("utf-8-sig")

@@ -54,9 +54,9 @@ def network_executor(
     """
     from roadseal.clock import SystemClock
     from roadseal.crypto import load_profile
-    from roadseal.operate.pki.mailbox import Patience, Post
     from roadseal.operate.pki.rotation import RotationExecutor
     from roadseal.operate.pki.rotation_plan import recorded_rotation
+    from roadseal.operate.pki.unit.mailbox import Patience, Post
 
     found, nonce_key = recorded_rotation(store, campaign)
     if lease_s < 2 * answer_s:  # an order may take two exchanges

@@ -147,7 +147,7 @@ def invite(
     Example: [bold]roadseal pki invite rsu-42.example[/]
     """
     from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64
-    from roadseal.operate.pki.enrolment import Enrolments
+    from roadseal.operate.pki.est.enrolment import Enrolments
 
     until = Time64(SystemClock().now() + days * DAY_S * MICROSECONDS_PER_SECOND)
     typer.echo(Enrolments(open_database(db), authority).invite(identity, until))
@@ -167,8 +167,8 @@ def makers(
 
     Example: [bold]roadseal pki makers acme-root.pem delivered.csv[/]
     """
+    from roadseal.operate.pki.est.makers import Makers, read_made
     from roadseal.operate.pki.files import read_pool
-    from roadseal.operate.pki.makers import Makers, read_made
 
     try:
         listed = read_made(read_file(devices).decode("utf-8-sig"), str(devices))

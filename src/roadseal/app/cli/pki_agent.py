@@ -14,8 +14,8 @@ import typer
 from roadseal.app.cli.pki_common import AsJson, tell
 
 if TYPE_CHECKING:
-    from roadseal.operate.pki.device import Credential
-    from roadseal.operate.pki.unit import Unit
+    from roadseal.operate.pki.unit.device import Credential
+    from roadseal.operate.pki.unit.runner import Unit
 
 agent_app = typer.Typer(no_args_is_help=True, help="The agent of a unit on the network.")
 
@@ -82,9 +82,9 @@ async def _once(unit: Unit) -> None:
 
 def _unit(config: Path) -> Unit:
     from roadseal.clock import SystemClock
-    from roadseal.operate.pki.unit import Unit
-    from roadseal.operate.pki.unit_config import read_unit_config
-    from roadseal.operate.pki.unit_files import UnitFiles
+    from roadseal.operate.pki.unit.config import read_unit_config
+    from roadseal.operate.pki.unit.files import UnitFiles
+    from roadseal.operate.pki.unit.runner import Unit
 
     found = read_unit_config(config)
     passphrase = os.environ.get("ROADSEAL_UNIT_PASSPHRASE", "").encode() or None

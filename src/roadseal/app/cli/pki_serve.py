@@ -54,14 +54,14 @@ def serve(
         widened,
     )
     from roadseal.operate.pki import SCHEMA
-    from roadseal.operate.pki.enrolment import Enrolments
-    from roadseal.operate.pki.est import EstPolicy, EstService
-    from roadseal.operate.pki.est_door import EstDoor
-    from roadseal.operate.pki.est_units import Witness
-    from roadseal.operate.pki.makers import Makers
-    from roadseal.operate.pki.order_service import ORDERS, OrderService
+    from roadseal.operate.pki.est.door import EstDoor
+    from roadseal.operate.pki.est.enrolment import Enrolments
+    from roadseal.operate.pki.est.makers import Makers
+    from roadseal.operate.pki.est.service import EstPolicy, EstService
+    from roadseal.operate.pki.est.units import Witness
     from roadseal.operate.pki.status_service import StatusService, answer_in_turn
     from roadseal.operate.pki.tls_identity import SCHEMES, issue_identity
+    from roadseal.operate.pki.unit.order_service import ORDERS, OrderService
     from roadseal.store import open_store
 
     host, _, port = listen.rpartition(":")

@@ -69,7 +69,7 @@ def verify(
         read_status,
         verify_file,
     )
-    from roadseal.operate.pki.path import PathRules
+    from roadseal.operate.pki.path.validation import PathRules
     from roadseal.operate.pki.standing import TIERS
 
     try:

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
-from roadseal.operate.pki.names import same_name
+from roadseal.operate.pki.path.names import same_name
 from roadseal.operate.pki.serials import in_shard
 from roadseal.operate.pki.signature import check_signature
 

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.encodings import read_certificates
-from roadseal.operate.pki.path import PathReason, PathRules, PathVerdict, validate_path
+from roadseal.operate.pki.path.validation import PathReason, PathRules, PathVerdict, validate_path
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.signature import signature_name, subject_key_info
 from roadseal.operate.pki.standing import StatusKeeper, Taken

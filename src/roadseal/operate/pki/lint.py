@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.key_usages import extension, usage_problems
+from roadseal.operate.pki.path.key_usages import extension, usage_problems
 from roadseal.operate.pki.template import signed
 
 

@@ -22,7 +22,13 @@ from roadseal.crypto import Profile
 from roadseal.errors import RoadsealError
 from roadseal.fleet import Change, Order, Outcome, Report, Stage, Step
 from roadseal.operate.pki.authority import Authority
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.path.validation import PathRules, validate_path
+from roadseal.operate.pki.public_key import PublicKey
+from roadseal.operate.pki.request import DAY_S, IssueRequest
+from roadseal.operate.pki.rotation_records import issue_each, revoke_superseded, superseded
+from roadseal.operate.pki.tables import CERTIFICATE
+from roadseal.operate.pki.unit.orders import (
     PROBE_CONTEXT,
     Answer,
     Body,
@@ -40,12 +46,6 @@ from roadseal.operate.pki.device_orders import (
     Trust,
     encoded_chain,
 )
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.path import PathRules, validate_path
-from roadseal.operate.pki.public_key import PublicKey
-from roadseal.operate.pki.request import DAY_S, IssueRequest
-from roadseal.operate.pki.rotation_records import issue_each, revoke_superseded, superseded
-from roadseal.operate.pki.tables import CERTIFICATE
 from roadseal.store import Store
 
 _DER: Final = Encoding.DER

@@ -18,10 +18,9 @@ from roadseal.errors import RoadsealError
 from roadseal.fleet import Device
 from roadseal.net import Side, TlsContext
 from roadseal.operate.pki import Authority, der
-from roadseal.operate.pki.device import Renewal, hear_time
 from roadseal.operate.pki.incident import affected, revoke_affected
 from roadseal.operate.pki.keys import SigningKey, generate_key
-from roadseal.operate.pki.path import PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathRules, validate_path
 from roadseal.operate.pki.public_key import composite_of
 from roadseal.operate.pki.request import DAY_S, IssueRequest
 from roadseal.operate.pki.signer import CompositeSigner, SoftwareSigner
@@ -31,6 +30,7 @@ from roadseal.operate.pki.tls_identity import (
     certification_request,
     issue_identity,
 )
+from roadseal.operate.pki.unit.device import Renewal, hear_time
 from roadseal.pilot.drills.drill import Drill, Finding
 from roadseal.pilot.drills.identity_site import CENTRE, GRACE_S, LIFE_S, UNIT, Site, played
 from roadseal.pilot.identities import handshake

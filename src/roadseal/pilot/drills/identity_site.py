@@ -19,14 +19,14 @@ from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.net import HttpClient, Identity, Side, TlsContext, TlsServer, serve_http
 from roadseal.operate.pki import Authority
-from roadseal.operate.pki.device import Credential, DeviceState, Renewal
-from roadseal.operate.pki.device_agent import DeviceAgent
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.est import EstPolicy, EstService
-from roadseal.operate.pki.est_client import EstClient
+from roadseal.operate.pki.est.client import EstClient
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.est.service import EstPolicy, EstService
 from roadseal.operate.pki.request import DAY_S
 from roadseal.operate.pki.standing import StatusKeeper
 from roadseal.operate.pki.tls_identity import issue_identity, tls_identity
+from roadseal.operate.pki.unit.agent import DeviceAgent
+from roadseal.operate.pki.unit.device import Credential, DeviceState, Renewal
 from roadseal.pilot.drills.drill import Finding
 from roadseal.pilot.drills.scene import Scene
 from roadseal.pilot.fleet.units import Flash

@@ -12,8 +12,8 @@ import sys
 from roadseal.clock import ManualClock, Time64
 from roadseal.events import EventLog
 from roadseal.net import Side, TlsContext, serve_http, tls_profile
-from roadseal.operate.pki.enrolment import Enrolments
-from roadseal.operate.pki.est import EstService
+from roadseal.operate.pki.est.enrolment import Enrolments
+from roadseal.operate.pki.est.service import EstService
 from roadseal.operate.pki.request import DAY_S
 from roadseal.operate.pki.tls_identity import issue_identity
 from roadseal.pilot.fleet.site import EST_NAME, NEW_ALGORITHM, PASSPHRASE_VARIABLE, open_site

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from roadseal.clock import Clock, Time64
 from roadseal.errors import RoadsealError
 from roadseal.net import HttpClient, Side, TlsContext, TlsProfile, TlsRefusedError
-from roadseal.operate.pki.device import DeviceState
-from roadseal.operate.pki.device_orders import Answer, Enrol, Install, Message, Probe, Refused, obey
-from roadseal.operate.pki.est_client import EstClient
+from roadseal.operate.pki.est.client import EstClient
+from roadseal.operate.pki.unit.device import DeviceState
+from roadseal.operate.pki.unit.orders import Answer, Enrol, Install, Message, Probe, Refused, obey
 from roadseal.pilot.fleet.units import Flash, Unit, read_units, write_flash
 from roadseal.store import Store
 

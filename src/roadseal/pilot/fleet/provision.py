@@ -11,8 +11,9 @@ from roadseal.clock import Time64
 from roadseal.fleet import Device, enlist
 from roadseal.fleet.plan import draw
 from roadseal.operate.pki import IssueRequest
-from roadseal.operate.pki.device import DeviceState
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.request import DAY_S
+from roadseal.operate.pki.unit.device import DeviceState
+from roadseal.operate.pki.unit.orders import (
     Install,
     Message,
     Prepare,
@@ -21,7 +22,6 @@ from roadseal.operate.pki.device_orders import (
     encoded_chain,
     obey,
 )
-from roadseal.operate.pki.request import DAY_S
 from roadseal.pilot.fleet.site import Site
 from roadseal.pilot.fleet.units import (
     Faults,

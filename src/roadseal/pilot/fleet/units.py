@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.fleet import Device
 from roadseal.fleet.plan import draw
-from roadseal.operate.pki.device import DeviceState
 from roadseal.operate.pki.keys import SigningKey, generate_key
+from roadseal.operate.pki.unit.device import DeviceState
 from roadseal.store import Schema, Store
 
 METADATA: Final = sa.MetaData()

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from roadseal.clock import Time64, from_datetime
-from roadseal.operate.pki.device import DeviceState
-from roadseal.operate.pki.path import PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathRules, validate_path
 from roadseal.operate.pki.tables import CERTIFICATE
+from roadseal.operate.pki.unit.device import DeviceState
 from roadseal.pilot.fleet.units import written_since
 from roadseal.store import Store
 

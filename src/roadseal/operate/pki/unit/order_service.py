@@ -19,9 +19,9 @@ from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import Request, Response
-from roadseal.operate.pki.enrolment import holder_of
-from roadseal.operate.pki.mailbox import Mailbox
-from roadseal.operate.pki.order_wire import MAX_BYTES, encode_message, read_answer
+from roadseal.operate.pki.est.enrolment import holder_of
+from roadseal.operate.pki.unit.mailbox import Mailbox
+from roadseal.operate.pki.unit.order_wire import MAX_BYTES, encode_message, read_answer
 from roadseal.store import Store
 
 ORDERS: Final = ("roadseal", "orders")

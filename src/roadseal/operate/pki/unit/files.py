@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.device import DeviceState
 from roadseal.operate.pki.keys import SigningKey, generate_key
+from roadseal.operate.pki.unit.device import DeviceState
 
 _STATE: Final = "state.json"
 _KEYS: Final = "keys"

@@ -13,13 +13,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from roadseal.clock import to_datetime
 from roadseal.crypto import Profile, Purpose
-from roadseal.operate.pki.conformance import nonconforming
 from roadseal.operate.pki.crls import CrlState, RevocationLists
-from roadseal.operate.pki.key_usages import extension, usage_problems
-from roadseal.operate.pki.names import outside_constraints, same_name
-from roadseal.operate.pki.path_rules import PathReason, PathRules
-from roadseal.operate.pki.path_search import called as name_of
-from roadseal.operate.pki.policies import PolicyState
+from roadseal.operate.pki.path.conformance import nonconforming
+from roadseal.operate.pki.path.key_usages import extension, usage_problems
+from roadseal.operate.pki.path.names import outside_constraints, same_name
+from roadseal.operate.pki.path.policies import PolicyState
+from roadseal.operate.pki.path.rules import PathReason, PathRules
+from roadseal.operate.pki.path.search import called as name_of
 from roadseal.operate.pki.signature import key_name, names_one_algorithm, signature_name
 from roadseal.operate.pki.standing import State
 

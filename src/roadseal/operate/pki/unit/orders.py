@@ -16,10 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64, from_datetime
-from roadseal.operate.pki.device import Credential, DeviceState, KeyRing, Pending
-from roadseal.operate.pki.path import PathRules, validate_path
+from roadseal.operate.pki.path.validation import PathRules, validate_path
 from roadseal.operate.pki.signer import SoftwareSigner
 from roadseal.operate.pki.tls_identity import certification_request
+from roadseal.operate.pki.unit.device import Credential, DeviceState, KeyRing, Pending
 
 PROBE_CONTEXT: Final = b"roadseal probe 1\0"
 """Goes before the nonce that a device signs, so that the signature says nothing else."""

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal.clock import to_datetime
 from roadseal.operate.pki.crls import RevocationLists
-from roadseal.operate.pki.path_checks import chain_problems
-from roadseal.operate.pki.path_rules import PathReason, PathRules, PathVerdict
-from roadseal.operate.pki.path_search import Budget, TooComplexError, called, chains
+from roadseal.operate.pki.path.checks import chain_problems
+from roadseal.operate.pki.path.rules import PathReason, PathRules, PathVerdict
+from roadseal.operate.pki.path.search import Budget, TooComplexError, called, chains
 
 __all__ = ["PathReason", "PathRules", "PathVerdict", "validate_path"]
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.unit.orders import (
     Answer,
     Body,
     DropTrust,

@@ -22,7 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.est.enrolment import Holder, holder_of
+from roadseal.operate.pki.tables import CERTIFICATE, FOREIGN, PERMIT
+from roadseal.operate.pki.unit.mailbox import Mailbox
+from roadseal.operate.pki.unit.orders import (
     Answer,
     DropTrust,
     Enrol,
@@ -33,9 +36,6 @@ from roadseal.operate.pki.device_orders import (
     SwitchBack,
     Trust,
 )
-from roadseal.operate.pki.enrolment import Holder, holder_of
-from roadseal.operate.pki.mailbox import Mailbox
-from roadseal.operate.pki.tables import CERTIFICATE, FOREIGN, PERMIT
 from roadseal.store import Store
 
 

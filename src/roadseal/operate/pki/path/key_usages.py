@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from cryptography import x509
 
 from roadseal.operate.pki.composite import COMPOSITES
-from roadseal.operate.pki.path_rules import PathReason
+from roadseal.operate.pki.path.rules import PathReason
 
 _T = TypeVar("_T", bound=x509.ExtensionType)
 _ML_KEM: Final = "2.16.840.1.101.3.4.4."

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from roadseal.errors import RoadsealError
 from roadseal.net import HttpClient, Response
-from roadseal.operate.pki.est_messages import (
+from roadseal.operate.pki.est.messages import (
     REQUEST,
     WELL_KNOWN,
     encode_body,

@@ -19,15 +19,15 @@ from roadseal.clock import Clock, Time64, from_datetime
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import HttpClient, Response, Side, TlsContext, TlsRefusedError
-from roadseal.operate.pki.device import Credential, DeviceState, Renewal, renewal
-from roadseal.operate.pki.device_agent import DeviceAgent
-from roadseal.operate.pki.device_orders import Message
-from roadseal.operate.pki.est_client import EstClient
-from roadseal.operate.pki.order_service import ORDERS
-from roadseal.operate.pki.order_wire import encode_answer, read_message
+from roadseal.operate.pki.est.client import EstClient
 from roadseal.operate.pki.tls_identity import tls_identity
-from roadseal.operate.pki.unit_config import UnitConfig
-from roadseal.operate.pki.unit_files import UnitFiles
+from roadseal.operate.pki.unit.agent import DeviceAgent
+from roadseal.operate.pki.unit.config import UnitConfig
+from roadseal.operate.pki.unit.device import Credential, DeviceState, Renewal, renewal
+from roadseal.operate.pki.unit.files import UnitFiles
+from roadseal.operate.pki.unit.order_service import ORDERS
+from roadseal.operate.pki.unit.order_wire import encode_answer, read_message
+from roadseal.operate.pki.unit.orders import Message
 
 _LINGER_S: Final = 15
 """How long the line stays open for a next order."""

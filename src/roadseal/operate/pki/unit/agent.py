@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
 from roadseal.net import TlsRefusedError
-from roadseal.operate.pki.device import Credential, DeviceState, KeyRing, Renewal, renewal
-from roadseal.operate.pki.device_orders import (
+from roadseal.operate.pki.est.client import EstClient
+from roadseal.operate.pki.keys import algorithm_of
+from roadseal.operate.pki.unit.device import Credential, DeviceState, KeyRing, Renewal, renewal
+from roadseal.operate.pki.unit.orders import (
     Answer,
     Enrol,
     Message,
@@ -30,8 +32,6 @@ from roadseal.operate.pki.device_orders import (
     obey,
     prepare,
 )
-from roadseal.operate.pki.est_client import EstClient
-from roadseal.operate.pki.keys import algorithm_of
 
 _OWN: Final = ("bootstrap/", "renew/")
 """Begin the names of the requests that a device makes by itself."""

@@ -24,8 +24,9 @@ from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import Request, Response
 from roadseal.operate.pki.authority import Authority, Issued
-from roadseal.operate.pki.enrolment import Enrolled, Enrolments
-from roadseal.operate.pki.est_messages import (
+from roadseal.operate.pki.est.enrolment import Enrolled, Enrolments
+from roadseal.operate.pki.est.makers import Makers
+from roadseal.operate.pki.est.messages import (
     CSR_ATTRIBUTES,
     ENCODING,
     REQUEST,
@@ -35,7 +36,6 @@ from roadseal.operate.pki.est_messages import (
     encode_body,
     encode_csr_attributes,
 )
-from roadseal.operate.pki.makers import Makers
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.request import DAY_S, IssueRequest, read_request
 

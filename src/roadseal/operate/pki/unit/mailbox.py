@@ -19,14 +19,14 @@ import sqlalchemy as sa
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
 from roadseal.fleet import Order
 from roadseal.fleet.late import came_back, still_holds
-from roadseal.operate.pki.device_orders import Answer, Enrol, Message
-from roadseal.operate.pki.order_wire import (
+from roadseal.operate.pki.tables import ORDER, UNIT
+from roadseal.operate.pki.unit.order_wire import (
     encode_answer,
     encode_body,
     read_answer,
     read_body,
 )
-from roadseal.operate.pki.tables import ORDER, UNIT
+from roadseal.operate.pki.unit.orders import Answer, Enrol, Message
 from roadseal.store import Store
 
 _LOOK_S: Final = 0.1

@@ -11,7 +11,7 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from roadseal.clock import Time64
 from roadseal.crypto import Profile
-from roadseal.operate.pki.policies import ANY_POLICY
+from roadseal.operate.pki.path.policies import ANY_POLICY
 from roadseal.operate.pki.standing import TIERS, StatusKeeper, Tier
 
 

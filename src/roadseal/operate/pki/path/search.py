@@ -9,8 +9,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from roadseal.operate.pki.names import same_name
-from roadseal.operate.pki.path_rules import PathReason
+from roadseal.operate.pki.path.names import same_name
+from roadseal.operate.pki.path.rules import PathReason
 from roadseal.operate.pki.signature import check_signature
 
 _DER: Final = Encoding.DER

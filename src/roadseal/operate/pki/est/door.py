@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roadseal.net import Request, Response
-from roadseal.operate.pki.device_orders import Enrol
-from roadseal.operate.pki.enrolment import issuer_of
-from roadseal.operate.pki.est import EstService
-from roadseal.operate.pki.est_messages import WELL_KNOWN, certificates_response
-from roadseal.operate.pki.est_units import Visit, Witness
+from roadseal.operate.pki.est.enrolment import issuer_of
+from roadseal.operate.pki.est.messages import WELL_KNOWN, certificates_response
+from roadseal.operate.pki.est.service import EstService
+from roadseal.operate.pki.est.units import Visit, Witness
+from roadseal.operate.pki.unit.orders import Enrol
 from roadseal.store import Store
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from cryptography import x509
 
-from roadseal.operate.pki.names import is_whole, same_name
+from roadseal.operate.pki.path.names import is_whole, same_name
 
 
 def nonconforming(certificate: x509.Certificate) -> Iterator[str]:
