@@ -27,7 +27,7 @@ from roadseal.clock import SystemClock
 from roadseal.net import HYBRID, Authority, Side, TlsContext
 from roadseal.operate.qkd.client import Etsi014Client
 from roadseal.operate.qkd.kme import KmeSettings
-from roadseal.operate.qkd.kme_server import answer_evenly, start_kme
+from roadseal.operate.qkd.kme.server import answer_evenly, start_kme
 from roadseal.operate.qkd.store import KeyStore
 
 CLOCK = SystemClock()

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd import journal as journal_module
-from roadseal.operate.qkd.allotment import Allotment, split_ids
-from roadseal.operate.qkd.cells import Span
-from roadseal.operate.qkd.journal import Journal
-from roadseal.operate.qkd.ledger import Ledger
 from roadseal.operate.qkd.store import KeyStore
+from roadseal.operate.qkd.store import journal as journal_module
+from roadseal.operate.qkd.store.allotment import Allotment, split_ids
+from roadseal.operate.qkd.store.cells import Span
+from roadseal.operate.qkd.store.journal import Journal
+from roadseal.operate.qkd.store.ledger import Ledger
 
 BLOCKS = [random.Random(50 + i).randbytes(65_536) for i in range(2)]
 SLAVES = ("SAE_A", "SAE_A2")

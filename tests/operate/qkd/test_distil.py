@@ -25,7 +25,7 @@ from roadseal.operate.qkd.distil import (
     Settings,
     distil,
 )
-from roadseal.operate.qkd.distil_wire import Kind
+from roadseal.operate.qkd.distil.wire import Kind
 from roadseal.operate.qkd.finitekey import Counts, Security
 from roadseal.operate.qkd.link import LinkModel
 from roadseal.operate.qkd.monitor import LinkMonitor, interval

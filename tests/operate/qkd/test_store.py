@@ -18,14 +18,13 @@ import pytest
 
 from roadseal.clock import SystemClock
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd import journal
-from roadseal.operate.qkd.allotment import Allotment
-from roadseal.operate.qkd.cells import CELL_BYTES, Span
 from roadseal.operate.qkd.client import Etsi014Error
-from roadseal.operate.qkd.health import objection
-from roadseal.operate.qkd.kme_server import start_pair
-from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore
-from roadseal.operate.qkd.store_files import zeroise_files
+from roadseal.operate.qkd.kme.server import start_pair
+from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore, journal
+from roadseal.operate.qkd.store.allotment import Allotment
+from roadseal.operate.qkd.store.cells import CELL_BYTES, Span
+from roadseal.operate.qkd.store.files import zeroise_files
+from roadseal.operate.qkd.store.health import objection
 
 BLOCK = random.Random(5).randbytes(8192)
 FRESH = random.Random(6).randbytes(8192)

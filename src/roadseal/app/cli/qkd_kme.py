@@ -45,8 +45,8 @@ def serve(config: Config) -> None:
     Example: [bold]roadseal qkd kme serve --config kme-a.toml[/]
     """
     from roadseal.clock import SystemClock
-    from roadseal.operate.qkd.kme_config import read_config
-    from roadseal.operate.qkd.kme_server import answer_evenly
+    from roadseal.operate.qkd.kme.config import read_config
+    from roadseal.operate.qkd.kme.server import answer_evenly
 
     found = read_config(config)
     answer_evenly()
@@ -80,8 +80,8 @@ def kme_status(config: Config, as_json: AsJson = False) -> None:
 
     Example: [bold]roadseal qkd kme status --config kme-a.toml[/]
     """
-    from roadseal.operate.qkd.cells import CELL_BYTES
-    from roadseal.operate.qkd.kme_config import read_config
+    from roadseal.operate.qkd.kme.config import read_config
+    from roadseal.operate.qkd.store.cells import CELL_BYTES
 
     found = read_config(config)
     store = found.open_store()
@@ -117,7 +117,7 @@ def import_file(
 
     Example: [bold]roadseal qkd kme import b7.bin --config kme-a.toml --link KME_B --block 7[/]
     """
-    from roadseal.operate.qkd.kme_config import read_config
+    from roadseal.operate.qkd.kme.config import read_config
     from roadseal.operate.qkd.raw_keys import Encoding, decode_keys, likely_encoding
 
     found = read_config(config)
@@ -165,8 +165,8 @@ def zeroise(
 
     Example: [bold]roadseal qkd kme zeroise --config kme-a.toml --yes[/]
     """
-    from roadseal.operate.qkd.kme_config import read_config
-    from roadseal.operate.qkd.store_files import zeroise_files
+    from roadseal.operate.qkd.kme.config import read_config
+    from roadseal.operate.qkd.store.files import zeroise_files
 
     found = read_config(config)
     if not yes:

@@ -32,7 +32,7 @@ def plan(file: File, paths: Paths = 2, bits: Bits = 256, as_json: AsJson = False
 
     Example: [bold]roadseal qkd net plan corridor.toml --paths 2[/]
     """
-    from roadseal.operate.qkd.network_file import load_network
+    from roadseal.operate.qkd.network.file import load_network
 
     network = load_network(file)
     found = {
@@ -68,7 +68,7 @@ def route(
 
     Example: [bold]roadseal qkd net route corridor.toml --from tcc --to rsu-2 --paths 2[/]
     """
-    from roadseal.operate.qkd.network_file import load_network
+    from roadseal.operate.qkd.network.file import load_network
 
     found = load_network(file).route(source, target, bits=bits, paths=paths)
     _show(found, as_json)
@@ -88,7 +88,7 @@ def cut(
 
     Example: [bold]roadseal qkd net cut corridor.toml --link tcc east --from tcc --to rsu-2[/]
     """
-    from roadseal.operate.qkd.network_file import load_network
+    from roadseal.operate.qkd.network.file import load_network
 
     network = load_network(file).cut(*link)
     found = _try_route(network, source, target, bits, paths)
@@ -112,7 +112,7 @@ def compromise(
 
     Example: [bold]roadseal qkd net compromise corridor.toml --owned east --paths 2[/]
     """
-    from roadseal.operate.qkd.network_file import load_network
+    from roadseal.operate.qkd.network.file import load_network
 
     network = load_network(file)
     unknown = sorted(set(owned) - set(network.nodes))

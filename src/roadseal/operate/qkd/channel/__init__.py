@@ -21,8 +21,8 @@ from typing import Final
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
-from roadseal.operate.qkd.channel_epoch import Epoch, epoch_of
-from roadseal.operate.qkd.channel_terms import (
+from roadseal.operate.qkd.channel.epoch import Epoch, epoch_of
+from roadseal.operate.qkd.channel.terms import (
     ChannelRefusedError,
     ChannelSettings,
     Kind,

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from roadseal.operate.qkd.allotment import Allotment, split_ids
 from roadseal.operate.qkd.store import KeyStore
+from roadseal.operate.qkd.store.allotment import Allotment, split_ids
 
 SYNC_PATH: Final = "/roadseal/qkd/sync/v1/allocations"
 MOST_SYNC_BYTES: Final = 4 << 20  # 16 requests of 1,024 keys are a seventh of it

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.secret import Secret
-from roadseal.operate.qkd.store_files import sync_directory
+from roadseal.operate.qkd.store.files import sync_directory
 
 NO_HEAD: Final = bytes(32)
 """The MAC before the first record."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from roadseal.operate.qkd.cells import (
+from roadseal.operate.qkd.store.cells import (
     CellFile,
     Span,
     check_value,
     fingerprint,
     whole_cells,
 )
-from roadseal.operate.qkd.journal import Record
-from roadseal.operate.qkd.ledger import BlockKey
-from roadseal.operate.qkd.store_files import corrupted, sync_directory
+from roadseal.operate.qkd.store.files import corrupted, sync_directory
+from roadseal.operate.qkd.store.journal import Record
+from roadseal.operate.qkd.store.ledger import BlockKey
 
 
 class BlockFiles:

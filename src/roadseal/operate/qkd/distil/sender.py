@@ -10,7 +10,7 @@ import numpy as np
 from roadseal import _core
 from roadseal.operate.qkd.authentication import SET_BYTES, TAG_BYTES, AuthenticationPool, Role
 from roadseal.operate.qkd.detections import Transmission
-from roadseal.operate.qkd.distil_end import (
+from roadseal.operate.qkd.distil.end import (
     FRAME_BITS,
     HASH_BYTES,
     MAX_DETECTIONS,
@@ -21,8 +21,8 @@ from roadseal.operate.qkd.distil_end import (
     block_counts,
     verification_hash,
 )
-from roadseal.operate.qkd.distil_outcome import AbortReason, Settings
-from roadseal.operate.qkd.distil_wire import Bits, Fields, Kind, MalformedError, message, packed
+from roadseal.operate.qkd.distil.outcome import AbortReason, Settings
+from roadseal.operate.qkd.distil.wire import Bits, Fields, Kind, MalformedError, message, packed
 from roadseal.operate.qkd.finitekey import Counts, KeyBound
 from roadseal.operate.qkd.secret import Secret
 

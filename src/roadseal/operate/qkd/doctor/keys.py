@@ -7,7 +7,7 @@ import hashlib
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from roadseal.operate.qkd.doctor_probe import (
+from roadseal.operate.qkd.doctor.probe import (
     Check,
     FailedError,
     Probe,

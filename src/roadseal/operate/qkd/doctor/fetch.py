@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
-from roadseal.operate.qkd.doctor_probe import (
+from roadseal.operate.qkd.doctor.probe import (
     Check,
     Probe,
     SkippedError,

@@ -15,8 +15,8 @@ from roadseal.operate.qkd.authentication import (
     Purpose,
     Role,
 )
-from roadseal.operate.qkd.distil_outcome import Abort, AbortReason, Distilled, Settings
-from roadseal.operate.qkd.distil_wire import Bits, Fields, Kind, MalformedError, message
+from roadseal.operate.qkd.distil.outcome import Abort, AbortReason, Distilled, Settings
+from roadseal.operate.qkd.distil.wire import Bits, Fields, Kind, MalformedError, message
 from roadseal.operate.qkd.finitekey import Counts, KeyBound, binary_entropy, key_bound
 from roadseal.operate.qkd.secret import Secret
 

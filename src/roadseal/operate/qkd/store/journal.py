@@ -21,8 +21,8 @@ from typing import Any, Final
 
 import orjson
 
-from roadseal.operate.qkd.anchor import NO_HEAD, Anchor
-from roadseal.operate.qkd.store_files import corrupted, rolled_back, sync_directory
+from roadseal.operate.qkd.store.anchor import NO_HEAD, Anchor
+from roadseal.operate.qkd.store.files import corrupted, rolled_back, sync_directory
 
 _MAC_BYTES: Final = 32
 _MAX_RECORD_BYTES: Final = 1 << 24

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from roadseal.errors import RoadsealError
 from roadseal.net import HttpClient, TlsRefusedError
-from roadseal.operate.qkd.allotment import KEY_ID_BYTES, Allotment
-from roadseal.operate.qkd.batches import Batches
-from roadseal.operate.qkd.cells import CELL_BITS, Span
 from roadseal.operate.qkd.etsi014 import Etsi014Error, KeyRequest, random_key_ids
-from roadseal.operate.qkd.kme_sync import SYNC_PATH, Allocation
+from roadseal.operate.qkd.kme.batches import Batches
+from roadseal.operate.qkd.kme.sync import SYNC_PATH, Allocation
 from roadseal.operate.qkd.store import KeyStore
+from roadseal.operate.qkd.store.allotment import KEY_ID_BYTES, Allotment
+from roadseal.operate.qkd.store.cells import CELL_BITS, Span
 
 Given = list[tuple[Allotment, bytearray]]
 """Keys of one request: parts of allotments, each with its bits."""

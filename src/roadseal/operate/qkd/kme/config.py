@@ -18,7 +18,7 @@ from roadseal.net import HYBRID, PROFILES, Side, TlsContext, TlsProfile
 from roadseal.net.pem import load_identity, load_roots
 from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme import KmeSettings
-from roadseal.operate.qkd.kme_server import KmeServer, start_kme
+from roadseal.operate.qkd.kme.server import KmeServer, start_kme
 from roadseal.operate.qkd.store import KeyStore
 
 _CODE = "qkd-kme-config"

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from roadseal.operate.qkd.store_files import corrupted
+from roadseal.operate.qkd.store.files import corrupted
 
 CELL_BYTES: Final = 32
 CELL_BITS: Final = 8 * CELL_BYTES

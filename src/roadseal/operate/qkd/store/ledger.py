@@ -9,8 +9,8 @@ import heapq
 from collections.abc import Iterable, Iterator
 from itertools import count, repeat
 
-from roadseal.operate.qkd.allotment import Allotment, split_ids, together
-from roadseal.operate.qkd.journal import Record
+from roadseal.operate.qkd.store.allotment import Allotment, split_ids, together
+from roadseal.operate.qkd.store.journal import Record
 
 BlockKey = tuple[str, int]
 """The KME at the other end, and the number of the block on that link."""

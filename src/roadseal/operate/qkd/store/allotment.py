@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
-from roadseal.operate.qkd.cells import CELL_BITS, Span
+from roadseal.operate.qkd.store.cells import CELL_BITS, Span
 
 KEY_ID_BYTES: Final = 16
 

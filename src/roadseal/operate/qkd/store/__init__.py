@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd.allotment import Allotment, together
-from roadseal.operate.qkd.anchor import Anchor
-from roadseal.operate.qkd.blocks import BlockFiles
-from roadseal.operate.qkd.cells import Span
-from roadseal.operate.qkd.health import objection
-from roadseal.operate.qkd.journal import Journal, Record
-from roadseal.operate.qkd.ledger import Ledger
-from roadseal.operate.qkd.store_files import corrupted, lock_directory
+from roadseal.operate.qkd.store.allotment import Allotment, together
+from roadseal.operate.qkd.store.anchor import Anchor
+from roadseal.operate.qkd.store.blocks import BlockFiles
+from roadseal.operate.qkd.store.cells import Span
+from roadseal.operate.qkd.store.files import corrupted, lock_directory
+from roadseal.operate.qkd.store.health import objection
+from roadseal.operate.qkd.store.journal import Journal, Record
+from roadseal.operate.qkd.store.ledger import Ledger
 
 LEASE_CELLS: Final = 2048
 _WAITING_BYTES: Final = 33  # of a key that waits, in the journal: its ID, and its share of a record

@@ -11,9 +11,9 @@ that is said about the key is counted, parities and the verification hash alike.
 
 from __future__ import annotations
 
-from roadseal.operate.qkd.distil_outcome import Abort, AbortReason, Distilled, Settings
-from roadseal.operate.qkd.distil_receiver import Receiver
-from roadseal.operate.qkd.distil_sender import Sender
+from roadseal.operate.qkd.distil.outcome import Abort, AbortReason, Distilled, Settings
+from roadseal.operate.qkd.distil.receiver import Receiver
+from roadseal.operate.qkd.distil.sender import Sender
 
 __all__ = ["Abort", "AbortReason", "Distilled", "Receiver", "Sender", "Settings", "distil"]
 

@@ -17,10 +17,10 @@ from enum import StrEnum
 from typing import Final
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd.doctor_fetch import FETCH_CHECKS
-from roadseal.operate.qkd.doctor_keys import KEY_CHECKS
-from roadseal.operate.qkd.doctor_probe import Check, FailedError, Patient, Probe, SkippedError
-from roadseal.operate.qkd.doctor_status import STATUS_CHECKS
+from roadseal.operate.qkd.doctor.fetch import FETCH_CHECKS
+from roadseal.operate.qkd.doctor.keys import KEY_CHECKS
+from roadseal.operate.qkd.doctor.probe import Check, FailedError, Patient, Probe, SkippedError
+from roadseal.operate.qkd.doctor.status import STATUS_CHECKS
 
 __all__ = ["CHECKS", "Finding", "Outcome", "Patient", "examine"]
 

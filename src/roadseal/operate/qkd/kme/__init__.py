@@ -2,7 +2,7 @@
 
 Requests that come at the same time share one exchange with the peer and one write to the disk.
 The order never changes: choose cells → the peer records them → our lease is on disk → the key
-leaves (`kme_allocate`). The peer is the arbiter of what was allocated (`kme_sync`).
+leaves (`allocate`). The peer is the arbiter of what was allocated (`sync`).
 
 Source: ETSI GS QKD 014 V1.1.1.
 """
@@ -19,9 +19,6 @@ from roadseal.clock import MICROSECONDS_PER_SECOND, Clock
 from roadseal.errors import RoadsealError
 from roadseal.events import Emit, Event
 from roadseal.net import HttpClient, Request, Response
-from roadseal.operate.qkd.allotment import Allotment
-from roadseal.operate.qkd.batches import Batches
-from roadseal.operate.qkd.cells import CELL_BITS, CELL_BYTES
 from roadseal.operate.qkd.etsi014 import (
     NOT_FOUND,
     Capability,
@@ -33,9 +30,12 @@ from roadseal.operate.qkd.etsi014 import (
     read_key_request,
     sae_identity,
 )
-from roadseal.operate.qkd.kme_allocate import Allocator, Ask, Given
-from roadseal.operate.qkd.kme_sync import MOST_SYNC_BYTES, Allocation, objection
+from roadseal.operate.qkd.kme.allocate import Allocator, Ask, Given
+from roadseal.operate.qkd.kme.batches import Batches
+from roadseal.operate.qkd.kme.sync import MOST_SYNC_BYTES, Allocation, objection
 from roadseal.operate.qkd.store import KeyStore
+from roadseal.operate.qkd.store.allotment import Allotment
+from roadseal.operate.qkd.store.cells import CELL_BITS, CELL_BYTES
 
 _METHODS: Final = {
     "status": ("GET",),

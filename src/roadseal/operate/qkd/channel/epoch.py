@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from roadseal.clock import Time64
-from roadseal.operate.qkd.channel_terms import Kind, Refusal
+from roadseal.operate.qkd.channel.terms import Kind, Refusal
 from roadseal.operate.qkd.mixing import EpochKeys
 
 _HEADER: Final = struct.Struct(">BIQ")
