@@ -185,6 +185,13 @@ def test_a_worker_waits_for_units_that_are_there(scene: Scene) -> None:
     assert len(waits) == 3  # it has not asked for a minute
 
 
+def test_a_first_secret_is_not_kept_in_the_database(scene: Scene) -> None:
+    order = scene.give(Enrol("spring/0/rsu", "ml-dsa-65", "issuing", "first secret"))
+    with pytest.raises(ValueError, match="not kept at rest"):
+        scene.post.send([order])
+    assert scene.mailbox.order_for(UNIT) is None
+
+
 def test_a_probe_that_is_repeated_has_the_same_nonce_and_another_one_another(scene: Scene) -> None:
     order = Order(UNIT, "probe", "spring/0/rsu-1/probe", 5, NOW)
     again = Order(UNIT, "probe", "spring/0/rsu-1/probe", 9, NOW)
