@@ -61,6 +61,8 @@ def test_no_pack_is_past_its_review_date(pack) -> None:
         ("asd-ism", "x25519mlkem768", KEY, "2031-01-01", (), Standing.DISALLOWED),
         ("asd-ism", "sha-256", PolicyRole.HASH, "2031-01-01", (), Standing.DISALLOWED),
         ("asd-ism", "aes-256-gcm", PolicyRole.CIPHER, "2031-01-01", (), Standing.ALLOWED),
+        ("asd-ism", "aes-192-gcm", PolicyRole.CIPHER, "2030-12-31", (), Standing.ALLOWED),
+        ("asd-ism", "aes-192-gcm", PolicyRole.CIPHER, "2031-01-01", (), Standing.DISALLOWED),
         ("asd-ism", "secp384r1mlkem1024", KEY, "2027-01-01", (), Standing.NOT_RECOMMENDED),
         ("uk-ncsc", "never-heard-of-it", KEY, "2027-01-01", (), Standing.INDETERMINATE),
         ("etsi-tr-103-949", "ecdsa-p256", SIGN, "2040-01-01", (), Standing.SILENT),
@@ -95,10 +97,19 @@ def test_being_stricter_is_no_conflict() -> None:
     assert find_conflicts(packs, date(2032, 1, 1)) == ()
 
 
-def test_no_quotation_is_called_verbatim_without_having_been_read() -> None:
-    quoted = [rule for pack in shipped_packs() for rule in pack.rules if rule.quote]
-    assert len(quoted) >= 4
-    assert all(rule.quote_status is QuoteStatus.REPRODUCED for rule in quoted)
+def test_every_verbatim_quotation_names_the_publication_it_was_read_in() -> None:
+    verbatim = {
+        (pack.id, rule.read_in.split(",")[0])
+        for pack in shipped_packs()
+        for rule in pack.rules
+        if rule.quote_status is QuoteStatus.VERBATIM
+    }
+    assert verbatim == {("asd-ism", "ASD")}
+
+
+def test_only_a_study_without_readable_text_is_without_any_quotation() -> None:
+    mute = {pack.id for pack in shipped_packs() if not any(rule.quote for rule in pack.rules)}
+    assert mute == {"etsi-tr-103-949"}
 
 
 def test_a_quotation_needs_its_status() -> None:
@@ -110,6 +121,10 @@ def test_a_quotation_needs_its_status() -> None:
     )
     with pytest.raises(RoadsealError, match="p:12: The quotation of a"):
         read_pack("p", TomlSource("p", text))
+    verbatim = text + 'quote_status = "verbatim"\n'
+    with pytest.raises(RoadsealError, match=r"p:12: .*not where it was read"):
+        read_pack("p", TomlSource("p", verbatim))
+    assert read_pack("p", TomlSource("p", verbatim + 'read_in = "x, edition 1"\n')).rules
     with pytest.raises(RoadsealError, match="scope"):
         read_pack("p", TomlSource("p", text.replace('quote = "words"', 'scope = "somewhere"')))
 

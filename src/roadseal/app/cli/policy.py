@@ -85,6 +85,9 @@ def show(
         what = f"{rule.state.value}\n[dim]{', '.join(rule.roles)}; {rule.scope.value}[/]"
         table.add_row(rule.id, after, what, words, escape(rule.where))
     console.print(table)
+    for source in dict.fromkeys(rule.read_in for rule in pack.rules if rule.read_in):
+        rules = ", ".join(rule.id for rule in pack.rules if rule.read_in == source)
+        console.print(f"[dim]words of {rules}: read in {escape(source)}[/]")
 
 
 @app.command()

@@ -98,6 +98,7 @@ class Rule(_Strict):
         says: our words.
         quote: the authority's words, if we have them.
         quote_status: where we have them from.
+        read_in: what the words were read in; of a reproduction, every one that agrees.
         where: clause or table.
     """
 
@@ -110,6 +111,7 @@ class Rule(_Strict):
     says: str
     quote: str = ""
     quote_status: QuoteStatus = QuoteStatus.NONE
+    read_in: str = ""
     where: str
 
 
@@ -184,6 +186,13 @@ def read_pack(pack_id: str, source: TomlSource) -> Pack:
                 ("rule", number),
                 f"The quotation of {rule.id} and its status do not agree.",
                 "Give both, or neither.",
+            )
+        if rule.quote_status is QuoteStatus.VERBATIM and not rule.read_in:
+            raise source.error(
+                "policy-malformed",
+                ("rule", number),
+                f"The quotation of {rule.id} is called verbatim, and not where it was read.",
+                "Name the authority's own publication and its edition in read_in.",
             )
     values = row.model_dump(exclude={"rule"})
     return Pack(id=pack_id, rules=row.rule, **values)
