@@ -1,14 +1,15 @@
 """Butterfly keys, linkage values and implicit certificates against numbers that others published.
 
-CAMP SCP1, SCP2 and SEC 4: github.com/conz27/crypto-test-vectors (bfkeyexp.txt, lv.txt,
-implicit.txt). KISA "01-07.KCAC.V2X.IMPCERTSCH" and certificates of a deployed US SCMS: the tests of
-the dot2 library (dot2_ossl_ReconstructImplicitCert*). Only the numbers are taken.
+CAMP SCP1, SCP2 and SEC 4: github.com/conz27/crypto-test-vectors (bfkeyexp.txt, lv.txt, glv.txt,
+implicit.txt, lv_tests.py). KISA "01-07.KCAC.V2X.IMPCERTSCH" and certificates of a deployed US SCMS:
+the tests of the dot2 library (dot2_ossl_ReconstructImplicitCert*). Only the numbers are taken.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -188,6 +189,43 @@ def test_camp_linkage() -> None:
     ) == octets("38479FDA0B161A5357")
 
 
+def test_camp_linkage_of_its_own_tests() -> None:
+    """The second set: what lv_tests.py asserts, as numbers."""
+    la1, la2 = octets("8E09"), octets("59CE")
+    seed1 = octets("1502D9AB6786BF68FBA9F210373BF221")
+    seed2 = octets("5755F16E89981D2189A6DAEA4840ED22")
+    rows = (
+        (4473001393966194589182, 245336622344210819588, 4707948203137323915258),
+        (3264427119751052742155, 1638125225100523861718, 4283863095717697075421),
+    )
+    for first, second, both in rows:
+        plv1, plv2 = prelinkage_value(la1, seed1, 12), prelinkage_value(la2, seed2, 12)
+        assert (plv1, plv2) == (first.to_bytes(9), second.to_bytes(9))
+        assert linkage_value(plv1, plv2) == both.to_bytes(9)
+        seed1, seed2 = linkage_seed(la1, seed1), linkage_seed(la2, seed2)
+    assert linkage_seed(la1, octets("1502D9AB6786BF68FBA9F210373BF221")) == octets(
+        "828097e29341a95c19cf31bd0a38e028"
+    )
+    assert linkage_seed(la2, octets("5755F16E89981D2189A6DAEA4840ED22")) == octets(
+        "7d81f686b52529845e16a58d18915dc2"
+    )
+
+
+def test_camp_group_linkage_is_the_same_functions_with_a_j_of_32_bits() -> None:
+    la1, la2 = octets("8E09"), octets("59CE")
+    seed1 = octets("6B71A7EB5755F16E89981D2189A6DAEA")
+    seed2 = octets("CC4DB977F595AD233F0F4E65408D9A9C")
+    rows = (
+        (0x4840ED22, "396E1FD39B379697E6", "5FB9E2BA0A6DAA09EA", "66D7FD69915A3C9E0C"),
+        (0x548F7017, "A8DB5A8CA0E4E2E486", "6CDE7577AA02F84BB1", "C4052FFB0AE61AAF37"),
+    )
+    for j, first, second, both in rows:
+        plv1, plv2 = prelinkage_value(la1, seed1, j), prelinkage_value(la2, seed2, j)
+        assert (plv1, plv2) == (octets(first), octets(second))
+        assert linkage_value(plv1, plv2) == octets(both)
+        seed1, seed2 = linkage_seed(la1, seed1), linkage_seed(la2, seed2)
+
+
 def test_the_other_linkage_layout() -> None:
     """As a public tool reports IEEE 1609.2-2022: low-order octets; no vectors are public."""
     layout: Layout = "ieee1609.2-2022"
@@ -199,10 +237,72 @@ def test_the_other_linkage_layout() -> None:
 
 
 def test_wrong_lengths_are_the_callers_mistake() -> None:
-    with pytest.raises(ValueError, match="expected 2 and 16 bytes"):
+    with pytest.raises(ValueError, match="expected 2 bytes for la_id, not 1"):
         linkage_seed(b"\x00", bytes(16))
-    with pytest.raises(ValueError, match="expected 9 and 9 bytes"):
+    with pytest.raises(ValueError, match="expected 16 bytes for a linkage seed"):
+        prelinkage_value(bytes(2), bytes(15), 0)
+    with pytest.raises(ValueError, match="expected 9 bytes for a pre-linkage value"):
         linkage_value(bytes(9), bytes(8))
+    with pytest.raises(ValueError, match="expected 16 bytes for the expansion key, not 32"):
+        expansion(bytes(32), 0, 0, "signing")
+    with pytest.raises(TypeError):
+        linkage_seed(2, bytes(16))  # type: ignore[arg-type]  # not two zeros
+
+
+@pytest.mark.parametrize("index", [-1, 1 << 32])
+def test_indices_out_of_32_bits_are_the_callers_mistake(index: int) -> None:
+    for wrong in ((index, 0), (0, index)):
+        with pytest.raises(ValueError, match="32 bits"):
+            expansion(bytes(16), *wrong, "signing")
+        with pytest.raises(ValueError, match="32 bits"):
+            cocoon_public(public_of(7), bytes(16), *wrong, "signing")
+    with pytest.raises(ValueError, match="32 bits"):
+        prelinkage_value(bytes(2), bytes(16), index)
+
+
+def test_a_word_that_is_none_of_the_choice_does_not_mean_the_other_one() -> None:
+    unknown: Any = "Encryption"
+    with pytest.raises(ValueError, match="purpose is one of signing, encryption"):
+        expansion(bytes(16), 0, 0, unknown)
+    with pytest.raises(ValueError, match="layout is one of camp"):
+        linkage_seed(bytes(2), bytes(16), unknown)
+    with pytest.raises(ValueError, match="layout is one of camp"):
+        prelinkage_value(bytes(2), bytes(16), 0, unknown)
+    with pytest.raises(ValueError, match="rule is one of sec4"):
+        ecqv_reconstruct_public(b"", public_of(1), public_of(2), unknown)
+
+
+def test_octets_of_any_kind_and_numbers_give_the_same() -> None:
+    key, point = bytes(range(16)), public_of(7)
+    expected = cocoon_public(point, key, 1, 2, "signing")
+    assert cocoon_public(bytearray(point), memoryview(key), 1, 2, "signing") == expected
+    assert cocoon_private((7).to_bytes(32), key, 1, 2, "signing") == cocoon_private(
+        7, bytearray(key), 1, 2, "signing"
+    )
+    assert butterfly_private((5).to_bytes(32), 6) == butterfly_private(5, (6).to_bytes(32)) == 11
+    assert linkage_seed(bytearray(2), memoryview(key)) == linkage_seed(bytes(2), key)
+    value = public_of(9)
+    assert ecqv_reconstruct_public(
+        bytearray(b"x"), bytearray(value), memoryview(point)
+    ) == ecqv_reconstruct_public(b"x", value, point)
+    assert add_base(point, ORDER + 1) == add_base(point, 1)
+
+
+def test_scalars_out_of_range_and_a_key_of_zero_are_refused() -> None:
+    for wrong in (-1, 1 << 256, b"\1" * 33):
+        with pytest.raises(ValueError, match="32 bytes"):
+            add_base(public_of(7), wrong)
+    with pytest.raises(ValueError, match="would be zero"):
+        ecqv_reconstruct_private(b"x", 0, ORDER)
+
+
+def test_the_point_at_infinity_is_nobodys_key() -> None:
+    """Cocoon keys of it would be f_k·G, whose private keys the RA knows."""
+    with pytest.raises(ValueError, match="not a point"):
+        cocoon_public(b"\0", bytes(16), 0, 0, "signing")
+    for points in ((b"\0", public_of(7)), (public_of(7), b"\0")):
+        with pytest.raises(ValueError, match="not a point"):
+            ecqv_reconstruct_public(b"x", *points)
 
 
 @pytest.mark.parametrize(
