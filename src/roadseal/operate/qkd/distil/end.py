@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+import numpy as np
 
 from roadseal import _core
 from roadseal.operate.qkd.authentication import (
@@ -15,6 +17,7 @@ from roadseal.operate.qkd.authentication import (
     Purpose,
     Role,
 )
+from roadseal.operate.qkd.detections import Reception, Transmission
 from roadseal.operate.qkd.distil.outcome import Abort, AbortReason, Distilled, Settings
 from roadseal.operate.qkd.distil.wire import Bits, Fields, Kind, MalformedError, message
 from roadseal.operate.qkd.finitekey import Counts, KeyBound, binary_entropy, key_bound
@@ -29,17 +32,39 @@ RETRY_PASSES: Final = 8  # each finds what is left with a chance of one half
 RandomBytes = Callable[[int], bytes]
 """Where randomness comes from: `secrets.token_bytes`, or a seeded one in a test."""
 
+_Record = TypeVar("_Record", bound=Transmission | Reception)
 
-class End(ABC):
-    """What both ends have: the block's number, the transcript, and how to give up."""
+
+class End(ABC, Generic[_Record]):
+    """What both ends have: the block's number, the transcript, and how to give up.
+
+    Args:
+        record: what this end sent or saw.
+        settings: agreed with the other end.
+        pool: authentication key, alike at both ends.
+        block: the block's number, the same at both ends, never twice.
+        random_bytes: for what is drawn only when the raw bits are fixed.
+    """
 
     role: Role
 
-    def __init__(self, settings: Settings, pool: AuthenticationPool, block: int) -> None:
+    def __init__(
+        self,
+        record: _Record,
+        settings: Settings,
+        pool: AuthenticationPool,
+        *,
+        block: int,
+        random_bytes: RandomBytes,
+    ) -> None:
         self.outcome: Distilled | Abort | None = None
+        self._record = record
         self._settings = settings
         self._pool = pool
         self._block = block
+        self._random_bytes = random_bytes
+        self._key_bits: Bits = np.zeros(0, dtype=bool)
+        self._key_weak: Bits = np.zeros(0, dtype=bool)  # which of them came from weaker pulses
         self._said: list[bytes] = []
         self._set: int | None = None  # of pads, as Alice named it
         self._verified = 0  # how often a hash of the key was said

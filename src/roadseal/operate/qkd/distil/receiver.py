@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from roadseal import _core
-from roadseal.operate.qkd.authentication import TAG_BYTES, AuthenticationPool, Role
+from roadseal.operate.qkd.authentication import TAG_BYTES, Role
 from roadseal.operate.qkd.detections import Reception
 from roadseal.operate.qkd.distil.end import (
     FRAME_BITS,
@@ -16,57 +16,33 @@ from roadseal.operate.qkd.distil.end import (
     RETRIES,
     RETRY_PASSES,
     End,
-    RandomBytes,
     block_counts,
     verification_hash,
 )
-from roadseal.operate.qkd.distil.outcome import AbortReason, Settings
-from roadseal.operate.qkd.distil.wire import Bits, Fields, Kind, MalformedError, message, packed
+from roadseal.operate.qkd.distil.outcome import AbortReason
+from roadseal.operate.qkd.distil.wire import Fields, Kind, MalformedError, message, packed
 from roadseal.operate.qkd.secret import Secret
 
 _LEAST_ERROR_RATE: Final = 1e-3  # block sizes stay finite on a link without errors
 
 
-class Receiver(End):
-    """Bob: he corrects his bits until they are Alice's.
-
-    Args:
-        reception: his record.
-        settings: agreed with Alice.
-        pool: authentication key, alike at both ends.
-        block: the block's number, the same at both ends, never twice.
-        random_bytes: for shuffles and the verification hash.
-    """
+class Receiver(End[Reception]):
+    """Bob: he corrects his bits until they are Alice's; begins with `start`."""
 
     role = Role.BOB
-
-    def __init__(
-        self,
-        reception: Reception,
-        settings: Settings,
-        pool: AuthenticationPool,
-        *,
-        block: int,
-        random_bytes: RandomBytes,
-    ) -> None:
-        super().__init__(settings, pool, block)
-        self._reception = reception
-        self._random_bytes = random_bytes
-        self._key_bits: Bits = np.zeros(0, dtype=bool)
-        self._key_weak: Bits = np.zeros(0, dtype=bool)
-        self._cascade: _core.CascadeCorrector | None = None
-        self._told = 0
-        self._corrected: bytes | None = None
-        self._errors = (0, 0)
+    _cascade: _core.CascadeCorrector | None = None
+    _told = 0
+    _corrected: bytes | None = None
+    _errors = (0, 0)
 
     def start(self) -> list[bytes]:
         """The first message of the block."""
-        pulse = self._reception.pulse
+        pulse = self._record.pulse
         gaps = np.diff(pulse, prepend=0)
         if len(gaps) > MAX_DETECTIONS or (len(gaps) and gaps.max() >= 1 << 32):
             return self._abort(AbortReason.TOO_FEW, "clicks are too many or too far apart")
         parts = (struct.pack("<I", len(gaps)), gaps.astype("<u4").tobytes())
-        return self._say(message(Kind.DETECTIONS, *parts, packed(self._reception.key_basis)))
+        return self._say(message(Kind.DETECTIONS, *parts, packed(self._record.key_basis)))
 
     def _step(self, octets: bytes) -> list[bytes]:
         fields = Fields(octets[1:])
@@ -83,7 +59,7 @@ class Receiver(End):
         raise MalformedError("out of turn")
 
     def _estimate(self, fields: Fields) -> list[bytes]:
-        mine = self._reception
+        mine = self._record
         (name,) = fields.numbers("q")
         if name not in self._pool:
             return self._abort(AbortReason.AUTHENTICATION, "Alice names pads that are not here")

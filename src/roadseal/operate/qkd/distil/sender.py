@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from roadseal import _core
-from roadseal.operate.qkd.authentication import SET_BYTES, TAG_BYTES, AuthenticationPool, Role
+from roadseal.operate.qkd.authentication import SET_BYTES, TAG_BYTES, Role
 from roadseal.operate.qkd.detections import Transmission
 from roadseal.operate.qkd.distil.end import (
     FRAME_BITS,
@@ -17,11 +17,10 @@ from roadseal.operate.qkd.distil.end import (
     RETRIES,
     RETRY_PASSES,
     End,
-    RandomBytes,
     block_counts,
     verification_hash,
 )
-from roadseal.operate.qkd.distil.outcome import AbortReason, Settings
+from roadseal.operate.qkd.distil.outcome import AbortReason
 from roadseal.operate.qkd.distil.wire import Bits, Fields, Kind, MalformedError, message, packed
 from roadseal.operate.qkd.finitekey import Counts, KeyBound
 from roadseal.operate.qkd.secret import Secret
@@ -29,37 +28,14 @@ from roadseal.operate.qkd.secret import Secret
 _MOST_QUESTIONS: Final = 10_000
 
 
-class Sender(End):
-    """Alice: her bits are the key.
-
-    Args:
-        transmission: her record.
-        settings: agreed with Bob.
-        pool: authentication key, alike at both ends.
-        block: the block's number, the same at both ends, never twice.
-        random_bytes: for the matrix of privacy amplification.
-    """
+class Sender(End[Transmission]):
+    """Alice: her bits are the key; she waits for Bob to begin."""
 
     role = Role.ALICE
-
-    def __init__(
-        self,
-        transmission: Transmission,
-        settings: Settings,
-        pool: AuthenticationPool,
-        *,
-        block: int,
-        random_bytes: RandomBytes,
-    ) -> None:
-        super().__init__(settings, pool, block)
-        self._transmission = transmission
-        self._random_bytes = random_bytes
-        self._key_bits: Bits = np.zeros(0, dtype=bool)
-        self._key_weak: Bits = np.zeros(0, dtype=bool)
-        self._test_weak: Bits = np.zeros(0, dtype=bool)
-        self._cascade: _core.CascadeResponder | None = None
-        self._questions = 0
-        self._pending: tuple[Secret, Counts, KeyBound, int, int] | None = None
+    _cascade: _core.CascadeResponder | None = None
+    _test_weak: Bits = np.zeros(0, dtype=bool)
+    _questions = 0
+    _pending: tuple[Secret, Counts, KeyBound, int, int] | None = None
 
     def _step(self, octets: bytes) -> list[bytes]:
         fields = Fields(octets[1:])
@@ -88,7 +64,7 @@ class Sender(End):
         if not gaps[1:].all():
             raise MalformedError("not in order")
         pulses = np.cumsum(gaps)
-        mine = self._transmission.of(pulses)
+        mine = self._record.of(pulses)
         if mine is None:
             raise MalformedError("about pulses that were not sent")
         same = mine.key_basis == bases
