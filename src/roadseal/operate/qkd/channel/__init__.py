@@ -45,6 +45,7 @@ __all__ = [
 
 MAX_RECORD_BYTES: Final = 1 << 20
 _MOST_KEYS: Final = 16
+_Pending = tuple[Context, EpochKeys, bytes]  # with the offer's body
 
 
 class HybridChannel:
@@ -71,8 +72,8 @@ class HybridChannel:
         self._emit = emit
         self._epochs: dict[int, Epoch] = {}  # the current one and the one before
         self._current: Epoch | None = None
-        self._offered: tuple[Context, EpochKeys, bytes] | None = None
-        self._accepted: tuple[Context, EpochKeys, bytes] | None = None
+        self._offered: _Pending | None = None
+        self._accepted: _Pending | None = None
         self._before = b""
         self._without_since: Time64 | None = None
         self._refused: ChannelRefusedError | None = None
@@ -173,13 +174,8 @@ class HybridChannel:
         Raises:
             ChannelRefusedError: the responder has other keys, or another transcript.
         """
-        self._alive()
-        if self._offered is None or not message or message[0] != Kind.ACCEPT:
-            raise self._refuse(Refusal.OUT_OF_TURN, "no answer was due")
-        context, derived, body = self._offered
-        self._offered = None
-        if not hmac.compare_digest(message[1:], _proof(derived.confirm_down, context, body)):
-            raise self._refuse(Refusal.NOT_CONFIRMED, "the ends do not have the same keys")
+        pending, self._offered = self._offered, None
+        context, derived, body = self._proven(pending, Kind.ACCEPT, message)
         self._begin(context, derived, now)
         return bytes([Kind.CONFIRM]) + _proof(derived.confirm_up, context, body)
 
@@ -189,13 +185,8 @@ class HybridChannel:
         Raises:
             ChannelRefusedError: the initiator has other keys, or another transcript.
         """
-        self._alive()
-        if self._accepted is None or not message or message[0] != Kind.CONFIRM:
-            raise self._refuse(Refusal.OUT_OF_TURN, "no confirmation was due")
-        context, derived, body = self._accepted
-        self._accepted = None
-        if not hmac.compare_digest(message[1:], _proof(derived.confirm_up, context, body)):
-            raise self._refuse(Refusal.NOT_CONFIRMED, "the ends do not have the same keys")
+        pending, self._accepted = self._accepted, None
+        context, derived, _ = self._proven(pending, Kind.CONFIRM, message)
         self._begin(context, derived, now)
 
     def seal(self, plaintext: bytes, now: Time64) -> bytes:
@@ -263,6 +254,17 @@ class HybridChannel:
             self._tell(now, "qkd.channel-without-qkd", grace_s=self.settings.grace_s)
         elif keys:
             self._without_since = None
+
+    def _proven(self, pending: _Pending | None, kind: Kind, message: bytes) -> _Pending:
+        """What is pending, if `message` proves that the other end has the same keys."""
+        self._alive()
+        if pending is None or not message or message[0] != kind:
+            raise self._refuse(Refusal.OUT_OF_TURN, "no confirmation was due")
+        context, derived, body = pending
+        key = derived.confirm_down if kind is Kind.ACCEPT else derived.confirm_up
+        if not hmac.compare_digest(message[1:], _proof(key, context, body)):
+            raise self._refuse(Refusal.NOT_CONFIRMED, "the ends do not have the same keys")
+        return pending
 
     def _begin(self, context: Context, derived: EpochKeys, now: Time64) -> None:
         before = self._current

@@ -12,7 +12,6 @@ rest of its lease. What one end allocates the other end records, durably, before
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from roadseal.operate.qkd.store.files import corrupted, lock_directory
 from roadseal.operate.qkd.store.health import objection
 from roadseal.operate.qkd.store.journal import Journal, Record
 from roadseal.operate.qkd.store.ledger import Ledger
+from roadseal.operate.qkd.store.recovery import sweep, verify
 
 LEASE_CELLS: Final = 2048
 _WAITING_BYTES: Final = 33  # of a key that waits, in the journal: its ID, and its share of a record
@@ -54,7 +54,8 @@ class KeyStore:
             self._journal = Journal(directory / "journal", anchor)
             undo.callback(self._journal.close)
             self._replay()
-            self._check()
+            verify(self._ledger, self._blocks)
+            sweep(self._ledger, self._blocks)
             self.tidy()
             undo.pop_all()
 
@@ -122,11 +123,7 @@ class KeyStore:
 
     def available(self, link: str) -> int:
         """Cells that this KME may still allocate on `link`."""
-        marks = self._ledger.marks
-        return sum(
-            max(0, end - max(marks.get(key, start), start))
-            for key, (start, end) in self._ledger.halves(link, own=True)
-        )
+        return sum(span.cells for span in self._ledger.free(link))
 
     def capacity(self, link: str) -> int:
         """Cells that this KME could ever allocate on `link` from the blocks it was given."""
@@ -152,27 +149,7 @@ class KeyStore:
             For each request spans of whole keys: one, or more where it goes over a block's end.
         """
         self._alive()
-        marks = self._ledger.marks
-        left = deque(
-            [key[1], max(marks.get(key, start), start), end]
-            for key, (start, end) in self._ledger.halves(link, own=True)
-        )
-        found: list[list[Span]] = []
-        for number, each in wanted:
-            spans: list[Span] = []
-            while number:
-                if not left:
-                    return None
-                block, at, end = left[0]
-                fit = min(number, (end - at) // each)
-                if fit <= 0:
-                    left.popleft()
-                    continue
-                spans.append(Span(link, block, at, fit * each))
-                left[0][1] += fit * each
-                number -= fit
-            found.append(spans)
-        return found
+        return self._ledger.choose(link, wanted)
 
     def covered(self, spans: Iterable[Span]) -> bool:
         """Whether a lease on disk covers `spans` already, so that `spend` need not write."""
@@ -337,32 +314,6 @@ class KeyStore:
                 path = self._directory / "journal"
                 raise corrupted(path, "another version wrote it") from None
         self._journal.records.clear()
-
-    def _check(self) -> None:
-        """Refuse a store in which a cell that may still leave is not what was imported."""
-        ledger = self._ledger
-        for link in {name for name, _ in ledger.facts}:
-            for own, marks in ((True, ledger.marks), (False, ledger.seen)):
-                for key, (start, end) in ledger.halves(link, own=own):
-                    first = max(start, marks.get(key, start))
-                    self._blocks.verify(Span(*key, first, max(0, end - first)))
-        for part in ledger.parts():
-            self._blocks.verify(part.span)
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Erase what a crash left behind: cells that were leased and wait for nobody."""
-        kept: dict[tuple[str, int], list[Span]] = {}
-        for part in self._ledger.parts():
-            kept.setdefault((part.span.link, part.span.block), []).append(part.span)
-        for own, marks in ((True, self._ledger.marks), (False, self._ledger.seen)):
-            for key, end in marks.items():
-                at, last = self._ledger.half(key, own=own)
-                spans = [span for span in kept.get(key, []) if at <= span.first < last]
-                for span in sorted(spans, key=lambda span: span.first):
-                    self._blocks.erase(Span(*key, at, span.first - at))
-                    at = span.end
-                self._blocks.erase(Span(*key, at, end - at))
 
     def _alive(self) -> None:
         if self._stopped:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count, repeat
 
 from roadseal.operate.qkd.store.allotment import Allotment, split_ids, together
+from roadseal.operate.qkd.store.cells import Span
 from roadseal.operate.qkd.store.journal import Record
 
 BlockKey = tuple[str, int]
@@ -104,6 +106,32 @@ class Ledger:
         """Blocks of a link in order, each with the cells that we (or the peer) allocate."""
         keys = sorted(key for key in self.facts if key[0] == link)
         return [(key, self.half(key, own=own)) for key in keys]
+
+    def free(self, link: str) -> list[Span]:
+        """Cells of each block of `link` that we may still allocate."""
+        found = []
+        for key, (start, end) in self.halves(link, own=True):
+            first = max(self.marks.get(key, start), start)
+            found.append(Span(*key, first, max(0, end - first)))
+        return found
+
+    def choose(self, link: str, wanted: Iterable[tuple[int, int]]) -> list[list[Span]] | None:
+        """Free cells for requests, each of so many keys of so many cells; None if they run out."""
+        left = deque(self.free(link))
+        found: list[list[Span]] = []
+        for number, each in wanted:
+            spans: list[Span] = []
+            while number:
+                if not left:
+                    return None
+                span = left.popleft()
+                if fit := min(number, span.cells // each):
+                    taken = fit * each
+                    spans.append(span._replace(cells=taken))
+                    left.appendleft(Span(*span[:2], span.first + taken, span.cells - taken))
+                    number -= fit
+            found.append(spans)
+        return found
 
     def parts(self) -> Iterator[Allotment]:
         """What waits, in as few allotments as possible."""
