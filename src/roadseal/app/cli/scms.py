@@ -231,7 +231,7 @@ def revoke(
         outcome = _revoke_eu(opened.eu(), octets, now)
     words = {
         "linked": "its device is on the next linked list, and gets nothing more",
-        "hashed": "it is on the next hash list",
+        "hashed": "it is on the next hash list, and its device gets nothing more",
         "enrolment": "its holder gets nothing more",
         "authority": "it is on the root's next revocation list",
     }

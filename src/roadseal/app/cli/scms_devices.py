@@ -136,8 +136,9 @@ def _enrol_eu(
     key = SigningKey.from_secret(algorithm, secret)
     canonical = SigningKey.generate("ecdsa-p256")  # stands for the key of the factory
     its_id = name.encode()
+    permissions, fixed = _permissions(kind, us=False), kind is Kind.RSU
     eu.ea.ledger.enter(
-        Station(its_id, canonical.algorithm, canonical.public_key, _permissions(kind, us=False))
+        Station(its_id, canonical.algorithm, canonical.public_key, permissions, fixed=fixed)
     )
     contents = CertificateContents(
         start=now,

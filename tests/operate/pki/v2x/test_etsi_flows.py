@@ -365,6 +365,19 @@ def test_a_station_has_only_so_many_tickets_at_once(eu: Europe) -> None:
     assert tell(eu, ask_ticket(eu, enrolment, start=next_week)).verdict == "ok"
 
 
+def test_a_fixed_station_has_two_tickets_at_once_and_the_next_when_one_ends(eu: Europe) -> None:
+    """EU certificate policy: 2 for a roadside station, whose place tells who it is anyway."""
+    enrolment = enrolled(eu)
+    eu.ea.ledger.enter(replace(eu.ea.ledger.station(ITS_ID), fixed=True))
+    asked = [tell(eu, ask_ticket(eu, enrolment)).verdict for _ in range(3)]
+    assert asked == ["ok", "ok", "deniedtoomanycerts"]
+    next_week = Time64(NOW + 7 * 24 * 3600 * SECOND)
+    assert tell(eu, ask_ticket(eu, enrolment, start=next_week)).verdict == "ok"
+    # Fixed or not is asked at each ticket.
+    eu.ea.ledger.enter(replace(eu.ea.ledger.station(ITS_ID), fixed=False))
+    assert tell(eu, ask_ticket(eu, enrolment)).verdict == "ok"
+
+
 def test_an_unknown_ea_a_strange_aa_and_a_strange_credential(eu: Europe, tmp_path: Path) -> None:
     enrolment = enrolled(eu)
     other = make_authority("ea", "other", "ecdsa-p256", NOW, root=eu.root.credential)

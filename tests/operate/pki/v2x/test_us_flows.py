@@ -183,8 +183,10 @@ def test_a_roadside_unit_gets_an_application_certificate(
     assert verifier.verify(message(credential, at, 0x82), at=at).overall == "ok"
 
 
-def application(us: Field, kind: str, hidden: bool = True) -> tuple[Credential, Credential]:
-    enrolment = us.enrol("rsu-1", UNIT)
+def application(
+    us: Field, kind: str, hidden: bool = True, name: str = "rsu-1"
+) -> tuple[Credential, Credential]:
+    enrolment = us.enrol(name, UNIT)
     secret = SigningKey.generate_secret("ecdsa-p256")
     key = SigningKey.from_secret("ecdsa-p256", secret)
     scalar = generate_scalar(0)
@@ -239,7 +241,7 @@ def test_revoke_a_pseudonym_and_the_station_refuses_the_device(us: Field) -> Non
 
 def test_revoke_an_application_certificate_and_the_station_refuses_it(us: Field) -> None:
     for kind in ("explicit", "implicit"):
-        credential, _ = application(us, kind)
+        credential, _ = application(us, kind, name=f"rsu-{kind}")
         assert us.system.ma.revoke(credential.certificate, NOW) == "hashed"
         crl = read_crl(us.system.ma.hash_crl(NOW), [us.system.root], NOW)
         assert crl.reason is Reason.OK
@@ -255,6 +257,25 @@ def test_revoke_an_application_certificate_and_the_station_refuses_it(us: Field)
     )
     assert us.system.ma.revoke(b"junk", NOW) == "unreadable"
     assert us.system.ma.revoke(us.system.root, NOW) == "unknown"
+
+
+def test_a_unit_whose_application_certificate_is_revoked_gets_nothing_more(us: Field) -> None:
+    credential, enrolment = application(us, "explicit", name="bad")
+    _, good = application(us, "explicit", name="good")
+    car = us.enrol("car-1", CAR)
+    key, ra = SigningKey.generate("ecdsa-p256"), us.system.keys["us-ra"].certificate
+
+    def asks(who: Credential) -> str:
+        validity = Duration.hours(168)
+        contents = CertificateContents(start=NOW, duration=validity, app_permissions=UNIT)
+        sent = application_request(contents, key, None, who, ra, "explicit", NOW, os.urandom)
+        return us.system.ra.handle(sent.octets, NOW).verdict
+
+    assert us.system.ma.revoke(credential.certificate, NOW) == "hashed"
+    assert asks(enrolment) == "revoked"
+    assert asks(us.enrol("bad", UNIT)) == "revoked"  # nor under another enrolment
+    assert asks(good) == "ok"
+    assert len(us.pseudonyms(car, period_of(NOW))[2]) == 3
 
 
 def test_a_list_counts_only_from_its_craca_and_on_its_series(us: Field) -> None:

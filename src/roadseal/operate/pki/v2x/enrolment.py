@@ -109,6 +109,7 @@ class EnrolmentAuthority:
         emit: hears of every certificate and every refusal.
         longest: validity of enrolment credentials at most, in microseconds (EU policy: 3 years).
         parallel: how many tickets of a station may hold at once (EU policy: 100).
+        parallel_fixed: how many of a station that stays where it is (EU policy: 2).
         assurance: the one assurance level and confidence that its stations may ask for.
     """
 
@@ -123,6 +124,7 @@ class EnrolmentAuthority:
         emit: Emit,
         longest: int = 3 * YEAR_US,
         parallel: int = 100,
+        parallel_fixed: int = 2,
         assurance: int = 0x60,
     ) -> None:
         self.credential = credential
@@ -133,6 +135,7 @@ class EnrolmentAuthority:
         self._emit = emit
         self._longest = longest
         self._parallel = parallel
+        self._parallel_fixed = parallel_fixed
         self._assurance = assurance
 
     def handle(self, octets: bytes, now: Time64) -> Outcome:
@@ -293,12 +296,13 @@ class EnrolmentAuthority:
         if contents.assurance not in (None, self._assurance):
             raise RefusedError("deniedpermissions")
         start, end = contents.start, ends_at(contents)
+        most = self._parallel_fixed if station.fixed else self._parallel
 
         def judge(taken: Mapping[bytes, bytes]) -> None:
             if name in taken:
                 raise RefusedError("deniedrequest")  # one confirmation, one ticket
             spans = ((int.from_bytes(one[:8]), int.from_bytes(one[8:])) for one in taken.values())
-            if sum(first < end and start < last for first, last in spans) >= self._parallel:
+            if sum(first < end and start < last for first, last in spans) >= most:
                 raise RefusedError("deniedtoomanycerts")
 
         span = start.to_bytes(8) + end.to_bytes(8)

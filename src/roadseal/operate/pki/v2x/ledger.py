@@ -62,13 +62,17 @@ _NEW_NUMBER, _NEW_ITEM = map(sa.insert, (NUMBER, ITEM))
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A station that may enrol: its canonical key and what its tickets may permit."""
+    """A station that may enrol: its canonical key and what its tickets may permit.
+
+    One that is `fixed` (a roadside unit) needs no pseudonyms and gets fewer tickets at once.
+    """
 
     its_id: bytes
     algorithm: str
     public_key: bytes
     permissions: Sequence[Permission] = ()
     active: bool = True
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Ledger:
             "public_key": station.public_key,
             "permissions": _PERMISSIONS.encode([_value(one) for one in station.permissions]),
             "active": station.active,
+            "fixed": station.fixed,
         }
         with self.store.writing() as db:
             db.execute(_FORGET_STATION, self._key(its_id=station.its_id))
@@ -120,7 +125,9 @@ class Ledger:
         if row is None:
             return None
         permissions = permissions_of(_PERMISSIONS.decode(row.permissions))
-        return Station(row.its_id, row.algorithm, row.public_key, permissions, row.active)
+        return Station(
+            row.its_id, row.algorithm, row.public_key, permissions, row.active, row.fixed
+        )
 
     def answered(self, request: bytes) -> bytes | None:
         """The answer that this very request was given before."""

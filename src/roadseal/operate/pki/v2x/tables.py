@@ -20,6 +20,7 @@ STATION: Final = sa.Table(
     sa.Column("public_key", sa.LargeBinary, nullable=False),
     sa.Column("permissions", sa.LargeBinary, nullable=False),  # COER, SEQUENCE OF PsidSsp
     sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("fixed", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 CERTIFICATE: Final = sa.Table(

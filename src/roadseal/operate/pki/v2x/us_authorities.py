@@ -60,6 +60,7 @@ APPLICATION_LONGEST_US: Final = YEAR_US
 """How long certificates may hold that devices ask for: our choice, the standard leaves it open."""
 
 _VALUES: Final = "linkage-value"
+_REQUEST: Final = "application-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,10 @@ class AuthorizingAuthority:
             return None
         return Origin({kept[:2]: kept[2:11], kept[11:13]: kept[13:22]}, kept[22:])
 
+    def request_of(self, hashed_id8: bytes) -> bytes | None:
+        """To the MA: the hash of the RA's request for an application certificate."""
+        return self.ledger.get(_REQUEST, hashed_id8)
+
     def _issue(self, request: bytes, signed: SignedRequest, now: Time64) -> Outcome:
         if signed.kind != "raAcaCertRequest":
             raise RefusedError("wrong_request")
@@ -255,13 +260,13 @@ class AuthorizingAuthority:
             if response_key is None:
                 raise RefusedError("bad_key")
         contents = replace(_contents(wanted), craca_id=self.craca_id)
-        kept: list[tuple[bytes, bytes]] = []
+        linked: list[tuple[bytes, bytes]] = []
         if ends_at(contents) > ends_of(self.keys.certificate):
             raise RefusedError("bad_contents")
         if "linkageInfo" in asked:
             i, value, pair = self._linkage(asked["linkageInfo"], wanted)
             contents = replace(contents, linkage=(i, value), crl_series=PSEUDONYM_SERIES)
-            kept = [(i.to_bytes(2) + value, pair + request_hash(request))]
+            linked = [(i.to_bytes(2) + value, pair + request_hash(request))]
         else:
             if not may_hold(contents, now, APPLICATION_LONGEST_US, self.keys.certificate):
                 raise RefusedError("bad_contents")
@@ -297,7 +302,10 @@ class AuthorizingAuthority:
             self.keys.credential,
         )
         record = Record(made.certificate, b"", asked["type"], ends_at(contents))
-        self.ledger.put(_VALUES, kept)
+        # Before the certificate leaves: what will lead from it to the device, when the MA asks.
+        self.ledger.put(_VALUES, linked)
+        if not linked:
+            self.ledger.put(_REQUEST, [(record.hashed_id8, request_hash(request))])
         kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
         if kept_answer != answer:
             return Outcome("replayed", kept_answer)  # another worker was first

@@ -71,7 +71,9 @@ class MisbehaviourAuthority:
         self._emit = emit
 
     def revoke(self, certificate: bytes, now: Time64) -> str:
-        """Revoke a certificate, and with a pseudonym its whole device from this period on.
+        """Revoke a certificate, and let the RA give nothing more to its device.
+
+        With a pseudonym, all of its device's are revoked from this period on.
 
         Returns:
             ``linked``, ``hashed``, or why not: ``unreadable``, ``unknown``.
@@ -87,6 +89,8 @@ class MisbehaviourAuthority:
         else:
             entry = hash_entry(certificate, record.ends)
             self.ledger.put(_HASHED, [(entry.hashed_id10, entry.expiry.to_bytes(8))])
+            if origin := self._aca.request_of(record.hashed_id8):
+                self._ra.block(origin)
             outcome = "hashed"
         if outcome != "unknown":
             self._aca.ledger.revoke(record.hashed_id8, now)

@@ -251,7 +251,9 @@ class RegistrationAuthority:
         The device is blocked, not the request: it could ask again, or enrol again.
         """
         name = self.ledger.get(_ORIGIN, aca_request_hash)
-        kept = self.ledger.get(_DEVICE, name) if name else None
+        if name is None:
+            return False
+        kept = self.ledger.get(_DEVICE, name) or self.ledger.get(_APPLICATION, name)
         record = self._enrolled.record(kept[18:26]) if kept else None
         if record is None:
             return False
@@ -318,10 +320,12 @@ class RegistrationAuthority:
             self.ledger.put(_LIVE, [(record.holder, name)])
         else:
             # One certificate, at once: how roadside units get theirs.
-            outcome = self._application(asked, parameters if kind == "encryptionKey" else None, now)
+            encryption_key = parameters if kind == "encryptionKey" else None
+            origin, made = self._application(asked, encryption_key, now)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_APPLICATION, [(name, kept)])
-            self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: outcome}))])
+            self.ledger.put(_ORIGIN, [(origin, name)])
+            self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: made}))])
         return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
 
     def _try_expansion(
@@ -395,7 +399,8 @@ class RegistrationAuthority:
 
     def _application(
         self, asked: Mapping[str, Any], encryption: Mapping[str, Any] | None, now: Time64
-    ) -> bytes:
+    ) -> tuple[bytes, bytes]:
+        """The hash of what the ACA was asked, and what its answer holds for the device."""
         tbs = dict(asked["tbsCert"])
         if asked["type"] == "implicit":
             tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
@@ -406,7 +411,7 @@ class RegistrationAuthority:
         outcome = self._to_aca(request, now)
         if outcome.answer is None:
             raise RefusedError(outcome.verdict)
-        return self._from_aca(request, outcome.answer, now)
+        return request_hash(request), self._from_aca(request, outcome.answer, now)
 
     def _from_aca(self, request: bytes, answer: bytes, now: Time64) -> bytes:
         """What the ACA's answer holds for the device.
