@@ -1,4 +1,4 @@
-"""GeoJSON, GeoJSON a line, Esri JSON, Overpass JSON and plain lists of records.
+"""GeoJSON, GeoJSON a line, TopoJSON, Esri JSON, Overpass JSON and plain lists of records.
 
 Source: RFC 7946; its predecessor of 2008 for the member ``crs``; Esri "Feature set" objects.
 """
@@ -15,6 +15,7 @@ import orjson
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, shape_place
 from roadseal.assess.inventory.estate.table import Table, table_of_records, unreadable
+from roadseal.assess.inventory.estate.topology import topology_features
 
 PLACE_COLUMN: Final = "geometry"
 """Where the place of a feature stands, as WKT in degrees."""
@@ -62,6 +63,8 @@ def _features(root: Any) -> list[Any] | None:
             return root
         case {"features": list(features)}:
             return features
+        case {"type": "Topology", "objects": dict(layers)}:
+            return topology_features(root, layers)
         case {"elements": list(elements)}:
             return [_of_overpass(each) for each in elements if isinstance(each, dict)]
         case {"type": "Feature"}:

@@ -47,7 +47,9 @@ RULES: Final = {
     "second-header": "A second row of column names, or of their units, is no row.",
     "repeated-column": "A column name that occurs twice gets a number.",
     "outside-selection": "Elements that are no road equipment are left out and counted.",
-    "other-sheets": "The sheet with the most filled cells is read; the others are named.",
+    "other-sheets": "The sheet with the most filled cells is read, of a database the table with "
+    "the most rows; the others are named.",
+    "other-files": "Of an archive one file is read, the likeliest; the others are named.",
     "projection": "Coordinates in a system that is not said or not known are not converted.",
     "serial-by-order": "Rows of a dump without their serial key are numbered in order.",
     # rows

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import struct
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
 from roadseal.assess.inventory.estate.lexicon import western
+from roadseal.assess.inventory.estate.wkb import wkb_corners
 
 
 class Place(NamedTuple):
@@ -167,15 +167,15 @@ def shape_place(geometry: Any) -> Place | None:
         if isinstance(shape, dict)
         for corner in _positions(shape.get("coordinates"), depth=0)
     ]
-    return _middle(corners)
+    return middle(corners)
 
 
-def in_degrees(place: Place | None, srid: int) -> Place | None:
+def in_degrees(place: Place | None, srid: int | str) -> Place | None:
     """`place`, its numbers north and east in the system `srid`, as degrees.
 
     Args:
         place: of any system.
-        srid: EPSG code, or 0 where nothing is said.
+        srid: EPSG code, 0 where nothing is said, or the system written out (WKT, PROJJSON).
 
     Returns:
         Nothing where the system is not known, or the place is outside of it.
@@ -189,13 +189,24 @@ def in_degrees(place: Place | None, srid: int) -> Place | None:
     return Place(latitude, longitude) if math.isfinite(longitude + latitude) else None
 
 
-def is_known_system(srid: int) -> bool:
+def is_known_system(srid: int | str) -> bool:
     """Whether places of this system can be turned into degrees."""
     return srid in GEOGRAPHIC or srid in WEB_MERCATOR or _transform(srid) is not None
 
 
+def middle(corners: list[tuple[float, float]]) -> Place | None:
+    """The middle of corners, each east and north; ``None`` without any."""
+    if not corners:
+        return None
+    if len(corners) > 2 and corners[0] == corners[-1]:
+        corners = corners[:-1]
+    longitude = math.fsum(x for x, _ in corners) / len(corners)
+    latitude = math.fsum(y for _, y in corners) / len(corners)
+    return Place(latitude, longitude)
+
+
 @cache
-def _transform(srid: int) -> Callable[[float, float], tuple[float, float]] | None:
+def _transform(srid: int | str) -> Callable[[float, float], tuple[float, float]] | None:
     from pyproj import Transformer  # half the estates of the world need none
     from pyproj.exceptions import CRSError
 
@@ -212,7 +223,7 @@ def _wkt(match: re.Match[str]) -> Place | None:
         numbers = re.findall(_NUMBER, corner)
         if len(numbers) >= 2:
             corners.append((_float(numbers[0]), _float(numbers[1])))
-    return in_degrees(_middle(corners), int(match["srid"] or 0))
+    return in_degrees(middle(corners), int(match["srid"] or 0))
 
 
 def _geojson_text(text: str) -> Place | None:
@@ -238,30 +249,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
-def _middle(corners: list[tuple[float, float]]) -> Place | None:
-    if not corners:
-        return None
-    if len(corners) > 2 and corners[0] == corners[-1]:
-        corners = corners[:-1]
-    longitude = math.fsum(x for x, _ in corners) / len(corners)
-    latitude = math.fsum(y for _, y in corners) / len(corners)
-    return Place(latitude, longitude)
-
-
 def _wkb(encoded: bytes) -> Place | None:
-    """A point in WKB, ISO or PostGIS; other shapes are not read."""
-    order = "<" if encoded[0] == 1 else ">"
-    (code,) = struct.unpack_from(f"{order}I", encoded, 1)
-    at, srid = 5, 0
-    if code & 0x2000_0000:
-        (srid,) = struct.unpack_from(f"{order}I", encoded, at)
-        at += 4
-    if code & 0xFFFF not in (1, 1001, 2001, 3001) or len(encoded) < at + 16:
+    try:
+        srid, corners = wkb_corners(encoded)
+    except ValueError:
         return None
-    longitude, latitude = struct.unpack_from(f"{order}2d", encoded, at)
-    if not (math.isfinite(longitude) and math.isfinite(latitude)):
-        return None  # PostGIS writes an empty point as two NaN
-    return in_degrees(Place(latitude, longitude), srid)
+    return in_degrees(middle(corners), srid)
 
 
 def _float(text: str) -> float:

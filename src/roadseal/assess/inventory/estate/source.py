@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,26 +12,37 @@ from roadseal.assess.inventory.estate.cvmanager import (
     read_cvmanager_database,
     read_cvmanager_dump,
 )
+from roadseal.assess.inventory.estate.geopackage import read_geopackage
 from roadseal.assess.inventory.estate.json_file import read_json
+from roadseal.assess.inventory.estate.kml import read_kml
 from roadseal.assess.inventory.estate.osm import read_osm
+from roadseal.assess.inventory.estate.packed import is_workbook, read_gzip, read_zip
+from roadseal.assess.inventory.estate.parquet import read_parquet
 from roadseal.assess.inventory.estate.sheet import read_sheet
 from roadseal.assess.inventory.estate.table import LIMITS, Table, unreadable
+from roadseal.assess.inventory.estate.xml_file import read_xml
 from roadseal.errors import RoadsealError
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")  # XLS
+_GZIP: Final = b"\x1f\x8b"
+_SHAPES: Final = b"\x00\x00\x27\x0a"
+_SQLITE: Final = b"SQLite format 3\x00"
+_PARQUET: Final = b"PAR1"
 _REFUSED: Final = {
     b"PGDMP": ("it is a compressed PostgreSQL dump", "Dump it with pg_dump --format=plain."),
-    b"\x1f\x8b": ("it is compressed", "Unpack it first: gunzip."),
     b"%PDF": ("it is a PDF", "Ask for the table it was made from."),
-    b"\x00\x00\x27\x0a": ("it is a shapefile", "Convert it to GeoJSON: ogr2ogr -t_srs EPSG:4326."),
-    b"SQLite format 3": ("it is a GeoPackage or SQLite file", "Convert it to GeoJSON: ogr2ogr."),
+    b"fgb\x03": ("it is FlatGeobuf", "Convert it to GeoJSON: ogr2ogr."),
+    b"7z\xbc\xaf\x27\x1c": ("it is a 7-Zip archive", "Unpack it first: 7z x."),
+    b"Rar!": ("it is a RAR archive", "Unpack it first: unrar x."),
+    b"BZh": ("it is compressed", "Unpack it first: bunzip2."),
+    b"\xfd7zXZ": ("it is compressed", "Unpack it first: unxz."),
 }
 _HEAD_BYTES: Final = 1 << 20
 
 
 def read_source(source: str | Path, encoding: str | None = None) -> Table:
-    """Open an estate: CSV, spreadsheet, GeoJSON, OSM XML, jpo-cvmanager dump or database.
+    """Open an estate: a table, features or a database, by itself or in a zip or gzip file.
 
     Args:
         source: a path, or the URL of a jpo-cvmanager database.
@@ -65,19 +77,41 @@ def read_source(source: str | Path, encoding: str | None = None) -> Table:
         raise unreadable(path.name, error.strerror or "the disk refuses") from None
 
 
-def _read(path: Path, head: bytes, encoding: str | None) -> Table:
-    if head.startswith((_ZIP, _OLE)):
+def _read(path: Path, head: bytes, encoding: str | None, *, packed: bool = False) -> Table:
+    def unpacked(inner: Path) -> Table:
+        with inner.open("rb") as file:
+            return _read(inner, file.read(_HEAD_BYTES), encoding, packed=True)
+
+    if head.startswith(_OLE) or (head.startswith(_ZIP) and is_workbook(path)):
         return read_sheet(path)
+    if head.startswith((_ZIP, _GZIP)):
+        if packed:
+            raise unreadable(path.name, "it is an archive in an archive", "Unpack it first.")
+        return (read_zip if head.startswith(_ZIP) else read_gzip)(path, unpacked)
+    if head.startswith(_SHAPES):
+        from roadseal.assess.inventory.estate.shapefile_set import read_shapefile  # rarely needed
+
+        return read_shapefile(path)
+    if head.startswith(_SQLITE):
+        return read_geopackage(path)
+    if head.startswith(_PARQUET):
+        return read_parquet(path)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[", b"\x1e")):
         return read_json(path)
-    if start.startswith(b"<"):
-        if b"opengis.net/kml" in head:
-            raise unreadable(path.name, "it is KML", "Convert it to GeoJSON: ogr2ogr.")
-        if b"<osm" not in head:
-            raise unreadable(path.name, "it is XML of another kind", "Export OSM XML or CSV.")
-        return read_osm(path)
+    if _is_xml(start):
+        return _xml_reader(head)(path)
     text = head.decode("utf-8", errors="replace")
     if is_cvmanager_dump(text) or (text.startswith("--") and "PostgreSQL database dump" in text):
         return read_cvmanager_dump(path)
     return read_csv(path, encoding)
+
+
+def _is_xml(start: bytes) -> bool:
+    return start.startswith((b"<", b"\xff\xfe<\x00", b"\xfe\xff\x00<"))
+
+
+def _xml_reader(head: bytes) -> Callable[[Path], Table]:
+    if b"<kml" in head or b"opengis.net/kml" in head:
+        return read_kml
+    return read_osm if b"<osm" in head else read_xml

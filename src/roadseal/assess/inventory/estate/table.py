@@ -18,7 +18,8 @@ class Limits:
 
     Args:
         file_bytes: largest file.
-        unpacked_bytes: largest content of a spreadsheet, which is a compressed archive.
+        unpacked_bytes: largest content of a spreadsheet or other compressed archive.
+        tree_bytes: largest XML that is held as a whole.
         rows: most rows.
         columns: most columns.
         cell_chars: longest cell.
@@ -26,6 +27,7 @@ class Limits:
 
     file_bytes: int = 2 << 30
     unpacked_bytes: int = 1 << 30
+    tree_bytes: int = 128 << 20
     rows: int = 5_000_000
     columns: int = 2_000
     cell_chars: int = 1 << 20
@@ -39,7 +41,8 @@ class Table:
     """Columns, and rows that can be read again.
 
     Args:
-        format: ``csv``, ``xlsx``, ``geojson``, ``osm``, ``cvmanager``.
+        format: ``csv``, ``xlsx``, ``geojson``, ``kml``, ``xml``, ``geopackage``, ``shapefile``,
+            ``parquet``, ``osm``, ``cvmanager``.
         columns: their names, each once.
         rows: starts reading from the first row.
         notes: what had to be done to the file as a whole.

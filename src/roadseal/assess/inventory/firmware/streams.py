@@ -110,9 +110,10 @@ def unpack_zstd(packed: bytes, most: int) -> bytes:
     import zstandard
 
     try:
-        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=most)
+        unpacked: bytes = zstandard.ZstdDecompressor().decompress(packed, max_output_size=most)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
+    return unpacked
 
 
 _DAMAGE: Final = (

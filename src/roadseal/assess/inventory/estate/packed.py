@@ -1,0 +1,130 @@
+"""Archives as portals give them: a zip of one data set, a shapefile's parts, KMZ, gzip.
+
+Of several files the likeliest kind is read, and of one kind the largest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import IO, Final
+
+from roadseal.assess.inventory.estate.note import Action, note
+from roadseal.assess.inventory.estate.table import LIMITS, Row, Table, unreadable
+
+_BOOK: Final = ("[Content_Types].xml", "content.xml", "xl/")
+_PARTS: Final = (".shp", ".dbf", ".prj", ".cpg")
+_DATA: Final = (
+    ".shp", ".gpkg", ".kml", ".geojson", ".json", ".jsonl", ".ndjson", ".topojson", ".csv", ".tsv",
+    ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".geoparquet", ".gml", ".xml", ".osm", ".sql",
+    ".sqlite",
+)  # fmt: skip
+"""What may hold an estate, the likeliest first."""
+_COPY: Final = 1 << 20
+
+Reader = Callable[[Path], Table]
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a zip is a spreadsheet, not an archive with a file in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith(_BOOK) for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return True  # let its reader say what is wrong
+
+
+def read_zip(path: Path, read: Reader) -> Table:
+    """Read the likeliest file of an archive with `read`; the others are named.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, and what `read` raises.
+    """
+    folder = TemporaryDirectory(prefix="roadseal-estate-")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {each.filename: each.file_size for each in archive.infolist() if _is_data(each)}
+            name = min(
+                sizes,
+                key=lambda each: (_DATA.index(_suffix(each)), -sizes[each], each),
+                default="",
+            )
+            if not name:
+                raise unreadable(path.name, "it is a zip without a file of a kind that is read")
+            unpacked = _unpack(archive, name, Path(folder.name), path.name)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
+        raise unreadable(path.name, f"its zip is damaged or locked ({error})") from None
+    except NotImplementedError as error:
+        raise unreadable(path.name, str(error)) from None
+    table = _kept(read(unpacked), folder)
+    if others := ", ".join(each for each in sizes if each != name):
+        table = replace(
+            table,
+            notes=(note(0, "file", Action.REPAIRED, "other-files", others, name), *table.notes),
+        )
+    return table
+
+
+def read_gzip(path: Path, read: Reader) -> Table:
+    """Read what a gzip file holds with `read`.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, and what `read` raises.
+    """
+    folder = TemporaryDirectory(prefix="roadseal-estate-")
+    unpacked = Path(folder.name, path.name.removesuffix(".gz"))
+    try:
+        with gzip.open(path) as packed:
+            _copy(packed, unpacked, path.name)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path.name, f"its gzip is damaged ({error})") from None
+    return _kept(read(unpacked), folder)
+
+
+def _is_data(entry: zipfile.ZipInfo) -> bool:
+    hidden = any(part.startswith((".", "__")) for part in PurePosixPath(entry.filename).parts)
+    return not entry.is_dir() and not hidden and _suffix(entry.filename) in _DATA
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.casefold()
+
+
+def _unpack(archive: zipfile.ZipFile, name: str, folder: Path, shown: str) -> Path:
+    """The file, and for a shapefile its parts, under plain names of their own."""
+    wanted = {_suffix(name): name}
+    if _suffix(name) == ".shp":
+        stem = name[:-4].casefold()
+        for entry in archive.namelist():
+            if _suffix(entry) in _PARTS and entry[:-4].casefold() == stem:
+                wanted[_suffix(entry)] = entry
+    for suffix, entry in wanted.items():
+        with archive.open(entry) as packed:
+            _copy(packed, folder / f"estate{suffix}", shown)
+    return folder / f"estate{_suffix(name)}"
+
+
+def _copy(packed: IO[bytes] | gzip.GzipFile, to: Path, shown: str) -> None:
+    left = LIMITS.unpacked_bytes
+    with to.open("wb") as file:
+        while octets := packed.read(_COPY):
+            left -= len(octets)
+            if left < 0:
+                raise unreadable(
+                    shown, f"it unpacks to more than {LIMITS.unpacked_bytes >> 20} MiB"
+                )
+            file.write(octets)
+
+
+def _kept(table: Table, folder: TemporaryDirectory[str]) -> Table:
+    """`table` with its unpacked file, which goes with it."""
+
+    def rows(kept: TemporaryDirectory[str] = folder) -> Iterator[Row]:
+        yield from table.rows()
+
+    return replace(table, rows=rows)

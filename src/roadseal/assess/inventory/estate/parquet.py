@@ -1,0 +1,128 @@
+"""Parquet and GeoParquet, through polars.
+
+Source: OGC GeoParquet 1.1.0, clauses "Column metadata" and "encoding" (WKB).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import polars
+
+from roadseal.assess.inventory.estate.note import Action, note
+from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, middle
+from roadseal.assess.inventory.estate.table import (
+    LIMITS,
+    Row,
+    Table,
+    check_columns,
+    distinct_columns,
+    unreadable,
+)
+from roadseal.assess.inventory.estate.wkb import wkb_corners
+
+_BATCH: Final = 50_000
+
+
+def read_parquet(path: Path) -> Table:
+    """Read the rows of a Parquet file; its geometry, if it says which column that is.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
+    """
+    try:
+        lazy = polars.scan_parquet(path)
+        names = lazy.collect_schema().names()
+        count = int(lazy.select(polars.len()).collect().item())
+        shape, system = _geometry(polars.read_parquet_metadata(path))
+    except (polars.exceptions.PolarsError, OSError, ValueError) as error:
+        raise unreadable(path.name, str(error).splitlines()[0]) from None
+    columns, notes = distinct_columns(names)
+    check_columns(columns if count else (), path.name)
+    if count > LIMITS.rows:
+        raise unreadable(path.name, f"it has {count} rows")
+    place = names.index(shape) if shape in names else None
+    if place is not None and not is_known_system(system):
+        notes = (*notes, note(0, "file", Action.DOUBTED, "projection", str(system)[:80]))
+    return Table(
+        "parquet",
+        columns,
+        lambda: _rows(path, place, system),
+        notes,
+        None if place is None else columns[place],
+    )
+
+
+def _rows(path: Path, place: int | None, system: int | str) -> Iterator[Row]:
+    lazy = polars.scan_parquet(path)
+    number = 0
+    while True:
+        try:
+            part = lazy.slice(number, _BATCH).collect()
+        except (polars.exceptions.PolarsError, OSError) as error:
+            raise unreadable(path.name, str(error).splitlines()[0]) from None
+        for row in part.iter_rows():
+            number += 1
+            yield (
+                number,
+                [
+                    _shape(cell, system) if at == place else _text(cell)
+                    for at, cell in enumerate(row)
+                ],
+            )
+        if part.height < _BATCH:
+            return
+
+
+def _geometry(metadata: dict[str, str]) -> tuple[str | None, int | str]:
+    """The geometry's column and its system; without ``crs`` it is degrees east and north."""
+    try:
+        geo = orjson.loads(metadata.get("geo", "null"))
+    except orjson.JSONDecodeError:
+        return None, 0
+    match geo:
+        case {"primary_column": str(name), "columns": dict(columns)}:
+            column = columns.get(name)
+            crs = column.get("crs") if isinstance(column, dict) else None
+            match crs:
+                case {"id": {"authority": "EPSG", "code": int(code)}}:
+                    return name, code
+                case {"id": {"code": "CRS84"}} | None:
+                    return name, 0
+                case _:
+                    return name, orjson.dumps(crs).decode()
+    return None, 0
+
+
+def _shape(cell: Any, system: int | str) -> str:
+    if not isinstance(cell, bytes):
+        return _text(cell)
+    try:
+        place = in_degrees(middle(wkb_corners(cell)[1]), system)
+    except ValueError:
+        return "geometry that is none"
+    return f"POINT ({place.longitude!r} {place.latitude!r})" if place else ""
+
+
+def _text(cell: Any) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return "yes" if cell else "no"
+        case float() if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        case datetime() if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
+            return cell.date().isoformat()
+        case date() | datetime() | time():
+            return cell.isoformat()
+        case dict() | list():
+            return orjson.dumps(cell, default=str).decode()[: LIMITS.cell_chars]
+        case bytes():
+            return cell.hex() if len(cell) <= LIMITS.cell_chars // 2 else ""
+        case _:
+            return str(cell)[: LIMITS.cell_chars]
