@@ -32,8 +32,12 @@ def _root() -> None:
 
 @app.command()
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Certificates, PEM or DER; leaf first.")],
-    trust: Annotated[list[Path] | None, typer.Option(help="Trust anchors; without: self.")] = None,
+    files: Annotated[
+        list[Path], typer.Argument(help="Files, or folders of them; PEM, DER or PKCS #7.")
+    ],
+    trust: Annotated[
+        list[Path] | None, typer.Option(help="Trust anchors, files or folders; without: self.")
+    ] = None,
     untrusted: Annotated[list[Path] | None, typer.Option(help="Intermediates.")] = None,
     crl: Annotated[list[Path] | None, typer.Option(help="Revocation lists.")] = None,
     status: Annotated[list[Path] | None, typer.Option(help="Status lists of `pki status`.")] = None,
@@ -43,7 +47,7 @@ def verify(
         typer.Option(help="Acceptable certificate policy, dotted; one is required."),
     ] = None,
     purpose: Annotated[
-        str | None, typer.Option(help="Extended key usage that the leaf must allow.")
+        str | None, typer.Option(help="Extended key usage that leaf and authorities must allow.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse what RFC 5280 forbids authorities, too.")
@@ -60,11 +64,13 @@ def verify(
     """
     from cryptography.x509 import ObjectIdentifier
 
-    from roadseal.clock import SystemClock, parse_instant
+    from roadseal.clock import SystemClock, parse_instant, to_datetime
     from roadseal.crypto import load_profile
     from roadseal.operate.pki.files import (
         FileVerdict,
+        files_in,
         read_crls,
+        read_distrusted,
         read_pool,
         read_status,
         verify_file,
@@ -73,8 +79,9 @@ def verify(
     from roadseal.operate.pki.standing import TIERS
 
     try:
-        instant = parse_instant(at) if at else SystemClock().now()
-    except ValueError:
+        instant = SystemClock().now() if at is None else parse_instant(at)
+        to_datetime(instant)
+    except (ValueError, OverflowError):
         raise RoadsealError(
             "instant", f"{at!r} is no instant.", advice="Write it as 2026-11-26T09:00:00Z."
         ) from None
@@ -95,16 +102,23 @@ def verify(
         status=read_status(status, [*pool, *(anchors or ())]) if status else None,
         tier=TIERS[tier],
         purpose=ObjectIdentifier(_PURPOSES[purpose]) if purpose else None,
+        distrusted=read_distrusted(
+            (*(trust or ()), *(untrusted or ())), _PURPOSES[purpose] if purpose else None
+        ),
         strict=strict,
         policies=frozenset(policy or ("2.5.29.32.0",)),
         require_policy=bool(policy),
     )
-    verdicts: list[FileVerdict] = [verify_file(file, pool, anchors, rules) for file in files]
+    verdicts: list[FileVerdict] = [
+        verify_file(file, pool, anchors, rules) for file in files_in(files)
+    ]
     if as_json:
         rows = [
             {
                 "file": str(one.file),
                 "parsed": one.parsed,
+                "subject": one.subject,
+                "certificates": one.certificates,
                 "signature_algorithm": one.algorithm,
                 "checked": one.checked,
                 "ok": one.verdict.ok,

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from roadseal.operate.pki.path.extensions import extension
 from roadseal.operate.pki.path.names import same_name
 from roadseal.operate.pki.serials import in_shard
 from roadseal.operate.pki.signature import check_signature
@@ -274,6 +275,8 @@ def _among(name: x509.Name, names: frozenset[x509.GeneralName]) -> bool:
 def _extension(
     signed: x509.Certificate | Crl | x509.RevokedCertificate, kind: type[_T]
 ) -> _T | None:
+    if isinstance(signed, x509.Certificate):
+        return extension(signed, kind)
     try:
         return signed.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

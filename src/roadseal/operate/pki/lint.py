@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.pki.path.key_usages import extension, usage_problems
+from roadseal.operate.pki.path.extensions import extension
+from roadseal.operate.pki.path.key_usages import usage_problems
 from roadseal.operate.pki.template import signed
 
 
@@ -37,7 +38,13 @@ def refuse_unsound(body: bytes, issuer: x509.Certificate) -> None:
 
 
 def lint(certificate: x509.Certificate, issuer: x509.Certificate | None) -> Iterator[str]:
-    """Say what is wrong with a certificate that `issuer` (None: it itself) signs."""
+    """Say what is wrong with a certificate that `issuer` (None: it itself) signs.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
+    if len(certificate.extensions) == 0:  # it raises for any that the library cannot decode
+        yield "no extensions"
     if not 1 << 64 <= certificate.serial_number < 1 << 159:
         yield "serial number without 64 random bits, or longer than 20 octets"
     if certificate.version is not x509.Version.v3:

@@ -21,8 +21,9 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from OpenSSL import crypto
 
 from roadseal.operate.pki.composite import COMPOSITES
-from roadseal.operate.pki.der import contents, elements
+from roadseal.operate.pki.der import OID, contents, elements, object_identifier
 from roadseal.operate.pki.keys import algorithm_of
+from roadseal.operate.pki.pss import may_sign
 
 _SLH_DSA: Final = [
     f"slh-dsa-{family}-{size}{speed}"
@@ -42,6 +43,9 @@ _ECDSA: Final = {
     SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-p256",
     SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ecdsa-p384",
 }
+_EC: Final = object_identifier("1.2.840.10045.2.1")
+_RSA: Final = frozenset(map(object_identifier, ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10")))
+_LEAST_MODULUS: Final = 1 << 2047
 _PARTIAL_CHAIN_NO_TIME_SELF: Final = 0x80000 | 0x200000 | 0x4000  # X509_V_FLAG_…, x509_vfy.h
 
 
@@ -107,6 +111,22 @@ def _signed_in_whole_octets(signed: x509.Certificate | x509.CertificateRevocatio
     return contents(signature)[:1] == b"\0"
 
 
+def key_defect(certificate: x509.Certificate) -> str | None:
+    """What is wrong with a certificate's key whatever it is used for: a reason of `PathReason`.
+
+    RSA of less than 2048 bits (NIST SP 800-131A), and a curve that is written out instead of named
+    (RFC 5480 §2.1.1): nobody may say which curve it is but its name.
+    """
+    identifier, key = elements(contents(subject_key_info(certificate)))
+    algorithm, *parameters = elements(contents(identifier))
+    if algorithm == _EC and (not parameters or parameters[0][0] != OID):
+        return "malformed-key"
+    if algorithm in _RSA:
+        modulus = elements(contents(contents(key)[1:]))[0]
+        return "weak-algorithm" if int.from_bytes(contents(modulus)) < _LEAST_MODULUS else None
+    return None
+
+
 def subject_key_info(certificate: x509.Certificate) -> bytes:
     """The SubjectPublicKeyInfo of a certificate as it was received, whatever its algorithm.
 
@@ -152,6 +172,9 @@ def _check_by_library(
         scheme = signed.signature_algorithm_parameters
         if not isinstance(scheme, padding.PSS | padding.PKCS1v15) or digest is None:
             return "unknown-algorithm"
+        bound = elements(contents(subject_key_info(issuer)))[0]
+        if not may_sign(bound, elements(contents(signed.public_bytes(Encoding.DER)))[1]):
+            return "bad-signature"
         key.verify(signature, message, scheme, digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if digest is None:

@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.operate.pki.est.enrolment import Enrolled
-from roadseal.operate.pki.path.key_usages import extension
+from roadseal.operate.pki.path.extensions import extension
 from roadseal.operate.pki.path.validation import PathRules, validate_path
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.tables import MADE, MAKER

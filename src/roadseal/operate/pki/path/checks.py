@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -15,12 +15,19 @@ from roadseal.clock import to_datetime
 from roadseal.crypto import Profile, Purpose
 from roadseal.operate.pki.crls import CrlState, RevocationLists
 from roadseal.operate.pki.path.conformance import nonconforming
-from roadseal.operate.pki.path.key_usages import extension, usage_problems
+from roadseal.operate.pki.path.extensions import extension, extensions_of
+from roadseal.operate.pki.path.key_usages import usage_problems
 from roadseal.operate.pki.path.names import outside_constraints, same_name
 from roadseal.operate.pki.path.policies import PolicyState
 from roadseal.operate.pki.path.rules import PathReason, PathRules
 from roadseal.operate.pki.path.search import called as name_of
-from roadseal.operate.pki.signature import key_name, names_one_algorithm, signature_name
+from roadseal.operate.pki.signature import (
+    key_defect,
+    key_name,
+    names_one_algorithm,
+    signature_name,
+    subject_key_info,
+)
 from roadseal.operate.pki.standing import State
 
 # A serial number below 1 gets a verdict of ours, not a warning of the library's.
@@ -40,14 +47,21 @@ _UNDERSTOOD: Final = frozenset(
         ExtensionOID.POLICY_MAPPINGS,
         ExtensionOID.POLICY_CONSTRAINTS,
         ExtensionOID.INHIBIT_ANY_POLICY,
+        ExtensionOID.OCSP_NO_CHECK,  # RFC 6960 §4.2.2.2.1: about responders; here it excuses nobody
     }
 )
 
 
 def chain_problems(
-    chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
+    chain: tuple[x509.Certificate, ...],
+    rules: PathRules,
+    lists: RevocationLists | None,
+    compare: Callable[[int], None],
 ) -> Iterator[tuple[PathReason, str]]:
-    """Say what rules a chain breaks, anchor first; its signatures have been checked."""
+    """Say what rules a chain breaks, anchor first; its signatures have been checked.
+
+    `compare` is told how many names are held to constraints, and may raise.
+    """
     now = to_datetime(rules.at).replace(microsecond=0)  # a certificate's last second is its own
     policies = PolicyState.start(
         len(chain),
@@ -62,6 +76,8 @@ def chain_problems(
         called = name_of(certificate)
         self_issued = same_name(certificate.issuer, certificate.subject)
         is_anchor = index == len(chain) - 1
+        if any(_is_same_authority(certificate, one) for one in rules.distrusted):
+            yield PathReason.DISTRUSTED, f"{called}: its trust settings refuse it"
         yield from _own_problems(certificate, called, now, rules.profile)
         if not (is_anchor or 0 < certificate.serial_number < 1 << 159):
             yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
@@ -70,7 +86,7 @@ def chain_problems(
                 yield PathReason.NONCONFORMING, f"{called}: {what}"
         if not is_anchor:
             if (is_leaf or not self_issued) and (
-                bad := outside_constraints(certificate, constraints)
+                bad := outside_constraints(certificate, constraints, compare)
             ):
                 yield PathReason.NAME_CONSTRAINTS, f"{called}: {bad}"
             policies = policies.after(certificate, is_leaf=is_leaf, self_issued=self_issued)
@@ -82,6 +98,11 @@ def chain_problems(
                     yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
                 if state is CrlState.REVOKED:
                     yield PathReason.REVOKED, called
+        # Of authorities RFC 5280 §4.2.1.12 says little; that theirs bounds what they issue is the
+        # rule of OpenSSL, GnuTLS, Go and the browsers.
+        usage = extension(certificate, x509.ExtendedKeyUsage)
+        if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
+            yield PathReason.EXTENDED_KEY_USAGE, f"{called}: not {rules.purpose._name}"
         if is_leaf:
             yield from _standing_problems(certificate, called, rules)
             break
@@ -103,9 +124,13 @@ def chain_problems(
     if extension(chain[0], x509.NameConstraints) and not (basic and basic.ca):  # §4.2.1.10
         detail = f"{name_of(chain[0])}: name constraints, and no authority"
         yield PathReason.NAME_CONSTRAINTS, detail
-    usage = extension(chain[0], x509.ExtendedKeyUsage)
-    if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
-        yield PathReason.EXTENDED_KEY_USAGE, f"{name_of(chain[0])}: not {rules.purpose._name}"
+
+
+def _is_same_authority(one: x509.Certificate, other: x509.Certificate) -> bool:
+    """Whether two certificates are of one name and one key."""
+    return subject_key_info(one) == subject_key_info(other) and same_name(
+        one.subject, other.subject
+    )
 
 
 def _standing_problems(
@@ -126,11 +151,13 @@ def _own_problems(
     """What is wrong with a certificate wherever it stands."""
     if not names_one_algorithm(certificate):
         yield PathReason.MALFORMED, f"{called}: signatureAlgorithm differs inside and outside"
+    if defect := key_defect(certificate):
+        yield PathReason(defect), f"{called}: its key"
     if now < certificate.not_valid_before_utc:
         yield PathReason.NOT_YET_VALID, f"{called}: from {certificate.not_valid_before_utc}"
     if now > certificate.not_valid_after_utc:
         yield PathReason.EXPIRED, f"{called}: until {certificate.not_valid_after_utc}"
-    for one in certificate.extensions:
+    for one in extensions_of(certificate):
         if one.critical and one.oid not in _UNDERSTOOD:
             yield PathReason.UNKNOWN_CRITICAL_EXTENSION, f"{called}: {one.oid.dotted_string}"
     yield from _name_problems(certificate, called)
@@ -156,7 +183,7 @@ def _name_problems(certificate: x509.Certificate, called: str) -> Iterator[tuple
     basic = extension(certificate, x509.BasicConstraints)
     if basic and basic.ca:
         yield PathReason.MALFORMED, f"{called}: an authority without a name"
-    names = [one for one in certificate.extensions if one.oid == _ALTERNATIVE_NAME]
+    names = [one for one in extensions_of(certificate) if one.oid == _ALTERNATIVE_NAME]
     if not names or not names[0].critical:
         yield PathReason.MALFORMED, f"{called}: no subject, and no critical subjectAltName"
 

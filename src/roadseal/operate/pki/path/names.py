@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+
+from roadseal.operate.pki.path.extensions import extension
 
 _KINDS: Final = (
     x509.DNSName,
@@ -29,12 +31,25 @@ def same_name(one: x509.Name, other: x509.Name) -> bool:
 
 
 def outside_constraints(
-    certificate: x509.Certificate, constraints: Sequence[x509.NameConstraints]
+    certificate: x509.Certificate,
+    constraints: Sequence[x509.NameConstraints],
+    spend: Callable[[int], None],
 ) -> str | None:
-    """Return what lies outside `constraints`, or None if everything lies inside."""
+    """Return what lies outside `constraints`, or None if everything lies inside.
+
+    Args:
+        certificate: whose names are held to them.
+        constraints: of every authority above it.
+        spend: told how many comparisons this takes before they are made; it may raise.
+    """
     if not constraints:
         return None
-    for name in _names(certificate):
+    names = list(_names(certificate))
+    subtrees = sum(
+        len(one.permitted_subtrees or ()) + len(one.excluded_subtrees or ()) for one in constraints
+    )
+    spend(len(names) * subtrees)
+    for name in names:
         for one in constraints:
             bases = (*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ()))
             if not is_whole(name) and any(_comparable(name, base) for base in bases):
@@ -69,13 +84,12 @@ def is_whole(name: x509.GeneralName) -> bool:
 def _names(certificate: x509.Certificate) -> Iterable[x509.GeneralName]:
     if certificate.subject.rdns:
         yield x509.DirectoryName(certificate.subject)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+    alternative = extension(certificate, x509.SubjectAlternativeName)
+    if alternative is None:
         for attribute in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
             yield x509.RFC822Name(str(attribute.value))
     else:
-        yield from found.value
+        yield from alternative
 
 
 def _comparable(name: x509.GeneralName, base: x509.GeneralName) -> bool:

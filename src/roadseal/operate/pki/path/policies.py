@@ -7,17 +7,17 @@ anchor's domain each of its nodes comes from; so that is kept and the tree is no
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from roadseal.operate.pki.der import contents, elements
+from roadseal.operate.pki.path.extensions import extension, extensions_of
 
 ANY_POLICY: Final = "2.5.29.32.0"
 """Stands for every policy."""
 _ANY_NODE: Final = (ANY_POLICY, ANY_POLICY)
-_T = TypeVar("_T", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,24 @@ class PolicyState:
     def after(
         self, certificate: x509.Certificate, *, is_leaf: bool, self_issued: bool
     ) -> PolicyState:
-        """The state below `certificate`."""
+        """The state below `certificate`.
+
+        Raises:
+            ValueError: its policy mappings are none; a leaf's too, which map nothing.
+        """
+        pairs = _mappings(certificate)
         takes_any = self.any_policy > 0 or (self_issued and not is_leaf)
         state = replace(self, expected=self._valid(certificate, takes_any=takes_any))
-        limits = _find(certificate, x509.PolicyConstraints)
+        limits = extension(certificate, x509.PolicyConstraints)
         required = limits.require_explicit_policy if limits else None
         if is_leaf:
             explicit = 0 if required == 0 else max(0, state.explicit - 1)
             return replace(state, explicit=explicit)
         if state.refused:
             return state
-        state = replace(state, expected=state._mapped(certificate))
+        state = replace(state, expected=state._mapped(pairs))
         step = 0 if self_issued else 1
-        inhibit = _find(certificate, x509.InhibitAnyPolicy)
+        inhibit = extension(certificate, x509.InhibitAnyPolicy)
         return PolicyState(
             state.expected,
             _lower(state.explicit - step, required),
@@ -89,7 +94,7 @@ class PolicyState:
     def _valid(
         self, certificate: x509.Certificate, *, takes_any: bool
     ) -> frozenset[tuple[str, str]]:
-        policies = _find(certificate, x509.CertificatePolicies)
+        policies = extension(certificate, x509.CertificatePolicies)
         if policies is None:
             return frozenset()
         named = {one.policy_identifier.dotted_string for one in policies} - {ANY_POLICY}
@@ -100,8 +105,7 @@ class PolicyState:
         asserts_any = any(one.policy_identifier.dotted_string == ANY_POLICY for one in policies)
         return frozenset(valid | self.expected if asserts_any and takes_any else valid)
 
-    def _mapped(self, certificate: x509.Certificate) -> frozenset[tuple[str, str]]:
-        pairs = _mappings(certificate)
+    def _mapped(self, pairs: list[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         sources = {source for source, _ in pairs}
         kept = {node for node in self.expected if node[1] not in sources}
         if self.mapping == 0:
@@ -120,13 +124,6 @@ def _lower(counter: int, limit: int | None) -> int:
     return counter if limit is None else min(counter, limit)
 
 
-def _find(certificate: x509.Certificate, kind: type[_T]) -> _T | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
 def _mappings(certificate: x509.Certificate) -> list[tuple[str, str]]:
     """Pairs of issuer and subject policy; the library leaves this extension undecoded.
 
@@ -134,7 +131,8 @@ def _mappings(certificate: x509.Certificate) -> list[tuple[str, str]]:
         ValueError: the extension is no PolicyMappings, or maps anyPolicy.
     """
     try:
-        raw = certificate.extensions.get_extension_for_oid(ExtensionOID.POLICY_MAPPINGS).value
+        found = extensions_of(certificate)
+        raw = found.get_extension_for_oid(ExtensionOID.POLICY_MAPPINGS).value
     except x509.ExtensionNotFound:
         return []
     pairs = []

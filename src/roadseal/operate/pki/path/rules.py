@@ -39,6 +39,7 @@ class PathReason(StrEnum):
     REVOCATION_UNKNOWN = "revocation-unknown"
     TOO_COMPLEX = "too-complex"
     NONCONFORMING = "nonconforming"
+    DISTRUSTED = "distrusted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ class PathRules:
     Args:
         at: the instant.
         profile: algorithms that every key and signature must be accepted by; None: any sound one.
-        purpose: extended key usage the leaf must allow; None: any.
+        purpose: extended key usage that the leaf, and authorities which name any, must allow;
+            None: any.
+        distrusted: certificates of names and keys that may stand in no chain.
         crls: revocation lists; when there are any, each issued certificate needs a current one.
         status: status lists; with them the leaf needs a standing that `tier` accepts.
         tier: what the age of a status list means.
@@ -82,6 +85,7 @@ class PathRules:
     at: Time64
     profile: Profile | None = None
     purpose: ObjectIdentifier | None = None
+    distrusted: Sequence[x509.Certificate] = ()
     crls: Sequence[x509.CertificateRevocationList] = ()
     status: StatusKeeper | None = None
     tier: Tier = TIERS["T1"]

@@ -17,6 +17,7 @@ _DER: Final = Encoding.DER
 _MAX_DEPTH: Final = 12
 _MAX_SIGNATURES: Final = 200
 _MAX_STEPS: Final = 2_000  # a mesh has more chains than signatures
+_MAX_COMPARISONS: Final = 1 << 20  # of names with constraints: what OpenSSL allows, too
 
 
 class TooComplexError(Exception):
@@ -29,7 +30,14 @@ class Budget:
 
     signatures: int = 0
     steps: int = 0
+    comparisons: int = 0
     known: dict[tuple[bytes, bytes], str | None] = field(default_factory=dict)
+
+    def compare(self, count: int) -> None:
+        """Compare `count` pairs of a name and a constraint."""
+        self.comparisons += count
+        if self.comparisons > _MAX_COMPARISONS:
+            raise TooComplexError
 
     def check(self, signed: x509.Certificate, issuer: x509.Certificate) -> str | None:
         """Verify once a pair."""

@@ -78,12 +78,23 @@ class _Validation:
         for chain, reason, detail in found:
             verdict = PathVerdict(reason, detail, chain)
             if verdict.ok:
-                verdict = _validate(chain, rules, self._lists)
+                verdict = self._validate(chain, rules)
             if verdict.ok:
                 return verdict
             if not best.chain or len(verdict.chain) > len(best.chain):
                 best = verdict
         return best
+
+    def _validate(self, chain: tuple[x509.Certificate, ...], rules: PathRules) -> PathVerdict:
+        try:
+            for reason, detail in chain_problems(chain, rules, self._lists, self._budget.compare):
+                return PathVerdict(reason, detail, chain)
+        except TooComplexError:
+            raise
+        except Exception:  # another chain may do without what cannot be read in this one
+            return PathVerdict(PathReason.MALFORMED, _UNREADABLE, chain)
+        detail = f"{len(chain)} certificates to {called(chain[-1])}"
+        return PathVerdict(PathReason.OK, detail, chain)
 
     def _believes(self, signer: x509.Certificate, anchor: x509.Certificate) -> bool:
         """Whether the signer of a list chains to `anchor` and is not revoked itself.
@@ -97,19 +108,6 @@ class _Validation:
                 plain = replace(self._rules, purpose=None, status=None)
                 self._believed[pair] = self._search(signer, plain, [anchor]).ok
         return self._believed[pair]
-
-
-def _validate(
-    chain: tuple[x509.Certificate, ...], rules: PathRules, lists: RevocationLists | None
-) -> PathVerdict:
-    try:
-        for reason, detail in chain_problems(chain, rules, lists):
-            return PathVerdict(reason, detail, chain)
-    except TooComplexError:
-        raise
-    except Exception:  # another chain may do without what cannot be read in this one
-        return PathVerdict(PathReason.MALFORMED, _UNREADABLE, chain)
-    return PathVerdict(PathReason.OK, f"{len(chain)} certificates to {called(chain[-1])}", chain)
 
 
 def _is_named(certificate: x509.Certificate) -> bool:
