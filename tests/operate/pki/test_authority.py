@@ -131,14 +131,15 @@ def test_a_key_blocked_while_it_is_signed_is_not_certified(
     authority = make(store)
     encoded = csr()
     first = authority.issue(request("1", encoded))
-    signing = authority._issuing._signed
+    signer = authority._issuing._signer
+    signing = signer.sign
 
     def meanwhile(*arguments: Any) -> bytes:
         signed = signing(*arguments)
         authority.revoke(first.serial, x509.ReasonFlags.key_compromise, block_key=True)
         return signed
 
-    monkeypatch.setattr(authority._issuing, "_signed", meanwhile)
+    monkeypatch.setattr(signer, "sign", meanwhile)
     with pytest.raises(RoadsealError) as caught:
         authority.issue(request("2", encoded))
     assert caught.value.code == "pki-key-blocked"

@@ -95,11 +95,18 @@ class Issuing:
         keys = [self._check(request, now) for request in requests]
         with self._store.writing() as connection:
             rows = self._reserve(connection, requests, keys, now)
+        # First all that is encoded, then all that is signed: signing empties the caches that the
+        # rest lives in, and a batch of a hundred takes a tenth less this way.
+        unsigned = {
+            row["serial"]: (row, key, self._body(request, key, row, now))
+            for request, key, row in zip(requests, keys, rows, strict=True)
+            if row["certificate"] is None
+        }
+        algorithm = self._signer.public_key.algorithm
         signed_now: dict[str, tuple[dict[str, Any], PublicKey]] = {}
-        for request, key, row in zip(requests, keys, rows, strict=True):
-            if row["certificate"] is None:
-                row["certificate"] = self._signed(request, key, row, now)
-                signed_now[row["serial"]] = row, key
+        for serial, (row, key, body) in unsigned.items():
+            row["certificate"] = signed(body, algorithm, self._signer.sign(body))
+            signed_now[serial] = row, key
         fresh = []
         if signed_now:
             with self._store.writing() as connection:
@@ -239,7 +246,7 @@ class Issuing:
         )
         return fresh
 
-    def _signed(
+    def _body(
         self, request: IssueRequest, key: PublicKey, row: dict[str, Any], now: Time64
     ) -> bytes:
         template = template_of(request.template)
@@ -257,7 +264,7 @@ class Issuing:
             ),
         )
         refuse_unsound(body, self._certificate)
-        return signed(body, self._signer.public_key.algorithm, self._signer.sign(body))
+        return body
 
 
 @lru_cache(64)  # those of a batch begin and mostly end together

@@ -134,8 +134,7 @@ class PublicKey:
         if composite := composite_of(self.algorithm):
             return composite.verify(self.raw, signature, message, context)
         if self.algorithm in _IN_RUST and not context:
-            key = VerifyingKey(self.algorithm, self.raw)
-            return key.count_valid([message], [signature]) == 1
+            return self._fast.count_valid([message], [signature]) == 1
         loaded = self._load()
         try:
             match loaded:
@@ -153,11 +152,15 @@ class PublicKey:
 
     def _load_as_written(self) -> None:
         """Load it; of the encodings of a point only one is taken, so that a key has one hash."""
-        loaded = self._load()
+        loaded = self._fast if self.algorithm in _IN_RUST else self._load()
         if isinstance(loaded, ec.EllipticCurvePublicKey) and (
             len(self.raw) != 1 + 2 * ((loaded.key_size + 7) // 8) or self.raw[:1] != b"\x04"
         ):
             raise ValueError
+
+    @cached_property
+    def _fast(self) -> VerifyingKey:
+        return VerifyingKey(self.algorithm, self.raw)
 
     def _load(self) -> object:
         try:

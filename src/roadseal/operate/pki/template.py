@@ -168,9 +168,12 @@ def alternative_names(names: Sequence[str]) -> bytes:
 def key_identifiers(key: PublicKey, issuer: bytes | None) -> tuple[bytes, ...]:
     """Own and, unless self-signed, the issuer's key identifier."""
     own = encode(x509.SubjectKeyIdentifier(key.identifier))
-    if issuer is None:
-        return (own,)
-    return own, encode(x509.AuthorityKeyIdentifier(issuer, None, None))
+    return (own,) if issuer is None else (own, _issuers_key(issuer))
+
+
+@lru_cache(16)
+def _issuers_key(identifier: bytes) -> bytes:
+    return encode(x509.AuthorityKeyIdentifier(identifier, None, None))
 
 
 def common_name(name: str) -> bytes:
