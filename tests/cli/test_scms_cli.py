@@ -8,8 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -101,8 +105,8 @@ def test_a_us_device_from_enrolment_to_the_list_that_revokes_it(folder: Path) ->
 def test_european_stations_under_post_quantum_authorities(folder: Path) -> None:
     row("init", "--algorithm", "ml-dsa-65")
     row("enrol", "rsu-1", "--kind", "rsu")
-    made = row("batch", "rsu-1", "--count", 3)["certificates"]
-    assert len(made) == 3
+    made = row("batch", "rsu-1", "--count", 1)["certificates"]
+    assert len(made) == 1
     files = [f"stations/rsu-1/{name}" for name in made]
     verified = CliRunner().invoke(
         v2x, ["certificate", "verify", *files, "--issuers", "authorities", "--json"]
@@ -111,7 +115,7 @@ def test_european_stations_under_post_quantum_authorities(folder: Path) -> None:
     assert {one["profile"] for one in rows} == {"ph-ml-dsa-65/rs1"}
     assert {one["verdict"] for one in rows} == {"ok"}
     assert row("revoke", "stations/rsu-1/enrolment.oer", "--system", "eu")["outcome"] == "enrolment"
-    assert refusal("batch", "rsu-1") == "scms-refused"
+    assert refusal("batch", "rsu-1", "--count", 1) == "scms-refused"
     assert row("revoke", "authorities/eu-aa.oer", "--system", "eu")["outcome"] == "authority"
     row("crl", "--system", "eu")
     result = run("read", *sorted(Path("lists").glob("*.oer")), "--trust", "authorities")
@@ -271,12 +275,77 @@ def test_a_station_enrols_and_gets_a_ticket_over_http(tmp_path: Path) -> None:
     asyncio.run(talk())
 
 
+def test_a_refusal_in_a_batch_loses_no_ticket_that_was_given(folder: Path) -> None:
+    run("init", "--system", "eu")
+    row("enrol", "rsu-1", "--kind", "rsu")
+    assert refusal("batch", "rsu-1", "--count", 3) == "scms-refused"  # two at once, for a unit
+    tickets = sorted(Path("stations/rsu-1").glob("????????????????.oer"))
+    assert len(tickets) == 2
+    assert all(ticket.with_suffix(".vkey").exists() for ticket in tickets)
+
+
+def served() -> tuple[subprocess.Popen[str], str]:
+    command = [str(Path(sys.executable).parent / "roadseal"), "scms", "serve", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    return server, server.stdout.readline().split()[-1]
+
+
+def test_a_server_that_is_killed_while_it_issues_doubles_and_loses_nothing(folder: Path) -> None:
+    """Whoever got no answer asks again with the same octets, and has one certificate at the end."""
+    run("init", "--system", "eu")
+    store = open_store("scms.db", SCHEMA)
+    eu = open_eu(
+        store,
+        Keyring(store, lambda: b"correct horse", os.urandom),
+        random=os.urandom,
+        emit=EventLog(),
+    )
+    now, (ea, _) = SystemClock().now(), eu.authorities_certificates
+    requests = []
+    for number in range(40):
+        name, canonical = b"car-%d" % number, SigningKey.generate("ecdsa-p256")
+        eu.ea.ledger.enter(Station(name, canonical.algorithm, canonical.public_key, VEHICLE))
+        contents = CertificateContents(start=now, duration=Duration(6, 1))
+        key = SigningKey.generate("ecdsa-p256")
+        asked = enrolment_request(name, contents, key, canonical, ea, now, os.urandom)
+        requests.append(asked.octets)
+    server, address = served()
+    answers: dict[int, bytes] = {}
+    kill_after = 12
+
+    def ask(number: int) -> str:
+        with urlopen(f"{address}/eu/ea", requests[number], timeout=20) as answer:
+            octets = answer.read()
+        assert answers.setdefault(number, octets) == octets
+        if len(answers) == kill_after:
+            server.kill()
+        return str(answer.headers["roadseal-verdict"])
+
+    verdicts = []
+    with server, ThreadPoolExecutor(4) as threads:
+        for future in [threads.submit(ask, number) for number in range(40)]:
+            with suppress(OSError, HTTPException):  # the connection was cut, or nobody listens
+                verdicts.append(future.result())
+    assert server.returncode == -signal.SIGKILL
+    assert set(verdicts) == {"ok"}
+    assert 12 <= len(answers) < 40
+    before, kill_after = len(answers), 0
+    server, address = served()
+    with server:
+        verdicts = [ask(number) for number in range(40)]  # the same octets for who had an answer
+        server.kill()
+    assert verdicts.count("replayed") >= before
+    assert set(verdicts) == {"ok", "replayed"}
+    certificates = [one.certificate for one in eu.ea.ledger.records()]
+    assert len(certificates) == len(set(certificates)) == 40
+
+
 def test_serve_answers_until_it_is_interrupted(folder: Path) -> None:
     run("init", "--system", "eu")
-    command = [str(Path(sys.executable).parent / "roadseal"), "scms", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    server, address = served()
+    with server:
         assert server.stdout is not None
-        address = server.stdout.readline().split()[-1]
         url = f"{address}/certificates/eu-root"
         fetched = subprocess.run(["curl", "-sS", url], capture_output=True, check=True).stdout
         server.send_signal(signal.SIGINT)

@@ -32,7 +32,7 @@ from roadseal.clock import SystemClock, Time64
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.events import EventLog
+    from roadseal.events import Event
     from roadseal.operate.pki.v2x.eu_system import EuSystem
     from roadseal.operate.pki.v2x.keyring import Keyring
     from roadseal.operate.pki.v2x.us_system import UsSystem
@@ -60,19 +60,18 @@ class Opened:
 
     store: Store
     keyring: Keyring
-    log: EventLog
 
     def eu(self) -> EuSystem:
         """The European ones."""
         from roadseal.operate.pki.v2x.eu_system import open_eu
 
-        return open_eu(self.store, self.keyring, random=os.urandom, emit=self.log)
+        return open_eu(self.store, self.keyring, random=os.urandom, emit=_unheard)
 
     def us(self) -> UsSystem:
         """Those of the US."""
         from roadseal.operate.pki.v2x.us_system import open_us
 
-        return open_us(self.store, self.keyring, random=os.urandom, emit=self.log)
+        return open_us(self.store, self.keyring, random=os.urandom, emit=_unheard)
 
 
 @app.command()
@@ -421,15 +420,20 @@ def serve(
     access_point: Annotated[
         str | None, typer.Option(help="Where stations reach it; default: http://HOST:PORT.")
     ] = None,
+    batch_every: Annotated[
+        int, typer.Option(min=1, metavar="SECONDS", help="How often batches are made (US).")
+    ] = 60,
 ) -> None:
     """Serve every authority of a database over plain HTTP, until interrupted.
 
-    Requests and answers are signed and encrypted inside, as TS 102 941 has it.
+    Requests and answers are signed and encrypted inside, as TS 102 941 has it. The RA makes the
+    pseudonyms of this week and the next for every device that asked; the longer it waits, the more
+    requests are mixed.
 
     Example: [bold]roadseal scms serve --port 8102[/]
     """
     from roadseal.net import Request, Response, serve_plain_http
-    from roadseal.operate.pki.v2x.http_service import HttpService
+    from roadseal.operate.pki.v2x.http_service import HttpService, make_batches
 
     opened, clock = _open(db), SystemClock()
     names = opened.keyring.names()
@@ -446,12 +450,13 @@ def serve(
         async def handle(request: Request) -> Response:
             return await service(request)
 
-        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=opened.log)
+        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=_unheard)
+        making = asyncio.create_task(make_batches(us.ra, clock, batch_every)) if us else None
         # Lists name the address, and only now a free port is known.
         address = access_point or f"http://{host}:{server.port}"
         service = HttpService(clock, address, eu=eu, us=us)
         Console().print(f"Serving on http://{host}:{server.port}", highlight=False)
-        await asyncio.Event().wait()
+        await (making or asyncio.Event().wait())
 
     try:
         asyncio.run(run())
@@ -460,13 +465,16 @@ def serve(
 
 
 def _open(db: str) -> Opened:
-    from roadseal.events import EventLog
     from roadseal.operate.pki.v2x.keyring import Keyring
     from roadseal.operate.pki.v2x.tables import SCHEMA
     from roadseal.store import open_store
 
     store = open_store(db, SCHEMA)
-    return Opened(store, Keyring(store, _passphrase, os.urandom), EventLog())
+    return Opened(store, Keyring(store, _passphrase, os.urandom))
+
+
+def _unheard(event: Event) -> None:
+    """Nobody listens here: a server that kept its events would grow with every refused request."""
 
 
 def _passphrase() -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from roadseal.operate.pki.v2x.eu_system import EuSystem
     from roadseal.operate.pki.v2x.us_system import UsSystem
     from roadseal.v2x import Credential, Duration, Permission
+
+Named = tuple[str, bytes, bytes]
+"""What a certificate's files are called, the certificate, and its secret."""
 
 _WEEK_H: Final = 168
 _THREE_YEARS_H: Final = 26_297  # the policy's longest for a credential
@@ -95,6 +99,8 @@ def issue_batch(
 ) -> dict[str, Any]:
     """Get certificates for an enrolled station and write each with its key.
 
+    Each is on the disk before the next is asked for: a refusal loses none that was given.
+
     Raises:
         RoadsealError: the station is not enrolled here, or it was refused.
     """
@@ -119,10 +125,12 @@ def issue_batch(
         made = _application(authorities, enrolment, implicit, now)
     else:
         made = _pseudonyms(authorities, folder, kind, enrolment, periods, implicit, now)
-    for name, (certificate, secret) in made.items():
-        _write(folder / f"{name}.oer", certificate)
+    files = []
+    for name, certificate, secret in made:
         _write_secret(folder / f"{name}.vkey", secret)
-    return {"station": station["name"], "certificates": [f"{name}.oer" for name in made]}
+        _write(folder / f"{name}.oer", certificate)
+        files.append(f"{name}.oer")
+    return {"station": station["name"], "certificates": files}
 
 
 def _enrol_eu(
@@ -206,11 +214,10 @@ def _lasting(longest_h: int, issuer: Credential, now: Time64) -> Duration:
 
 def _tickets(
     eu: EuSystem, kind: Kind, enrolment: Credential, count: int, algorithm: str, now: Time64
-) -> dict[str, tuple[bytes, bytes]]:
+) -> Iterator[Named]:
     from roadseal.operate.pki.v2x.station import authorization_request, read_response
     from roadseal.v2x import CertificateContents, SigningKey
 
-    made = {}
     for _ in range(count):
         secret = SigningKey.generate_secret(algorithm)
         contents = CertificateContents(
@@ -237,13 +244,13 @@ def _tickets(
         response = read_response(request, outcome.answer, eu.authorities(), now)
         if response.credential is None:
             raise _refused(response.verdict)
-        made[response.credential.hashed_id8.hex()] = response.credential.certificate, secret
-    return made
+        credential = response.credential
+        yield credential.hashed_id8.hex(), credential.certificate, secret
 
 
 def _application(
     us: UsSystem, enrolment: Credential, implicit: bool, now: Time64
-) -> dict[str, tuple[bytes, bytes]]:
+) -> Iterator[Named]:
     from roadseal.operate.pki.v2x.points import generate_scalar, public_point
     from roadseal.operate.pki.v2x.us_device import (
         application_request,
@@ -277,7 +284,7 @@ def _application(
     )
     _taken(received.verdict)
     (credential,), (secret,) = received.credentials, received.secrets
-    return {credential.hashed_id8.hex(): (credential.certificate, secret)}
+    yield credential.hashed_id8.hex(), credential.certificate, secret
 
 
 def _pseudonyms(
@@ -288,7 +295,7 @@ def _pseudonyms(
     periods: int,
     implicit: bool,
     now: Time64,
-) -> dict[str, tuple[bytes, bytes]]:
+) -> Iterator[Named]:
     from roadseal.operate.pki.v2x.us_authorities import period_of
     from roadseal.operate.pki.v2x.us_batch import batch_filename
     from roadseal.operate.pki.v2x.us_device import (
@@ -338,7 +345,6 @@ def _pseudonyms(
             if asked == "explicit"
             else "Give --implicit as the first time.",
         )
-    made: dict[str, tuple[bytes, bytes]] = {}
     for i in range(period_of(now), period_of(now) + periods):
         us.ra.produce(i, now)
         filename = batch_filename(request_hash, i)
@@ -349,8 +355,7 @@ def _pseudonyms(
         _taken(received.verdict)
         pairs = zip(received.credentials, received.secrets, strict=True)
         for j, (credential, secret) in enumerate(pairs):
-            made[f"{i}-{j}"] = credential.certificate, secret
-    return made
+            yield f"{i}-{j}", credential.certificate, secret
 
 
 def _permissions(kind: Kind, *, us: bool) -> tuple[Permission, ...]:

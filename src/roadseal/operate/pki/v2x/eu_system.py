@@ -31,6 +31,7 @@ from roadseal.operate.pki.v2x.lists import (
 )
 from roadseal.operate.pki.v2x.secured import trusting
 from roadseal.store.database import Store
+from roadseal.v2x.reason import Reason
 from roadseal.v2x.verifier import Verifier
 
 __all__ = ["EuSystem", "create_eu", "open_eu"]
@@ -187,10 +188,13 @@ class EuSystem:
         keys = self.keys[signer]
         last = self.ledger.get(_LIST, signer.encode())
         if last is not None:
-            contents = read_list(last, [keys.certificate], now).contents
-            young = contents is not None and contents.next_update - now > WEEK_US // 2
-            if young and isinstance(contents, TrustList) and contents.added == lines:
-                return last
+            judged = read_list(last, [keys.certificate], now)
+            contents = judged.contents
+            # One that was signed while the clock was ahead does not hold: stations refuse it.
+            if judged.reason is Reason.OK and isinstance(contents, TrustList):
+                young = contents.next_update - now > WEEK_US // 2
+                if young and contents.added == lines:
+                    return last
         contents = TrustList(
             sequence=self.ledger.next_number(f"ctl-{signer}", SEQUENCES),
             is_full=True,

@@ -16,11 +16,28 @@ from roadseal.clock import Clock, Time64
 from roadseal.net.http import Request, Response
 from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.eu_system import EuSystem
+from roadseal.operate.pki.v2x.us_authorities import period_of
+from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
 from roadseal.operate.pki.v2x.us_system import UsSystem
 
 MAX_REQUEST_BYTES: Final = 65_536
 LIST_AGE_US: Final = 60_000_000
 _OCTETS: Final = "application/octet-stream"
+
+
+async def make_batches(ra: RegistrationAuthority, clock: Clock, every_s: float) -> None:
+    """Make the batches of this period and the next, for who asked since; until cancelled.
+
+    Args:
+        ra: whose devices.
+        clock: tells now.
+        every_s: how long to wait in between, in seconds.
+    """
+    while True:
+        now = clock.now()
+        for i in (period_of(now), period_of(now) + 1):
+            await asyncio.to_thread(ra.produce, i, now)
+        await asyncio.sleep(every_s)
 
 
 class HttpService:
