@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -279,7 +280,8 @@ def report(
     """
     from roadseal.assess.register.report import write_report
 
-    write_report(_load(register, db).whole(), out)
+    called = Path(register).name if Path(register).is_file() else register
+    write_report(_load(register, db), out, shlex.quote(called))
 
 
 app.command("list")(list_registers)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from roadseal.assess.register.judge import FORMAT
+from roadseal.assess.register.overview import Group, Place, Wanted
 from roadseal.assess.register.shape import TIERS, check_shape
 from roadseal.errors import RoadsealError
 
@@ -49,6 +52,18 @@ class AnyRegister(ABC):
     @abstractmethod
     def broken(self) -> int:
         """In how many assets something is broken today."""
+
+    @abstractmethod
+    def groups(self) -> list[Group]:
+        """How many assets of each kind stand in each case."""
+
+    @abstractmethod
+    def members(self, wanted: Sequence[Wanted], limit: int) -> list[list[Row]]:
+        """The first assets of each, by their ids; an asset belongs to one of them at most."""
+
+    @abstractmethod
+    def placed(self) -> Iterator[Place]:
+        """The assets with a known place, in the order of their estates; read as asked for."""
 
     @abstractmethod
     def find(self, name: str) -> Row:
@@ -130,6 +145,31 @@ class Register(AnyRegister):
         """In how many assets something is broken today."""
         cases = filter(None, map(self.case, self.assets))
         return sum(1 for case in cases if case["broken_today"])
+
+    def groups(self) -> list[Group]:
+        """How many assets of each kind stand in each case."""
+        counted: Counter[tuple[str, int]] = Counter()
+        first: dict[tuple[str, int], str] = {}
+        for asset in self.document["assets"]:
+            key = asset["kind"], asset["case"]
+            counted[key] += 1
+            first[key] = min(first.get(key, asset["id"]), asset["id"])
+        return [Group(*key, count, first[key]) for key, count in counted.items()]
+
+    def members(self, wanted: Sequence[Wanted], limit: int) -> list[list[Row]]:
+        """The first assets of each, by their ids; an asset belongs to one of them at most."""
+        place = {(each.kind, case): at for at, each in enumerate(wanted) for case in each.cases}
+        found: list[list[Row]] = [[] for _ in wanted]
+        for asset in self.document["assets"]:
+            if (at := place.get((asset["kind"], asset["case"]))) is not None:
+                found[at].append(asset)
+        return [nsmallest(limit, each, key=lambda asset: str(asset["id"])) for each in found]
+
+    def placed(self) -> Iterator[Place]:
+        """The assets with a known place, in the order of their estates."""
+        for asset in self.document["assets"]:
+            if asset["latitude"] is not None:
+                yield Place(*(asset[name] for name in Place._fields))
 
     def whole(self) -> Register:
         """All of it in memory: itself."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
+from heapq import merge
+from itertools import groupby, islice
 from typing import Any, Final
 
 import orjson
@@ -16,6 +17,7 @@ from roadseal.assess.register.build import asset_row
 from roadseal.assess.register.document import AnyRegister, Register, Row, asset_unknown
 from roadseal.assess.register.kept_query import (
     JOINED,
+    JOINED_ASSETS,
     RANK,
     STANDINGS,
     letters_of,
@@ -24,6 +26,7 @@ from roadseal.assess.register.kept_query import (
     of_cases,
     takes_unassessed,
 )
+from roadseal.assess.register.overview import Group, Place, Wanted
 from roadseal.assess.register.query import Query
 from roadseal.assess.register.score import UNASSESSED
 from roadseal.assess.register.shape import TIERS
@@ -142,6 +145,46 @@ class KeptRegister(AnyRegister):
         )
         with self.store.reading() as connection:
             return int(connection.scalar(wanted) or 0)
+
+    def groups(self) -> list[Group]:
+        """How many assets of each kind stand in each case."""
+        key = ASSET.c.kind, STANDING.c.case_number
+        wanted = (
+            sa.select(*key, sa.func.count(), sa.func.min(self._by_id()))
+            .select_from(JOINED_ASSETS)
+            .where(STANDING.c.register == self.key)
+            .group_by(*key)
+        )
+        with self.store.reading() as connection:
+            return [Group(*row) for row in connection.execute(wanted)]
+
+    def members(self, wanted: Sequence[Wanted], limit: int) -> list[list[Row]]:
+        """The first assets of each, by their ids; an asset belongs to one of them at most."""
+        return [self._first(each, limit) for each in wanted]
+
+    def _first(self, wanted: Wanted, limit: int) -> list[Row]:
+        conditions = STANDING.c.register == self.key, ASSET.c.kind == wanted.kind
+        found: list[Row] = []
+        cases = sorted(wanted.cases)
+        for start in range(0, len(cases), _BATCH_CASES):
+            here = STANDING.c.case_number.in_(cases[start : start + _BATCH_CASES])
+            more = self._assets((*conditions, here), (self._by_id(),), limit)
+            found = list(islice(merge(found, more, key=lambda row: str(row["id"])), limit))
+        return found
+
+    def placed(self) -> Iterator[Place]:
+        """The assets with a known place, in the order of their estates; read as asked for."""
+        columns = (ASSET.c.latitude, ASSET.c.longitude, STANDING.c.case_number)
+        wanted = (
+            sa.select(*columns, ASSET.c.kind, ASSET.c.id, ASSET.c.name)
+            .select_from(JOINED_ASSETS)
+            .where(STANDING.c.register == self.key, ASSET.c.latitude.is_not(None))
+            .order_by(STANDING.c.estate, STANDING.c.asset)
+        )
+        with self.store.reading() as connection:
+            streamed = connection.execution_options(yield_per=_STREAMED_ROWS).execute(wanted)
+            for part in streamed.partitions():
+                yield from (Place(*row) for row in part)
 
     def find(self, name: str) -> Row:
         """An asset by its id, or by the part of it after the estate if that is unique.

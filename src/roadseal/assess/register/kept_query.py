@@ -25,10 +25,12 @@ _IN_CASE: Final = (CASE.c.register == STANDING.c.register) & (
 )
 STANDINGS: Final = STANDING.outerjoin(CASE, _IN_CASE)
 """Who stands in which case; no case where nothing is known."""
-JOINED: Final = STANDING.join(
+JOINED_ASSETS: Final = STANDING.join(
     ASSET, (ASSET.c.estate == STANDING.c.estate) & (ASSET.c.number == STANDING.c.asset)
-).outerjoin(CASE, _IN_CASE)
-"""The same with their assets."""
+)
+"""The assets of a register, and the number of their case."""
+JOINED: Final = JOINED_ASSETS.outerjoin(CASE, _IN_CASE)
+"""The same with their cases."""
 
 _ALL_LETTERS: Final = "und-x-icu"  # a database in the locale C lowers ASCII only
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -12,18 +12,18 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from roadseal.assess.register.document import Register
+from roadseal.assess.register.document import AnyRegister
+from roadseal.assess.register.overview import Group
 from roadseal.assess.register.report.deadlines import draw_deadlines
 from roadseal.assess.register.report.estate_map import draw_map
+from roadseal.assess.register.report.exposures import Exposure, find_exposures
 from roadseal.assess.register.report.tier_style import TIER_STYLES
 from roadseal.assess.register.writing import write_whole
 
-TOP: Final = 40
-"""Rows in the table of exposures: assets of one kind with the same uses and score share one."""
 CERTIFICATES: Final = 200
 """Rows in the table of certificates, the soonest end first."""
-NAMED: Final = 60
-"""Assets that such a row names; the files that `register show --out` writes hold all."""
+BROKEN: Final = 100
+"""Rows in the table of what is broken today, the most frequent first."""
 
 LANES: Final = {
     "confidentiality": "recorded today, read later",
@@ -34,18 +34,25 @@ LANES: Final = {
 }
 
 
-def write_report(register: Register, path: Path) -> None:
+def write_report(register: AnyRegister, path: Path, called: str = "REGISTER") -> None:
     """Write the page.
+
+    Args:
+        register: of which; one in the store stays there.
+        path: where to.
+        called: how its reader would name the register to a command.
 
     Raises:
         RoadsealError: ``file-unwritable``.
     """
-    write_whole(path, [render_report(register).encode()])
+    write_whole(path, [render_report(register, called).encode()])
 
 
-def render_report(register: Register) -> str:
-    """The page: the same register, the same text."""
-    document = register.document
+def render_report(register: AnyRegister, called: str = "REGISTER") -> str:
+    """The page: the same register, the same text; its length has a bound."""
+    document, groups = register.document, register.groups()
+    top, total = find_exposures(register, groups), sum(group.assets for group in groups)
+    broken = _broken(register, groups)
     names = ", ".join(each["name"] for each in document["estates"]) or "no estate"
     return (
         _environment()
@@ -55,14 +62,18 @@ def render_report(register: Register) -> str:
             names=names,
             styles=TIER_STYLES,
             counts=register.counts(),
-            verdict=_verdict(register),
+            verdict=_verdict(register, total),
             coverage=_coverage(register),
-            map=draw_map(register),
+            map=draw_map(register, total),
             deadlines=draw_deadlines(document["timeline"], document["as_of"]),
-            kinds=sorted({asset["kind"] for asset in register.assets}),
-            top=_exposures(register),
-            total=len(register.assets),
-            broken=_broken(register),
+            kinds=sorted({group.kind for group in groups}),
+            top=[_exposure(register, row) for row in top],
+            total=total,
+            shown=sum(row.count for row in top),
+            called=called,
+            flows=_flows(register, groups),
+            broken=broken[:BROKEN],
+            more_broken=max(0, len(broken) - BROKEN),
             certificates=document.get("certificates", []),
             most_certificates=CERTIFICATES,
             lanes=LANES,
@@ -72,9 +83,9 @@ def render_report(register: Register) -> str:
     )
 
 
-def _verdict(register: Register) -> str:
+def _verdict(register: AnyRegister, total: int) -> str:
     """One sentence that a council member takes home."""
-    counts, total = register.counts(), len(register.assets)
+    counts = register.counts()
     if not total:
         return "Nothing was imported, so nothing can be said."
     unknown = register.document["coverage"]["with_unknown_algorithm"]
@@ -96,7 +107,7 @@ def _verdict(register: Register) -> str:
     return head
 
 
-def _coverage(register: Register) -> list[dict[str, Any]]:
+def _coverage(register: AnyRegister) -> list[dict[str, Any]]:
     coverage = register.document["coverage"]
     total = max(coverage["assets"], 1)
     rows = [
@@ -111,63 +122,53 @@ def _coverage(register: Register) -> list[dict[str, Any]]:
     return [{"what": what, "count": count, "share": count / total} for what, count in rows]
 
 
-def _exposures(register: Register) -> list[dict[str, Any]]:
-    """The worst first; assets of one kind with the same score are one row."""
-    groups: dict[Hashable, list[Any]] = {}
-    looks: dict[int, Hashable] = {}
-    for asset in register.ranked():
-        if (case := asset["case"]) not in looks:
-            looks[case] = _look(register, asset)
-        groups.setdefault((asset["kind"], looks[case]), []).append(asset)
-    return [_exposure(register, assets) for assets in list(groups.values())[:TOP]]
-
-
-def _look(register: Register, asset: Any) -> Hashable:
-    """What a reader can tell a case by: where a use was found is no difference in kind."""
-    case = register.case(asset)
-    if case is None:
-        return None
-    uses = {
-        (use["algorithm"], use["role"], use["flow"], use["basis"], part["lane"])
-        for part, use in register.parts(asset)
-    }
-    scores = [tuple(case["lanes"][lane]) for lane in sorted(case["lanes"])]
-    return case["tier"], case["exposure"], case["update_path"], tuple(scores), frozenset(uses)
-
-
-def _exposure(register: Register, assets: list[Any]) -> dict[str, Any]:
-    first = assets[0]
-    case = register.case(first)
+def _exposure(register: AnyRegister, row: Exposure) -> dict[str, Any]:
+    first = row.named[0]
     low, middle, high = register.headline(first)
     return {
-        "assets": assets,
-        "named": assets[:NAMED],
-        "kind": first["kind"],
+        "count": row.count,
+        "named": row.named,
+        "kind": row.kind,
         "tier": register.tier(first),
-        "lane": LANES[case["headline"]] if case else "",
+        "lane": LANES[row.case["headline"]] if row.case else "",
         "low": low,
         "middle": middle,
         "high": high,
-        "case": case,
+        "case": row.case,
         "parts": list(register.parts(first)),
     }
 
 
-def _broken(register: Register) -> list[dict[str, Any]]:
+def _broken(register: AnyRegister, groups: Sequence[Group]) -> list[dict[str, Any]]:
     """What needs no quantum computer, by algorithm and what it carries."""
-    per_case: list[set[int]] = [
-        {part["use"] for part in case["parts"] if part["lane"] == "broken-today"}
-        for case in register.document["cases"]
+    standing: Counter[int] = Counter()
+    for group in groups:
+        standing[group.case] += group.assets
+    counted: Counter[tuple[tuple[str, Any], ...]] = Counter()
+    for case, assets in standing.items():
+        broken = (
+            tuple(sorted(use.items()))
+            for part, use in register.parts({"case": case})
+            if part["lane"] == "broken-today"
+        )
+        counted.update(dict.fromkeys(broken, assets))
+    uses = [
+        (dict(use), assets)
+        for use, assets in sorted(counted.items(), key=lambda each: (-each[1], str(each[0])))
     ]
-    counted: Counter[int] = Counter()
-    for case, assets in Counter(asset["case"] for asset in register.assets).items():
-        if case >= 0:
-            counted.update(dict.fromkeys(per_case[case], assets))
-    uses, flows = register.document["uses"], register.document["flows"]
-    return [
-        {"use": uses[number], "flow": flows[uses[number]["flow"]], "assets": count}
-        for number, count in counted.most_common()
-    ]
+    flows = register.document["flows"]
+    return [{"use": use, "flow": flows[use["flow"]], "assets": count} for use, count in uses]
+
+
+def _flows(register: AnyRegister, groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """The ratings of what these assets carry, those that are assumed first."""
+    used = {
+        use["flow"]
+        for case in {group.case for group in groups}
+        for _, use in register.parts({"case": case})
+    }
+    flows = [register.document["flows"][name] for name in sorted(used)]
+    return sorted(flows, key=lambda flow: str(flow["status"]))
 
 
 @cache
