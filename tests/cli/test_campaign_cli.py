@@ -82,6 +82,10 @@ def test_an_inventory_is_enlisted(db: str, tmp_path: Path) -> None:
 
 
 def test_mistakes_are_named(db: str, tmp_path: Path) -> None:
+    assert refused("start", "none", "--db", db) == "database-absent"
+    inventory = tmp_path / "none.csv"
+    inventory.write_text("id,vendor,firmware,module\n")
+    run("enlist", str(inventory), "--db", db)
     assert refused("start", "none", "--db", db) == "campaign-unknown"
     assert refused("plan", "a", "--db", db) == "campaign-empty"
     assert refused("plan", "a", "--waves", "many", "--db", db) == "campaign-plan"

@@ -52,6 +52,7 @@ def test_a_maker_is_trusted_for_the_devices_on_its_list(
     monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
     run("pki", "init", tmp_path / "maker", "--db", tmp_path / "maker.db")
     monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    run("pki", "init", tmp_path / "ca")
     listed = tmp_path / "delivered.csv"
     listed.write_text("serial,identity\nSN-1,rsu-1.example\nSN-2,rsu-2.example\n")
     assert "2 devices" in run("pki", "makers", tmp_path / "maker/root.pem", listed)

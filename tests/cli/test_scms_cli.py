@@ -176,9 +176,10 @@ def test_nothing_outlives_an_authority(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_mistakes_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert refusal("enrol", "x") == "scms-absent"
+    assert refusal("enrol", "x") == "database-absent"
     assert refusal("init", "--algorithm", "rsa") == "scms-algorithm"
     run("init")
+    assert refusal("enrol", "x", "--system", "us") == "scms-absent"
     assert refusal("init") == "scms-exists"
     assert refusal("enrol", "../x") == "scms-name"
     assert refusal("batch", "nobody") == "unreadable-file"

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from roadseal.errors import RoadsealError
-from roadseal.store import Schema, open_store
+from roadseal.store import Schema, exists, open_store
 
 METADATA = sa.MetaData()
 NOTE = sa.Table(
@@ -112,6 +112,7 @@ def test_a_killed_writer_keeps_what_it_said_was_kept(store_url: str) -> None:
     [
         ("postgresql+psycopg://nobody@/none?host=" + "/nowhere", "store-unreachable"),
         ("nonsense://", "store-url"),
+        ("oracle://nobody@nowhere/none", "store-driver"),
         ("://", "store-url"),
     ],
 )
@@ -126,3 +127,33 @@ def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RoadsealError) as caught:
         open_store(tmp_path / "none" / "store.db", NOTES)
     assert caught.value.code == "store-unreachable"
+
+
+def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(RoadsealError) as caught:
+        open_store(tmp_path / "x.db", NOTES)
+    assert caught.value.code == "store-unreachable"
+
+
+def test_a_database_of_a_newer_version_is_left_alone(store_url: str) -> None:
+    store = open_store(store_url, NOTES)
+    with store.writing() as connection:
+        connection.execute(sa.text(f"update {NOTES.room}_schema_version set version_num='9999'"))
+    store.close()
+    with pytest.raises(RoadsealError) as caught:
+        open_store(store_url, NOTES)
+    assert caught.value.code == "store-newer"
+
+
+def test_whether_there_is_a_database_is_told_without_making_one(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    for url in (file, str(file), f"sqlite:///{file}"):
+        assert not exists(url)
+    assert not file.exists()
+    open_store(file).close()
+    file.touch()
+    for url in (file, str(file), f"sqlite:///{file}", "sqlite://", "postgresql://nowhere/x"):
+        assert exists(url)
+    with pytest.raises(RoadsealError, match="not one"):
+        exists("://")

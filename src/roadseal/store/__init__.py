@@ -5,6 +5,6 @@ the only two ways in; what `writing` has left is on the disk.
 """
 
 from roadseal.store.bulk import insert_rows
-from roadseal.store.database import Schema, Store, open_store
+from roadseal.store.database import Schema, Store, exists, open_store
 
-__all__ = ["Schema", "Store", "insert_rows", "open_store"]
+__all__ = ["Schema", "Store", "exists", "insert_rows", "open_store"]

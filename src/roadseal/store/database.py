@@ -20,9 +20,10 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from roadseal.errors import RoadsealError
 
@@ -86,9 +87,9 @@ def open_store(url: str | Path, *schemas: Schema, durable: bool = True) -> Store
             is thrown away with its process need not.
 
     Raises:
-        RoadsealError: ``store-url``, ``store-unreachable``.
+        RoadsealError: ``store-url``, ``store-driver``, ``store-unreachable``, ``store-newer``.
     """
-    engine = _engine(url)
+    engine = _engine(_url(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite if durable else _configure_throw_away)
         event.listen(engine, "begin", _begin_sqlite)
@@ -96,7 +97,14 @@ def open_store(url: str | Path, *schemas: Schema, durable: bool = True) -> Store
         for schema in schemas:
             with engine.connect() as connection:
                 command.upgrade(_alembic(schema, connection), "head")
-    except OperationalError as error:
+    except CommandError:
+        engine.dispose()
+        raise RoadsealError(
+            "store-newer",
+            f"The database {engine.url.render_as_string()} was written by a newer Roadseal.",
+            advice="Use that version, or another database.",
+        ) from None
+    except DatabaseError as error:
         engine.dispose()
         reason = str(error.orig).splitlines()[0]
         raise RoadsealError(
@@ -107,17 +115,48 @@ def open_store(url: str | Path, *schemas: Schema, durable: bool = True) -> Store
     return Store(engine)
 
 
-def _engine(url: str | Path) -> Engine:
+def exists(url: str | Path) -> bool:
+    """Whether there is a database at `url`, as far as can be seen from here.
+
+    Of a server and of memory this is only seen by opening: they are taken to be there.
+
+    Raises:
+        RoadsealError: ``store-url``.
+    """
+    parsed = _url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return True
+    return Path(str(parsed.database)).exists()
+
+
+def _url(url: str | Path) -> URL:
     if isinstance(url, Path) or "://" not in url:
-        return create_engine(URL.create("sqlite", database=str(url)))
+        return URL.create("sqlite", database=str(url))
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise _no_url() from None
+
+
+def _engine(url: URL) -> Engine:
     try:
         return create_engine(url)
     except (ArgumentError, NoSuchModuleError):
+        raise _no_url() from None
+    except ImportError as error:
         raise RoadsealError(
-            "store-url",
-            "The database URL is not one.",
-            advice="Give a path, or a URL such as postgresql+psycopg://user@host/roadseal.",
+            "store-driver",
+            f"There is no driver for {url.drivername}: {error.name} is not installed.",
+            advice="Give an SQLite path, or postgresql+psycopg://user@host/roadseal.",
         ) from None
+
+
+def _no_url() -> RoadsealError:
+    return RoadsealError(
+        "store-url",
+        "The database URL is not one.",
+        advice="Give a path, or a URL such as postgresql+psycopg://user@host/roadseal.",
+    )
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from roadseal.errors import RoadsealError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 
 @app.callback()

@@ -10,7 +10,6 @@ import typer
 
 from roadseal.app.cli.campaign_common import (
     AsJson,
-    Database,
     Firmware,
     Module,
     Name,
@@ -25,13 +24,14 @@ from roadseal.app.cli.campaign_incident import incident
 from roadseal.app.cli.campaign_network import check_rotation, named_rotation, network_executor
 from roadseal.app.cli.campaign_simulated import EPILOGUE, REHEARSED, rehearse, simulate, site_of
 from roadseal.app.cli.campaign_view import show_forecast, show_report
+from roadseal.app.cli.database import Database, FleetDatabase
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
     from roadseal.fleet import Campaign, CampaignReport, Executor
     from roadseal.store import Store
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 _NETWORK_BATCH = 1000  # units answer side by side, and a batch waits for the slowest
 
@@ -68,7 +68,7 @@ def enlist(
 @app.command()
 def plan(
     name: Name,
-    db: Database = "campaign.db",
+    db: FleetDatabase = "campaign.db",
     vendor: Vendor = None,
     firmware: Firmware = None,
     module: Module = None,
@@ -139,7 +139,7 @@ def plan(
 
 
 @app.command("dry-run")
-def dry_run(name: Name, db: Database = "campaign.db", as_json: AsJson = False) -> None:
+def dry_run(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Show what a campaign would take: bytes, CPU and calendar, wave by wave.
 
     Example: [bold]roadseal campaign dry-run spring[/]
@@ -154,7 +154,7 @@ def dry_run(name: Name, db: Database = "campaign.db", as_json: AsJson = False) -
 
 
 @app.command()
-def start(name: Name, db: Database = "campaign.db") -> None:
+def start(name: Name, db: FleetDatabase = "campaign.db") -> None:
     """Begin; workers do the rest.
 
     Example: [bold]roadseal campaign start spring[/]
@@ -163,7 +163,7 @@ def start(name: Name, db: Database = "campaign.db") -> None:
 
 
 @app.command()
-def pause(name: Name, db: Database = "campaign.db") -> None:
+def pause(name: Name, db: FleetDatabase = "campaign.db") -> None:
     """Hand out nothing more until `resume`.
 
     Example: [bold]roadseal campaign pause spring[/]
@@ -175,7 +175,7 @@ def pause(name: Name, db: Database = "campaign.db") -> None:
 def resume(
     name: Name,
     stratum: Annotated[str | None, typer.Option(help="A halted one: vendor/firmware.")] = None,
-    db: Database = "campaign.db",
+    db: FleetDatabase = "campaign.db",
 ) -> None:
     """Go on after a pause; or begin again with a stratum that was halted.
 
@@ -185,7 +185,7 @@ def resume(
 
 
 @app.command()
-def abort(name: Name, db: Database = "campaign.db") -> None:
+def abort(name: Name, db: FleetDatabase = "campaign.db") -> None:
     """Stop for good; what devices have done stays.
 
     Example: [bold]roadseal campaign abort spring[/]
@@ -197,7 +197,7 @@ def abort(name: Name, db: Database = "campaign.db") -> None:
 def leave_out(
     name: Name,
     stratum: Annotated[str, typer.Argument(help="A halted one: vendor/firmware.")],
-    db: Database = "campaign.db",
+    db: FleetDatabase = "campaign.db",
 ) -> None:
     """Go on without a halted stratum, for good.
 
@@ -207,7 +207,7 @@ def leave_out(
 
 
 @app.command()
-def rollback(name: Name, db: Database = "campaign.db") -> None:
+def rollback(name: Name, db: FleetDatabase = "campaign.db") -> None:
     """Take back what can be; exits with 1 if a stratum has begun to retire the old.
 
     Example: [bold]roadseal campaign rollback spring[/]
@@ -222,7 +222,7 @@ def rollback(name: Name, db: Database = "campaign.db") -> None:
 @app.command()
 def work(
     name: Name,
-    db: Database = "campaign.db",
+    db: FleetDatabase = "campaign.db",
     until: Annotated[float, typer.Option(help="Stop after so many seconds.")] = 3600,
     answer: Annotated[
         float, typer.Option(help="Seconds to wait for units; longer than they poll.")
@@ -271,7 +271,7 @@ def work(
 
 
 @app.command()
-def status(name: Name, db: Database = "campaign.db", as_json: AsJson = False) -> None:
+def status(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Show where the strata stand.
 
     Exits with 1 if one is halted.
@@ -290,7 +290,7 @@ def status(name: Name, db: Database = "campaign.db", as_json: AsJson = False) ->
 
 
 @app.command("report")
-def report_(name: Name, db: Database = "campaign.db", as_json: AsJson = False) -> None:
+def report_(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Compare what happened with what the dry run expected.
 
     Exits with 1 if a device failed, with 3 if the campaign is not finished.

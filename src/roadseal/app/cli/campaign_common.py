@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from roadseal.fleet import Campaign
     from roadseal.store import Store
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Vendor = Annotated[str | None, typer.Option(help="Only devices of this vendor.")]

@@ -8,13 +8,13 @@ import typer
 
 from roadseal.app.cli.campaign_common import (
     AsJson,
-    Database,
     Firmware,
     Module,
     Vendor,
     open_fleet,
 )
 from roadseal.app.cli.campaign_view import show_incident
+from roadseal.app.cli.database import FleetDatabase
 from roadseal.app.cli.pki_common import passphrase
 from roadseal.errors import RoadsealError
 
@@ -29,7 +29,7 @@ def incident(
     revoke: Annotated[bool, typer.Option("--revoke", help="Revoke and block; else look.")] = False,
     authority: Annotated[str, typer.Option(help="Whose certificates.")] = "issuing-classical",
     profile: Annotated[str, typer.Option(help="Its crypto profile.")] = "classical-2016",
-    db: Database = "campaign.db",
+    db: FleetDatabase = "campaign.db",
     as_json: AsJson = False,
 ) -> None:
     """A key module is compromised: show whom it concerns; with --revoke, revoke and block.

@@ -17,7 +17,7 @@ from roadseal.errors import RoadsealError
 if TYPE_CHECKING:
     from roadseal.assess.cbom import Fault
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 _INCOMPLETE = 3

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from roadseal.app.cli.database import Database, EstateDatabase
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from roadseal.assess.inventory.estate import Table as Source
     from roadseal.store import Store
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
 Name = Annotated[str, typer.Argument(help="Name of the estate.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
@@ -96,7 +96,7 @@ def import_(
 
 
 @app.command("list")
-def list_(db: Database = "assess.db", as_json: AsJson = False) -> None:
+def list_(db: EstateDatabase = "assess.db", as_json: AsJson = False) -> None:
     """The estates that were imported.
 
     Example: [bold]roadseal estate list[/]
@@ -124,7 +124,7 @@ def show(
     name: Name,
     notes: Annotated[bool, typer.Option("--notes", help="Every changed or rejected row.")] = False,
     limit: Limit = 20,
-    db: Database = "assess.db",
+    db: EstateDatabase = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """The assets of an estate, or with --notes what cleaning did to its rows.
@@ -157,7 +157,7 @@ def show(
 
 
 @app.command()
-def lint(name: Name, db: Database = "assess.db", as_json: AsJson = False) -> None:
+def lint(name: Name, db: EstateDatabase = "assess.db", as_json: AsJson = False) -> None:
     """What the estate does not say, and which rows deserve a look.
 
     Exits with 3 while a fact is unknown or a row is doubted.

@@ -18,7 +18,7 @@ from rich.table import Table
 from roadseal.app.cli.pilot_radio import radio
 from roadseal.errors import RoadsealError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 scenario_app = typer.Typer(no_args_is_help=True, help="Look at scenario files.")
 app.add_typer(scenario_app, name="scenario")
 app.command()(radio)

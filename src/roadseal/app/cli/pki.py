@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.database import Database, PkiDatabase
 from roadseal.app.cli.pki_agent import agent_app
 from roadseal.app.cli.pki_ceremony import approvals, approve, ceremony
 from roadseal.app.cli.pki_common import (
     DAY_S,
     AsJson,
-    Database,
     Name,
     ProfileName,
     open_authority,
@@ -35,7 +35,7 @@ from roadseal.errors import RoadsealError
 if TYPE_CHECKING:
     from roadseal.operate.pki import Authority, Issued
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 Key = Annotated[str | None, typer.Option("--idempotency-key", help="Names the request.")]
 
@@ -87,7 +87,7 @@ def issue(
     csr: Annotated[Path, typer.Argument(help="PKCS #10 request, PEM or DER.")],
     identity: Annotated[str, typer.Option(help="Whom it is for.")],
     out: Annotated[Path, typer.Option(help="Where the certificate goes, PEM.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
     name: Annotated[
@@ -121,7 +121,7 @@ def renew(
     serial: Annotated[str, typer.Argument(help="Of the present certificate, hexadecimal.")],
     csr: Annotated[Path, typer.Argument(help="PKCS #10 request for the next one, PEM or DER.")],
     out: Annotated[Path, typer.Option(help="Where the certificate goes, PEM.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
     key: Key = None,
@@ -138,7 +138,7 @@ def renew(
 @app.command()
 def invite(
     identity: Annotated[str, typer.Argument(help="Of the device that will enrol.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     days: Annotated[int, typer.Option(help="How long the secret is good.")] = 7,
 ) -> None:
@@ -157,7 +157,7 @@ def invite(
 def makers(
     root: Annotated[Path, typer.Argument(help="The manufacturer's root, PEM or DER.")],
     devices: Annotated[Path, typer.Argument(help="CSV: serial, identity.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
 ) -> None:
     """Let devices enrol with their manufacturer's certificates (IDevID), once each.
@@ -192,7 +192,7 @@ def revoke(
     serials: Annotated[list[str], typer.Argument(help="Hexadecimal.")],
     reason: Annotated[str, typer.Option(help="As RFC 5280 names it.")] = "unspecified",
     block_key: Annotated[bool, typer.Option(help="Never certify its key again.")] = False,
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
 ) -> None:
@@ -222,7 +222,7 @@ def revoke(
 def status(
     out: Annotated[Path, typer.Argument(help="Where the signed status list goes.")],
     crl: Annotated[Path | None, typer.Option(help="Where a CRL goes too, DER.")] = None,
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
 ) -> None:
@@ -296,7 +296,7 @@ def import_(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(help="Where the certificates go, PEM.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
 ) -> None:
     """Write every certificate in use to a folder, for `roadseal scan` and the register.
 

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.database import Database, PkiDatabase
 from roadseal.app.cli.pki_common import (
     AsJson,
-    Database,
     ProfileName,
     open_database,
     open_token,
@@ -86,7 +86,7 @@ def _run(script: Path, encoded: bytes, out: Path, db: str, profile: str, *, yes:
     typer.echo(f"Transcript: {out / 'transcript.md'}; print it and sign it.")
 
 
-def approvals(db: Database = "pki.db", as_json: AsJson = False) -> None:
+def approvals(db: PkiDatabase = "pki.db", as_json: AsJson = False) -> None:
     """Show what waits for approval.
 
     Example: [bold]roadseal pki approvals[/]
@@ -117,7 +117,7 @@ def approve(
     digest: Annotated[str, typer.Argument(help="Of the action, from `approvals`.")],
     approver: Annotated[str, typer.Option("--as", help="Who approves.")],
     key: Annotated[Path, typer.Option(help="The approver's private key, PEM.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
 ) -> None:
     """Sign a pending action with your own key.
 

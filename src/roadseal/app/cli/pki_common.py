@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="Crypto profile to hold to.")]
 Name = Annotated[str, typer.Option("--authority", help="Which authority.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from roadseal.app.cli.pki_common import AsJson, Database, open_database
+from roadseal.app.cli.database import PkiDatabase
+from roadseal.app.cli.pki_common import AsJson, open_database
 
 if TYPE_CHECKING:
     from roadseal.operate.pki.expiry import Ending
@@ -23,7 +24,7 @@ _SHOWN = 40
 
 def expiring(
     within_days: Annotated[int, typer.Option(help="Show what ends within.")] = 30,
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     as_json: AsJson = False,
 ) -> None:
     """Show what ends soon, soonest first: authorities, our certificates, imported ones.

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from roadseal.app.cli.database import PkiDatabase
 from roadseal.app.cli.pki_common import (
     DAY_S,
-    Database,
     Name,
     ProfileName,
     open_authority,
@@ -24,7 +24,7 @@ _CONNECTIONS = 900  # below what a process may have open by default
 def serve(
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")],
     name: Annotated[str, typer.Option(help="DNS name in the server's own certificate.")],
-    db: Database = "pki.db",
+    db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
     days: Annotated[int, typer.Option(help="Validity of enrolled certificates.")] = 30,

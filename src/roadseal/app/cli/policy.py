@@ -13,7 +13,7 @@ from rich.table import Table
 
 from roadseal.assess.policy.pack import PolicyRole, Scope
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 At = Annotated[datetime | None, typer.Option("--at", formats=["%Y-%m-%d"], help="Default: today.")]
 Scopes = Annotated[

@@ -29,8 +29,11 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Which cryptography is produced and accepted, and what comes next.",
     rich_markup_mode="rich",
+    add_completion=False,
 )
 
+_WHOLE = frozenset({"", "status", "action", "step", "profile", "waiver", "PQ"})
+_FOLDED = 10  # characters that a name keeps on a narrow terminal
 _STATUS_STYLE = {Status.STANDARD: "green", Status.DRAFT: "yellow", Status.EXPERIMENTAL: "magenta"}
 
 Named = Annotated[str, typer.Argument(help="A shipped profile, or the path of a TOML file.")]
@@ -234,11 +237,16 @@ def _status(status: Status) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Make a table that gives its width to the algorithms: only they may be folded."""
+    """Make a table that gives its width to the algorithms: they are folded first."""
     table = Table(header_style="bold", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
     for column in columns:
-        short = column in {"purpose", "", "status", "action", "step", "profile", "bytes", "waiver"}
-        table.add_column(column, no_wrap=short, overflow="fold")
+        foldable = column not in _WHOLE
+        table.add_column(
+            column,
+            no_wrap=not foldable,
+            overflow="fold",
+            min_width=_FOLDED if foldable else None,
+        )
     return table
 
 

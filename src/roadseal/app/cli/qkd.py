@@ -20,7 +20,7 @@ from roadseal.errors import RoadsealError
 if TYPE_CHECKING:
     from roadseal.operate.qkd.benchmark import Figure
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 link_app = typer.Typer(no_args_is_help=True, help="What a fibre link gives (modelled).")
 app.add_typer(link_app, name="link")
 app.add_typer(net_app, name="net")

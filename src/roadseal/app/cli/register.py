@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.database import Database, EstateDatabase
 from roadseal.app.cli.register_kept import (
     AsJson,
-    Database,
     assess_store,
     forget,
     list_registers,
@@ -36,7 +36,7 @@ from roadseal.errors import RoadsealError
 if TYPE_CHECKING:
     from roadseal.assess.register.document import AnyRegister
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 File = Annotated[
     str, typer.Argument(help="A register: a file of register build --out, or a name of --keep.")
@@ -71,7 +71,7 @@ def build(
     as_of: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: today.")
     ] = None,
-    db: Database = "assess.db",
+    db: EstateDatabase = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """Build a register of estates and findings; the same input gives the same bytes.

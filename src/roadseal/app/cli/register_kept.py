@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.database import EstateDatabase
 from roadseal.app.cli.register_view import rank_of, standing_text
 
 if TYPE_CHECKING:
     from roadseal.assess.inventory.template import Template
     from roadseal.store import Store
 
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
-def list_registers(db: Database = "assess.db", as_json: AsJson = False) -> None:
+def list_registers(db: EstateDatabase = "assess.db", as_json: AsJson = False) -> None:
     """The registers that are kept in the database.
 
     Example: [bold]roadseal register list[/]
@@ -44,7 +44,7 @@ def list_registers(db: Database = "assess.db", as_json: AsJson = False) -> None:
 
 def forget(
     name: Annotated[str, typer.Argument(help="Name of a kept register.")],
-    db: Database = "assess.db",
+    db: EstateDatabase = "assess.db",
 ) -> None:
     """Delete a kept register, and the replaced estates that were kept for it.
 
@@ -68,7 +68,7 @@ def rescore(
     templates: Annotated[
         Path | None, typer.Option(help="TOML of templates, or a folder of them; they go first.")
     ] = None,
-    db: Database = "assess.db",
+    db: EstateDatabase = "assess.db",
     as_json: AsJson = False,
 ) -> None:
     """Score one asset of a kept register again; exits with 1 if it got worse.

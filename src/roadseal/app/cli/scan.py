@@ -19,7 +19,7 @@ from roadseal.errors import RoadsealError
 if TYPE_CHECKING:
     from roadseal.assess.inventory.scan import ScanResult
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(rich_markup_mode="rich", add_completion=False)
 
 _INCOMPLETE = 3
 _COLOURS = {
@@ -68,7 +68,7 @@ def scan(
     Nothing is sent without --active, and then only to what --probe names inside what --allow
     names. Exits with 3 if something was not read, or nothing was there to read.
 
-    Example: [bold]roadseal scan /etc firmware.bin --out findings.json[/]
+    Example: [bold]roadseal scan configs/ firmware.bin --out findings.json[/]
     """
     from roadseal.assess.inventory.collector import Context, Limits
     from roadseal.assess.inventory.scan import scan as run

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.database import Database, ScmsDatabase
 from roadseal.app.cli.scms_devices import Kind, enrol_device, issue_batch
 from roadseal.app.cli.v2x_input import (
     DOES_NOT_HOLD,
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
     from roadseal.operate.pki.v2x.us_system import UsSystem
     from roadseal.store.database import Store
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
-
-Database = Annotated[str, typer.Option("--db", envvar="ROADSEAL_DB", help="Path or URL.")]
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 
 class System(StrEnum):
@@ -116,7 +115,7 @@ def follow(
     root: Annotated[
         str | None, typer.Option(help="The root that issues it: eu-root, eu-root-2, …")
     ] = None,
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     out: Out = Path("authorities"),
     as_json: AsJson = False,
 ) -> None:
@@ -140,7 +139,7 @@ def follow(
 @app.command()
 def retire(
     name: Annotated[str, typer.Argument(help="eu-root, eu-ea, eu-aa, or one that followed.")],
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     as_json: AsJson = False,
 ) -> None:
     """Leave a European authority out of the lists from now on; another one must be in use.
@@ -161,7 +160,7 @@ def enrol(
     name: Annotated[str, typer.Argument(help="The station's id.")],
     system: Which = System.EU,
     kind: Annotated[Kind, typer.Option(help="What it may do.")] = Kind.VEHICLE,
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     algorithm: Annotated[str, typer.Option(help="Of its enrolment key.")] = "ecdsa-p256",
     out: Out = Path("stations"),
     as_json: AsJson = False,
@@ -185,7 +184,7 @@ def batch(
     periods: Annotated[int, typer.Option(min=1, max=156, help="Weeks ahead (US).")] = 1,
     implicit: Annotated[bool, typer.Option(help="Implicit certificates (US).")] = False,
     algorithm: Annotated[str, typer.Option(help="Of the tickets' keys (EU).")] = "ecdsa-p256",
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     out: Out = Path("stations"),
     as_json: AsJson = False,
 ) -> None:
@@ -212,7 +211,7 @@ def batch(
 def revoke(
     certificate: Annotated[Path, typer.Argument(help="What was received, or an authority's.")],
     system: Which = System.US,
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     as_json: AsJson = False,
 ) -> None:
     """Revoke: a US device by any of its pseudonyms, a certificate, an enrolment, an authority.
@@ -247,7 +246,7 @@ def revoke(
 @app.command()
 def crl(
     system: Which = System.US,
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     out: Out = Path("lists"),
     access_point: Annotated[
         str, typer.Option(help="Where stations reach the authorities (EU lists).")
@@ -328,7 +327,7 @@ def read(
 
 
 @app.command()
-def status(db: Database = "scms.db", as_json: AsJson = False) -> None:
+def status(db: ScmsDatabase = "scms.db", as_json: AsJson = False) -> None:
     """Show the authorities of a database, until when they hold, and what they issued.
 
     Example: [bold]roadseal scms status[/]
@@ -414,7 +413,7 @@ def expand(
 
 @app.command()
 def serve(
-    db: Database = "scms.db",
+    db: ScmsDatabase = "scms.db",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8102,
     access_point: Annotated[

@@ -13,6 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
     rich_markup_mode="rich",
+    add_completion=False,
 )
 app.command()(inspect)
 app.command()(verify)

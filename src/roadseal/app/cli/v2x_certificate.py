@@ -41,6 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="What certificates say, and whether they hold.",
     rich_markup_mode="rich",
+    add_completion=False,
 )
 app.command()(make)
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from roadseal.errors import RoadsealError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 _PURPOSES = {  # RFC 5280 §4.2.1.12
     "server": "1.3.6.1.5.5.7.3.1",
