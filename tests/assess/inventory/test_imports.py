@@ -47,7 +47,8 @@ def test_every_official_example_reads_without_repair(example: Path) -> None:
     ]
     assert [finding.title for finding in found.findings] == wanted
     assert found.repairs == ()
-    assert bool(found.gaps) == (not wanted), "an empty bill says so"
+    dangling = [gap for gap in found.gaps if "which is not here" in gap.detail]
+    assert bool(set(found.gaps) - set(dangling)) == (not wanted), "an empty bill says so"
     assert all(finding.basis is Basis.DECLARED for finding in found.findings)
 
 

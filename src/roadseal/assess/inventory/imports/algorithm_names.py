@@ -39,10 +39,18 @@ _CURVES = {
     "secp224r1": "p224",
     "secp192r1": "p192",
     "prime192v1": "p192",
+    "curve25519": "x25519",
+    "curve448": "x448",
+    "edwards25519": "ed25519",
+    "edwards448": "ed448",
 }
 _SIGNATURE = re.compile(r"(?P<hash>sha-?\d+|md5|sha1)-?with-?(?P<key>rsa|ecdsa|dsa)(?:encryption)?")
 _SIGNED_BY = re.compile(
     r"(?P<key>rsa|ecdsa|dsa)-?(?:with-?)?(?P<hash>sha-?(?:1|224|256|384|512)|md5)"
+)
+_ECDSA_HASHED = re.compile(
+    r"ecdsa-(?:p-?\d{3}-)?(?:with-)?sha-?(?:1|224|256|384|512)"
+    r"|sha-?(?:1|224|256|384|512)-?with-?ecdsa|ecdsa-p-?\d{3}-sha-?\d{3}"
 )
 _HASH = re.compile(r"sha-?(1|224|256|384|512)")
 _HMAC = re.compile(r"(?:hmac-?|hmacwith)(?P<hash>sha-?\d+|md5)")
@@ -91,6 +99,8 @@ def _candidates(name: str, parameter: str, curve: str) -> Iterator[str]:
     if on:
         if plain in {"ecdsa", "ec", "ecies"}:
             yield f"{plain}-{on}"
+        if _ECDSA_HASHED.fullmatch(plain):  # what falls is the curve, not the hash
+            yield f"ecdsa-{on}"
         if plain in {"ecdh", "ec-dh", "xdh"}:
             yield on
         if plain in {"eddsa", "ed25519", "ed448"}:

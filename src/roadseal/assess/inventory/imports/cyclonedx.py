@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from roadseal.assess.inventory import cipher_suite, identifiers
-from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -30,6 +29,7 @@ from roadseal.assess.inventory.imports.document import (
     text,
     texts,
 )
+from roadseal.assess.inventory.imports.references import ROLES, Crypto, References, name_of
 from roadseal.assess.inventory.wire.tls import algorithms as tls_algorithms
 from roadseal.events import Fact
 
@@ -37,19 +37,6 @@ MAX_COMPONENTS: Final = 1_000_000
 MAX_DEPTH: Final = 16
 """Components within components that are followed."""
 
-_ROLES = {
-    "kem": Role.KEY_EXCHANGE,
-    "key-agree": Role.KEY_EXCHANGE,
-    "combiner": Role.KEY_EXCHANGE,
-    "pke": Role.ENCRYPTION,
-    "block-cipher": Role.ENCRYPTION,
-    "stream-cipher": Role.ENCRYPTION,
-    "ae": Role.ENCRYPTION,
-    "key-wrap": Role.ENCRYPTION,
-    "hash": Role.INTEGRITY,
-    "mac": Role.INTEGRITY,
-    "xof": Role.INTEGRITY,
-}
 _KNOWN_VERSIONS = {"1.4", "1.5", "1.6", "1.7"}
 
 
@@ -67,13 +54,14 @@ def read(data: bytes, uri: str) -> Imported:
     version = text(document.get("specVersion"))
     if version not in _KNOWN_VERSIONS:
         dialect.repairs.append(Repair("specVersion", f"{version!r} is read as 1.7 would be"))
-    components = list(_components(document, dialect))
-    by_ref = {ref: said for _, said, *_ in components if (ref := text(said.get("bom-ref")))}
-    by_ref |= _named_in_place(components, by_ref, dialect)
-    findings, gaps = [], []
+    left: list[Gap] = []
+    components = list(_components(document, dialect, uri, left))
+    links = References(document, components, dialect)
+    findings = []
     for place, component, asset_type, properties in components:
         mine = dialect.of(place)
-        findings.append(_finding(uri, place, component, asset_type, properties, by_ref, mine))
+        findings.append(_finding(uri, place, component, asset_type, properties, links, mine))
+    gaps = [*left, *links.gaps(uri)]
     if not findings:
         gaps.append(Gap(Location(uri), Cause.NOT_SUPPORTED, "it lists no cryptographic assets"))
     form = "XML" if is_xml else "JSON"
@@ -86,12 +74,13 @@ def read(data: bytes, uri: str) -> Imported:
     )
 
 
-Crypto = tuple[str, dict[str, Any], str, dict[str, Any]]
-"""Place, component, asset type, properties."""
+def _components(
+    document: Mapping[str, Any], dialect: Dialect, uri: str, left: list[Gap]
+) -> Iterator[Crypto]:
+    """The cryptographic components, those within others too, without recursion.
 
-
-def _components(document: Mapping[str, Any], dialect: Dialect) -> Iterator[Crypto]:
-    """The cryptographic components, those within others too, without recursion."""
+    What lies beyond a limit goes to `left`.
+    """
     count = 0
     stack = [
         (f"components[{at}]", component, 0)
@@ -105,35 +94,15 @@ def _components(document: Mapping[str, Any], dialect: Dialect) -> Iterator[Crypt
         count += 1
         if found := dialect.crypto(component, place):
             yield place, component, *found
-        if depth < MAX_DEPTH:
-            inner = list(enumerate(rows(component.get("components"))))
-            stack.extend(
-                (f"{place}.components[{at}]", one, depth + 1) for at, one in reversed(inner)
-            )
-
-
-def _named_in_place(
-    components: list[Crypto], by_ref: Refs, dialect: Dialect
-) -> dict[str, dict[str, Any]]:
-    """Names of algorithms that stand where a reference belongs."""
-    named: dict[str, dict[str, Any]] = {}
-    for place, _, _, properties in components:
-        for ref in _references(properties):
-            known = classify(canonical(ref)).bearing is not Bearing.UNKNOWN
-            if ref and ref not in by_ref and known:
-                named[ref] = {"name": ref}
-                dialect.say(place, f"{ref!r} is the name of an algorithm, not a reference")
-    return named
-
-
-def _references(properties: Mapping[str, Any]) -> Iterator[str]:
-    """References to algorithms and keys, whatever asset they stand in."""
-    for field in ("algorithmRef", "signatureAlgorithmRef", "subjectPublicKeyRef", "cryptoRefArray"):
-        yield from texts(properties.get(field))
-    for related in rows(properties.get("relatedCryptographicAssets")):
-        yield from texts(related.get("ref"))
-    for suite in rows(properties.get("cipherSuites")):
-        yield from texts(suite.get("algorithms"))
+        inner = list(enumerate(rows(component.get("components"))))
+        if inner and depth >= MAX_DEPTH:
+            why = f"components lie more than {MAX_DEPTH} deep"
+            left.append(Gap(Location(f"{uri}#{place}"), Cause.TRUNCATED, why))
+            continue
+        stack.extend((f"{place}.components[{at}]", one, depth + 1) for at, one in reversed(inner))
+    if stack:
+        why = f"it has more than {MAX_COMPONENTS:,} components"
+        left.append(Gap(Location(uri), Cause.TRUNCATED, why))
 
 
 def _occurrences(component: Mapping[str, Any]) -> list[tuple[str, object]]:
@@ -161,7 +130,7 @@ def _finding(
     component: Mapping[str, Any],
     asset_type: str,
     properties: Mapping[str, Any],
-    by_ref: Mapping[str, dict[str, Any]],
+    links: References,
     repairs: list[str],
 ) -> Finding:
     oid = text(table(component.get("cryptoProperties")).get("oid"))
@@ -172,7 +141,7 @@ def _finding(
         "protocol": _protocol,
         "related-crypto-material": _material,
     }[asset_type]
-    used, facts = describe(name, properties, oid, by_ref)
+    used, facts = describe(name, properties, oid, links)
     occurrences = _occurrences(component)
     where, line = occurrences[0] if occurrences else ("", None)
     facts |= {
@@ -194,23 +163,11 @@ def _finding(
 
 
 Described = tuple[tuple[AlgorithmUse, ...], dict[str, Fact]]
-Refs = Mapping[str, dict[str, Any]]
 
 
-def _algorithm(name: str, properties: Mapping[str, Any], oid: str, _by_ref: Refs) -> Described:
+def _algorithm(name: str, properties: Mapping[str, Any], oid: str, _links: References) -> Described:
     primitive = text(properties.get("primitive"))
-    parameter = text(properties.get("parameterSetIdentifier"))
-    curve = text(properties.get("ellipticCurve"))
-    if primitive == "combiner":  # its parameters are those of one part
-        parameter = curve = ""
-    known = canonical(name, parameter, curve, oid)
-    if (
-        primitive != "combiner"
-        and known == name
-        and (family := text(properties.get("algorithmFamily")))
-    ):
-        better = canonical(family, parameter, curve, oid)
-        known = better if better != family else known
+    known = name_of(name, properties, oid)
     mode = text(properties.get("mode"))
     if mode and known.startswith("aes-") and not known.endswith(mode):
         known = canonical(f"{known}-{mode}")
@@ -222,10 +179,12 @@ def _algorithm(name: str, properties: Mapping[str, Any], oid: str, _by_ref: Refs
         "stated_nist_level": _number(properties.get("nistQuantumSecurityLevel")),
         "stated_classical_bits": _number(properties.get("classicalSecurityLevel")),
     }
-    return (AlgorithmUse(known, _ROLES.get(primitive, Role.UNKNOWN)),), facts
+    return (AlgorithmUse(known, ROLES.get(primitive, Role.UNKNOWN)),), facts
 
 
-def _certificate(name: str, properties: Mapping[str, Any], _oid: str, by_ref: Refs) -> Described:
+def _certificate(
+    name: str, properties: Mapping[str, Any], _oid: str, links: References
+) -> Described:
     refs = [
         (Role.LIVE_AUTHENTICATION, text(properties.get("signatureAlgorithmRef"))),
         (Role.LIVE_AUTHENTICATION, text(properties.get("subjectPublicKeyRef"))),
@@ -248,10 +207,10 @@ def _certificate(name: str, properties: Mapping[str, Any], _oid: str, by_ref: Re
             text(row.get("state")) for row in rows(properties.get("certificateState"))
         ),
     }
-    return _resolved(refs, by_ref), facts
+    return links.resolve(refs), facts
 
 
-def _material(name: str, properties: Mapping[str, Any], oid: str, by_ref: Refs) -> Described:
+def _material(name: str, properties: Mapping[str, Any], oid: str, links: References) -> Described:
     """Keys and the like; a value, if one stands there, is not read."""
     refs = [(Role.UNKNOWN, text(properties.get("algorithmRef")))]
     refs += [
@@ -260,7 +219,7 @@ def _material(name: str, properties: Mapping[str, Any], oid: str, by_ref: Refs) 
         if text(related.get("type")) == "algorithm"
     ]
     size = _number(properties.get("size"))
-    used = _resolved(refs, by_ref)
+    used = links.resolve(refs)
     if not used:
         known = canonical(name, text(size) if size else "", oid=oid)
         used = (AlgorithmUse(known, Role.UNKNOWN),) if known != name else ()
@@ -274,7 +233,7 @@ def _material(name: str, properties: Mapping[str, Any], oid: str, by_ref: Refs) 
     return used, facts
 
 
-def _protocol(_name: str, properties: Mapping[str, Any], _oid: str, by_ref: Refs) -> Described:
+def _protocol(_name: str, properties: Mapping[str, Any], _oid: str, links: References) -> Described:
     used: list[AlgorithmUse] = []
     suites = []
     for row in rows(properties.get("cipherSuites")):
@@ -287,16 +246,23 @@ def _protocol(_name: str, properties: Mapping[str, Any], _oid: str, by_ref: Refs
         )
         schemes = map(identifiers.tls_scheme_from_name, texts(row.get("tlsSignatureSchemes")))
         used += _allowed(schemes, Role.LIVE_AUTHENTICATION)
-        used += _resolved([(Role.UNKNOWN, ref) for ref in texts(row.get("algorithms"))], by_ref)
-    used += _ike(table(properties.get("ikev2TransformTypes")), by_ref)
+        used += links.resolve([(Role.UNKNOWN, ref) for ref in texts(row.get("algorithms"))])
+    used += _ike(table(properties.get("ikev2TransformTypes")), links)
     refs = [(Role.UNKNOWN, ref) for ref in texts(properties.get("cryptoRefArray"))]
     refs += [
         (Role.UNKNOWN, text(related.get("ref")))
         for related in rows(properties.get("relatedCryptographicAssets"))
         if text(related.get("type")) == "algorithm"
     ]
-    used += _resolved(refs, by_ref)
-    allowed = [AlgorithmUse(use.name, use.role, preferred=False) for use in used]
+    used += links.resolve(refs)
+    if exchange := text(properties.get("keyExchangeAlgorithm")):
+        used.append(AlgorithmUse(canonical(exchange), Role.KEY_EXCHANGE))
+    placed = {use.name for use in used if use.role is not Role.UNKNOWN}
+    allowed = [
+        AlgorithmUse(use.name, use.role, preferred=False)
+        for use in used
+        if use.role is not Role.UNKNOWN or use.name not in placed
+    ]
     facts: dict[str, Fact] = {
         "protocol": text(properties.get("type")),
         "version": text(properties.get("version")),
@@ -305,7 +271,7 @@ def _protocol(_name: str, properties: Mapping[str, Any], _oid: str, by_ref: Refs
     return tuple(dict.fromkeys(allowed)), facts
 
 
-def _ike(transforms: Mapping[str, Any], by_ref: Refs) -> list[AlgorithmUse]:
+def _ike(transforms: Mapping[str, Any], links: References) -> list[AlgorithmUse]:
     roles = {"encr": Role.ENCRYPTION, "prf": Role.INTEGRITY, "integ": Role.INTEGRITY} | {
         "auth": Role.LIVE_AUTHENTICATION
     }
@@ -313,46 +279,19 @@ def _ike(transforms: Mapping[str, Any], by_ref: Refs) -> list[AlgorithmUse]:
     for kind, role in roles.items():
         value = transforms.get(kind)
         # 1.6 holds references here, 1.7 objects.
-        used += _resolved([(role, ref) for ref in texts(value)], by_ref)
+        used += links.resolve([(role, ref) for ref in texts(value)])
         for row in rows(value):
             if name := text(row.get("name")):
                 used.append(AlgorithmUse(canonical(name, text(row.get("keyLength"))), role))
     for row in rows(transforms.get("ke")):
         if (group := _number(row.get("group"))) is not None:
             used.append(AlgorithmUse(identifiers.ike_key_exchange(group), Role.KEY_EXCHANGE))
-    used += _resolved([(Role.KEY_EXCHANGE, ref) for ref in texts(transforms.get("ke"))], by_ref)
+    used += links.resolve([(Role.KEY_EXCHANGE, ref) for ref in texts(transforms.get("ke"))])
     return used
 
 
 def _allowed(names: Iterator[str], role: Role) -> list[AlgorithmUse]:
     return [AlgorithmUse(name, role) for name in names]
-
-
-def _resolved(refs: list[tuple[Role, str]], by_ref: Refs) -> tuple[AlgorithmUse, ...]:
-    """Algorithms that references lead to, through a key if need be; dead ends are left out."""
-    used = []
-    for role, ref in refs:
-        component = by_ref.get(ref)
-        if component is None:
-            continue
-        crypto = table(component.get("cryptoProperties"))
-        material = table(crypto.get("relatedCryptoMaterialProperties"))
-        related = [
-            text(row.get("ref"))
-            for row in rows(material.get("relatedCryptographicAssets"))
-            if text(row.get("type")) == "algorithm"
-        ]
-        for inner in (text(material.get("algorithmRef")), *related):
-            component = by_ref.get(inner, component)
-        algorithm = table(table(component.get("cryptoProperties")).get("algorithmProperties"))
-        name = canonical(
-            text(component.get("name")),
-            text(algorithm.get("parameterSetIdentifier")),
-            text(algorithm.get("ellipticCurve") or algorithm.get("curve")),
-            text(table(component.get("cryptoProperties")).get("oid")),
-        )
-        used.append(AlgorithmUse(name, role))
-    return tuple(dict.fromkeys(used))
 
 
 def _number(value: object) -> int | None:

@@ -53,6 +53,7 @@ _DRAFT_PRIMITIVES = {
     "keyagree": "key-agree",
     "keywrap": "key-wrap",
 }
+_STANDARD = {"assetType", *_PROPERTIES.values()}
 _LEVELS = ("nistQuantumSecurityLevel", "classicalSecurityLevel")
 
 
@@ -79,6 +80,8 @@ class Dialect:
                 return None
             if kind in {"crypto-asset", "cryptographic_asset", "crypto", "cryptoAsset", ""}:
                 self.say(place, f"type {kind!r} is taken for cryptographic-asset")
+        if (named := text(crypto.get("algorithm"))) and not crypto.keys() & _STANDARD:
+            return self._named(component, crypto, named, place)
         stated = text(crypto.get("assetType"))
         asset_type = _ASSET_TYPES.get(stated.lower().replace("-", "").replace("_", ""))
         if asset_type is None:
@@ -91,6 +94,14 @@ class Dialect:
         self._rename(properties, field, f"{place}.{field}")
         self._clean(properties, f"{place}.{field}")
         return asset_type, properties
+
+    def _named(
+        self, component: Mapping[str, Any], crypto: Mapping[str, Any], named: str, place: str
+    ) -> tuple[str, dict[str, Any]]:
+        """An asset that is only named in the properties of the library that has it."""
+        self.say(place, f"cryptoProperties holds nothing of the standard; algorithm is {named!r}")
+        asset_type = _ASSET_TYPES.get(text(crypto.get("implementation")).lower(), "algorithm")
+        return asset_type, {"algorithmFamily": named} if asset_type == "algorithm" else {}
 
     def _guess(self, crypto: Mapping[str, Any], place: str, stated: str) -> str:
         for asset_type, field in _PROPERTIES.items():
@@ -149,10 +160,29 @@ class Dialect:
                 self.say(place, f"{field} {value!r} is not in lower case")
                 camel = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value)
                 properties[field] = camel.lower()
+        suites = properties.get("cipherSuites")
+        if named := texts(suites):
+            self.say(place, "cipherSuites are names, not objects")
+            properties["cipherSuites"] = [
+                {"name": each} if isinstance(each, str) else each
+                for each in (suites if isinstance(suites, list) else named)
+            ]
+        if "keyExchangeAlgorithm" in properties:
+            self.say(place, "keyExchangeAlgorithm is no field of the standard; it is taken")
         functions = properties.get("cryptoFunctions")
         if isinstance(functions, str):
             self.say(place, "cryptoFunctions is one text, not a list")
             properties["cryptoFunctions"] = texts(functions)
+
+    def say_of(self, component: str, what: str) -> None:
+        """Note a repair of a component that was read before.
+
+        Args:
+            component: its place.
+            what: was wrong.
+        """
+        self._component = component
+        self.say(component, what)
 
     def say(self, place: str, what: str) -> None:
         """Note a repair."""

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from roadseal.assess.inventory.identifiers import ike_key_exchange
+
 _PADDING: Final = re.compile(r"-(?:no|pkcs5|pkcs7|iso10126|iso7816-4|zerobyte|x923)(?:-?padding)?$")
 _WHOLE: Final = {
     "rsaencryption": "rsa",
@@ -74,6 +76,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Rule], ...]] = tuple(
         (r"(?:id-)?slh-?dsa-(sha2|shake)-?(\d+[sf])", lambda m: f"slh-dsa-{m[1]}-{m[2]}"),
         (r"(?:crystals-)?kyber-?(512|768|1024)", lambda m: f"kyber-{m[1]}/round-3"),
         (r"(?:modp|ffdhe)-?(\d{4,5})", lambda m: f"dh-{m[1]}"),
+        (r"(?:dh|diffie-hellman|ike)-?group-?(\d{1,2})", lambda m: ike_key_exchange(int(m[1]))),
         (r"(?:id-)?aes-?(128|192|256)-(?:kw|wrap)", lambda m: f"aes-{m[1]}-wrap"),
         (r"(aes|camellia|aria)-?(128|192|256)-([a-z]{3})", lambda m: f"{m[1]}-{m[2]}-{m[3]}"),
     )
