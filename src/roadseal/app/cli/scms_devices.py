@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from roadseal.app.cli.scms_common import write_file, write_secret
 from roadseal.app.cli.v2x_input import iso, read_bytes
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.errors import RoadsealError
@@ -74,10 +75,10 @@ def enrol_device(
         credential = _enrol_eu(authorities, name, kind, secret, algorithm, now)
     else:
         credential = _enrol_us(authorities, name, kind, secret, algorithm, now)
-    _write(folder / "enrolment.oer", credential.certificate)
-    _write_secret(folder / "enrolment.vkey", secret)
+    write_file(folder / "enrolment.oer", credential.certificate)
+    write_secret(folder / "enrolment.vkey", secret)
     station = {"name": name, "kind": kind, "algorithm": algorithm}
-    _write(folder / "station.json", json.dumps(station).encode())
+    write_file(folder / "station.json", json.dumps(station).encode())
     tree = _core.describe_certificate(credential.certificate)
     return {
         **station,
@@ -127,8 +128,8 @@ def issue_batch(
         made = _pseudonyms(authorities, folder, kind, enrolment, periods, implicit, now)
     files = []
     for name, certificate, secret in made:
-        _write_secret(folder / f"{name}.vkey", secret)
-        _write(folder / f"{name}.oer", certificate)
+        write_secret(folder / f"{name}.vkey", secret)
+        write_file(folder / f"{name}.oer", certificate)
         files.append(f"{name}.oer")
     return {"station": station["name"], "certificates": files}
 
@@ -327,9 +328,9 @@ def _pseudonyms(
             os.urandom,
         )
         _taken(us.ra.handle(sent.octets, now).verdict)
-        _write_secret(file, caterpillar.octets)
+        write_secret(file, caterpillar.octets)
         request = {"hash": sent.request_hash.hex(), "type": wanted}
-        _write(folder / "request.json", json.dumps(request).encode())
+        write_file(folder / "request.json", json.dumps(request).encode())
     try:
         request = json.loads(read_bytes(folder / "request.json"))
         request_hash, asked = bytes.fromhex(request["hash"]), request["type"]
@@ -385,24 +386,3 @@ def _refused(verdict: str) -> RoadsealError:
         f"The authority refused: {verdict}.",
         advice="The reasons are listed in the documentation, page SCMS.",
     )
-
-
-def _write(path: Path, octets: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(octets)
-    except OSError as error:
-        raise RoadsealError(
-            "unwritable-file",
-            f"{str(path)!r} cannot be written: {error.strerror}.",
-            advice="Give a folder where you may write with --out.",
-        ) from None
-
-
-def _write_secret(path: Path, secret: bytes) -> None:
-    """Readable by its owner from the first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
