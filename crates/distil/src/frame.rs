@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::bits::{self, Words};
 use crate::shuffle::{Shuffle, SplitMix};
-use crate::variant::Variant;
+use crate::variant::{Variant, half};
 
 /// Most bits of one block: a peer cannot make us work on more.
 const MAX_BITS: usize = 1 << 28;
@@ -94,7 +94,7 @@ impl Frame {
 
     /// Add passes over two blocks each: each shows any wrong bits that are left with a chance of one half.
     pub(crate) fn extend(&mut self, passes: usize) {
-        self.sizes.extend(std::iter::repeat_n(self.count.div_ceil(2).max(1), passes));
+        self.sizes.extend(std::iter::repeat_n(half(self.count), passes));
     }
 
     /// Lay the bits out for the next pass.

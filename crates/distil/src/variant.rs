@@ -34,7 +34,7 @@ impl Variant {
     /// Block sizes of the passes over `bits` bits with this error rate.
     pub(crate) fn block_sizes(self, bits: usize, error_rate: f64) -> Vec<usize> {
         let rate = error_rate.clamp(1e-6, 0.5);
-        let half = bits.div_ceil(2);
+        let half = half(bits);
         let sizes = match self {
             Self::Original => {
                 let first = (0.73 / rate).ceil() as usize;
@@ -49,6 +49,12 @@ impl Variant {
                 [vec![first, 2 * first], vec![half; 14]].concat()
             }
         };
-        sizes.into_iter().map(|size| size.clamp(1, half.max(1))).collect()
+        sizes.into_iter().map(|size| size.clamp(1, half)).collect()
     }
+}
+
+/// Half of the places that a shuffled pass over `bits` bits has: whole words, so that two blocks cover it and no
+/// parity is told of what fills the last word up.
+pub(crate) fn half(bits: usize) -> usize {
+    bits.next_multiple_of(64).max(64) / 2
 }

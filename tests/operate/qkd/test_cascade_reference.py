@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from roadseal import _core
+from roadseal.operate.qkd.reconciling import efficiency_curve
 
 ERROR_RATES = (0.01, 0.02, 0.03, 0.05, 0.08, 0.11)
 REFERENCE = {
@@ -53,6 +54,13 @@ def test_the_efficiency_is_that_of_the_reference_along_its_curve(variant) -> Non
         told, limit = (sum(run[i] for run in runs) for i in (0, 1))
         assert told / limit == pytest.approx(reference, abs=0.03), error_rate
         assert sum(not run[2] for run in runs) <= 2
+
+
+@pytest.mark.parametrize(("variant", "parities"), [("yanetal", 68), ("option3", 80)])
+def test_short_keys_tell_no_parity_of_bits_that_fill_a_word_up(variant, parities) -> None:
+    """1,000 bits with 5 errors; cascade-cpp's study data of 2020 have 64 to 67 for yanetal."""
+    (point,) = efficiency_curve([variant], [1000], [0.005], runs=100, seed=1)
+    assert point.parities < parities
 
 
 @pytest.mark.parametrize("variant", REFERENCE)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.qkd_distil import cascade, distil, toeplitz
 from roadseal.app.cli.qkd_doctor import doctor
 from roadseal.app.cli.qkd_kme import client_app, kme_app
 from roadseal.app.cli.qkd_net import app as net_app
@@ -26,7 +27,8 @@ app.add_typer(link_app, name="link")
 app.add_typer(net_app, name="net")
 app.add_typer(kme_app, name="kme")
 app.add_typer(client_app, name="client")
-app.command()(doctor)
+for _command in (distil, cascade, toeplitz, doctor):
+    app.command()(_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
