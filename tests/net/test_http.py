@@ -6,7 +6,9 @@ import asyncio
 import os
 import random
 import shutil
+import socket
 import subprocess
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -159,6 +161,26 @@ def test_a_slow_body_is_refused():
 
 def test_a_silent_connection_ends():
     assert asyncio.run(in_the_clear(lambda port: raw(port, b"", end=False))) == b""
+
+
+def test_a_fleet_that_comes_back_together_finds_room_to_wait(yard):
+    """As many as are served at once are queued by the system, though nobody has accepted any."""
+
+    async def crowd(port):
+        with ExitStack() as held:
+            for _ in range(200):  # none is accepted meanwhile: this holds up the loop
+                held.enter_context(socket.create_connection(("127.0.0.1", port), 2))
+
+    async def go():
+        await in_the_clear(crowd)
+        clock = ManualClock(yard.now)
+        server = await serve_http(yard.context(Side.SERVER, HYBRID), mirror, clock=clock)
+        try:
+            await crowd(server.port)
+        finally:
+            await server.close()
+
+    asyncio.run(go())
 
 
 def test_requests_may_come_in_one_piece_and_in_many():

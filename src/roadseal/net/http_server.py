@@ -100,7 +100,8 @@ async def serve_plain_http(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    return TlsServer(await asyncio.start_server(accept, host, port), tasks)
+    backlog = max_connections  # as in `roadseal.net.server`
+    return TlsServer(await asyncio.start_server(accept, host, port, backlog=backlog), tasks)
 
 
 class Channel(Protocol):

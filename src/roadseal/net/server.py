@@ -113,4 +113,6 @@ async def serve(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    return TlsServer(await asyncio.start_server(accept, host, port), tasks)
+    # A fleet that comes back together fills the default queue of 100: the rest waits for seconds.
+    backlog = limits.max_connections
+    return TlsServer(await asyncio.start_server(accept, host, port, backlog=backlog), tasks)
