@@ -602,7 +602,7 @@ def test_an_answer_that_is_not_the_acas_is_not_taken(us: Field, tmp_path: Path) 
     (tmp_path / "other").mkdir()
     other = field(tmp_path / "other")
     us.pseudonyms(us.enrol("car-1", CAR), period_of(NOW))
-    honest = us.system.ra._to_aca
+    honest = us.system.ra._certification._to_aca
     answers: list[bytes] = []
 
     def replaying(request, now):
@@ -610,10 +610,10 @@ def test_an_answer_that_is_not_the_acas_is_not_taken(us: Field, tmp_path: Path) 
         return Outcome("ok", answers[0])
 
     for crooked in (replaying, other.system.aca.handle, lambda *_: Outcome("ok", b"junk")):
-        us.system.ra._to_aca = crooked
+        us.system.ra._certification._to_aca = crooked
         made = us.system.ra.produce(period_of(NOW) + 1, NOW)
         assert made == 0
-    us.system.ra._to_aca = honest
+    us.system.ra._certification._to_aca = honest
     assert us.system.ra.produce(period_of(NOW) + 1, NOW) == 3
 
 

@@ -10,19 +10,16 @@ Source: IEEE 1609.2.1-2022 clauses 7.6 and 9.3; original butterfly only (ADR 11)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.events import Emit, Event
-from roadseal.operate.pki.scms import cocoons, compressed
+from roadseal.operate.pki.scms import cocoons
 from roadseal.operate.pki.v2x.attributes import (
     covers,
-    encryption_key_value,
     permissions_of,
     read_encryption_key,
     read_verification_key,
-    verification_key_value,
 )
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random, open_with_certificate
@@ -30,15 +27,13 @@ from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
-from roadseal.operate.pki.v2x.points import certificate_digest, verification_key
+from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed, sign_as
 from roadseal.operate.pki.v2x.us_authorities import (
-    BUTTERFLY_EXPLICIT,
-    PERIOD_DURATION,
     period_of,
-    period_start,
 )
 from roadseal.operate.pki.v2x.us_batch import archive, batch_filename
+from roadseal.operate.pki.v2x.us_certification import Certification, Device, ToAca
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     holder_key,
@@ -47,7 +42,6 @@ from roadseal.operate.pki.v2x.us_requests import (
     read_pdu,
     read_request,
     request_hash,
-    sign_request,
 )
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
 from roadseal.v2x.reason import Reason
@@ -62,20 +56,8 @@ _LIVE: Final = "live"  # by holder: its butterfly request that counts
 _PERIOD: Final = "period"  # by holder and period: the request that its one batch is for
 _EXPANSIONS: Final = ("signingExpansion", "encryptionExpansion")
 
-ToAca = Callable[[bytes, Time64], Outcome]
-"""Sends a request to the ACA and brings its outcome."""
-
 ToEca = Callable[[bytes, Time64, bytes], Outcome]
 """Sends a request of a device that is enrolled, and its id, to the ECA and brings the outcome."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What the RA remembers of a device's request."""
-
-    request: dict[str, Any]
-    first_i: int
-    chains: tuple[bytes, bytes]
 
 
 class RegistrationAuthority:
@@ -115,9 +97,13 @@ class RegistrationAuthority:
         self.per_period = per_period
         self._eca = eca
         self._enrolled = enrolled
-        self._linkage = linkage
-        self._aca_certificate = aca_certificate
-        self._to_aca = to_aca
+        self._certification = Certification(
+            keys,
+            linkage=linkage,
+            aca_certificate=aca_certificate,
+            to_aca=to_aca,
+            per_period=per_period,
+        )
         self._to_eca = to_eca
         self._random = random
         self._emit = emit
@@ -162,17 +148,17 @@ class RegistrationAuthority:
             device = self._device(kept)
             if i >= device.first_i:
                 holders[name] = holder
-                pool += [(name, j, one) for j, one in enumerate(self._requests(device, i, now))]
+                pool += [
+                    (name, j, one)
+                    for j, one in enumerate(self._certification.butterfly(device, i, now))
+                ]
         self._mix(pool)
         answers: dict[bytes, dict[int, bytes]] = {}
         origins: list[tuple[bytes, bytes]] = []
         refused: set[bytes] = set()
         for name, j, one in pool:
             try:
-                outcome = self._to_aca(one, now)
-                if outcome.answer is None:
-                    raise RefusedError(outcome.verdict)
-                answers.setdefault(name, {})[j] = self._from_aca(one, outcome.answer, now)
+                answers.setdefault(name, {})[j] = self._certification.ask(one, now)
                 origins.append((request_hash(one), name))
             except RefusedError as reason:
                 # One device's batch is lost for now; the others' are not.
@@ -227,12 +213,6 @@ class RegistrationAuthority:
             return self._refuse("malformed", now)
         except RefusedError as refused:
             return self._refuse(refused.code, now)
-
-    @property
-    def _gives_implicit(self) -> bool:
-        """ECQV needs an ACA with a key on P-256."""
-        key = verification_key(self._aca_certificate)
-        return key is not None and key[0] == "ecdsa-p256"
 
     def _owner(self, filename: bytes) -> bytes | None:
         """The enrolment certificate whose request a file answers."""
@@ -304,7 +284,7 @@ class RegistrationAuthority:
             raise RefusedError("wrong_request")
         if asked["type"] not in ("explicit", "implicit"):
             raise RefusedError("wrong_request")
-        if asked["type"] == "implicit" and not self._gives_implicit:
+        if asked["type"] == "implicit" and not self._certification.gives_implicit:
             raise RefusedError("bad_contents")
         first_i = period_of(now)
         chains = self._random(8) + self._random(8)
@@ -321,7 +301,7 @@ class RegistrationAuthority:
         else:
             # One certificate, at once: how roadside units get theirs.
             encryption_key = parameters if kind == "encryptionKey" else None
-            origin, made = self._application(asked, encryption_key, now)
+            origin, made = self._certification.application(asked, encryption_key, now)
             kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
             self.ledger.put(_APPLICATION, [(name, kept)])
             self.ledger.put(_ORIGIN, [(origin, name)])
@@ -397,91 +377,6 @@ class RegistrationAuthority:
             raise RefusedError("bad_key")
         return record, key
 
-    def _application(
-        self, asked: Mapping[str, Any], encryption: Mapping[str, Any] | None, now: Time64
-    ) -> tuple[bytes, bytes]:
-        """The hash of what the ACA was asked, and what its answer holds for the device."""
-        tbs = dict(asked["tbsCert"])
-        if asked["type"] == "implicit":
-            tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
-        value = self._aca_request(tbs, asked["type"], now)
-        if encryption is not None:
-            value["certEncKey"] = encryption
-        request = self._signed(value)
-        outcome = self._to_aca(request, now)
-        if outcome.answer is None:
-            raise RefusedError(outcome.verdict)
-        return request_hash(request), self._from_aca(request, outcome.answer, now)
-
-    def _from_aca(self, request: bytes, answer: bytes, now: Time64) -> bytes:
-        """What the ACA's answer holds for the device.
-
-        Raises:
-            RefusedError: it is not the ACA's answer to this request.
-        """
-        key = verification_key(self._aca_certificate)
-        try:
-            signed = read_signed(answer)
-            if signed is None or signed.payload is None or key is None:
-                raise RefusedError("bad_answer")
-            at = signed.generation_time if signed.generation_time is not None else now
-            reason = judge_key(signed, Key(*key, self._aca_certificate), SECURITY_MANAGEMENT, at)
-            _, kind, value = read_pdu(signed.payload)
-        except CoerError:
-            raise RefusedError("bad_answer") from None
-        if reason is not Reason.OK or kind != "acaRaCertResponse":
-            raise RefusedError("bad_answer")
-        if value["requestHash"] != request_hash(request):
-            raise RefusedError("bad_answer")
-        octets: bytes = value["acaResponse"][1]
-        return octets
-
-    def _requests(self, device: Device, i: int, now: Time64) -> list[bytes]:
-        wanted, parameters = device.request["tbsCert"], device.request["additionalParams"][1]
-        key = read_verification_key(wanted["verifyKeyIndicator"][1])
-        encryption = read_encryption_key(parameters["encryptionKey"])
-        if key is None or encryption is None:
-            return []  # it was checked when it was taken
-        indices = [(i, j) for j in range(self.per_period)]
-        signing = cocoons(key[1], parameters["signingExpansion"][1], indices, "signing")
-        hidden = cocoons(encryption[1], parameters["encryptionExpansion"][1], indices, "encryption")
-        values = [
-            la.prelinkage_values(chain, device.first_i, i, self.per_period)
-            for la, chain in zip(self._linkage, device.chains, strict=True)
-        ]
-        requests = []
-        for j in range(self.per_period):
-            tbs = dict(wanted)
-            tbs["id"] = ("linkageData", {"iCert": i, "linkage-value": bytes(9)})
-            tbs["validityPeriod"] = {
-                "start": period_start(i) // MICROSECONDS_PER_SECOND,
-                "duration": ("minutes", PERIOD_DURATION.count),
-            }
-            point = verification_key_value("ecdsa-p256", compressed(signing[j]))
-            tbs["verifyKeyIndicator"] = ("verificationKey", point)
-            if device.request["type"] == "implicit":
-                tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
-            value = self._aca_request(tbs, device.request["type"], now)
-            if device.request["type"] == "explicit":
-                value["flags"] = BUTTERFLY_EXPLICIT
-            value["certEncKey"] = encryption_key_value(0, compressed(hidden[j]))
-            value["linkageInfo"] = {"encPlv1": values[0][j], "encPlv2": values[1][j]}
-            requests.append(self._signed(value))
-        return requests
-
-    def _aca_request(self, tbs: Mapping[str, Any], kind: str, now: Time64) -> dict[str, Any]:
-        return {
-            "version": 2,
-            "generationTime": now // MICROSECONDS_PER_SECOND,
-            "type": kind,
-            "flags": 0,
-            "tbsCert": tbs,
-        }
-
-    def _signed(self, value: dict[str, Any]) -> bytes:
-        octets = pdu("aca-ra", "raAcaCertRequest", value)
-        return sign_request(octets, self.keys.credential.signer, self.keys.credential)
-
     def _device(self, octets: bytes) -> Device:
         request = read_request(octets[26:]).request
         first_i = int.from_bytes(octets[:2])
@@ -496,11 +391,3 @@ class RegistrationAuthority:
     def _refuse(self, code: str, now: Time64) -> Outcome:
         self._emit(Event(now, "unknown", "request.refused", {"code": code}))
         return Outcome(code)
-
-
-def _reconstruction(indicator: tuple[str, Any]) -> tuple[str, Any]:
-    """The ACA is asked for implicit certificates with a reconstruction value."""
-    name, point = indicator[1]
-    if name != "ecdsaNistP256":
-        raise RefusedError("bad_key")
-    return "reconstructionValue", point
