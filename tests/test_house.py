@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,44 @@ def test_every_dependency_has_its_reason() -> None:
 def test_every_declared_python_package_is_locked() -> None:
     locked = {name.lower() for name in requirements("requirements-dev.txt")}
     assert declared_in_python() - locked == set()
+
+
+def test_nothing_installed_is_under_the_gpl_alone() -> None:
+    alone = {
+        name
+        for each in metadata.distributions()
+        if (name := each.metadata["Name"].lower()) and is_gpl_alone(licence_of(each))
+    }
+    # Of docutils one file for Emacs, which nothing imports.
+    assert alone <= {"docutils"}
+
+
+def licence_of(package: metadata.Distribution) -> str:
+    classifiers = package.metadata.get_all("Classifier") or []
+    named = [each for each in classifiers if each.startswith("License ::")]
+    return str(package.metadata.get("License-Expression") or "; ".join(named))
+
+
+def is_gpl_alone(licence: str) -> bool:
+    """Whether a GPL or AGPL is asked that is neither the LGPL nor one of several to choose from."""
+    choices = licence.split(" OR ")
+    return all(re.search(r"(?<!L)GPL|(?<!Lesser )General Public", each) for each in choices)
+
+
+@pytest.mark.parametrize(
+    ("licence", "alone"),
+    [
+        ("GPL-3.0-only", True),
+        ("License :: OSI Approved :: GNU Affero General Public License v3", True),
+        ("EPL-2.0 OR GPL-2.0-or-later", False),
+        ("LGPL-3.0-only", False),
+        ("License :: OSI Approved :: GNU Lesser General Public License v3 (LGPLv3)", False),
+        ("MIT", False),
+        ("", False),
+    ],
+)
+def test_a_gpl_would_be_found(licence: str, alone: bool) -> None:
+    assert is_gpl_alone(licence) is alone
 
 
 def test_the_product_imports_no_test_oracle() -> None:
