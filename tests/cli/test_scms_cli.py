@@ -29,16 +29,19 @@ from roadseal.operate.pki.v2x.http_service import HttpService
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
 from roadseal.operate.pki.v2x.lists import read_list
+from roadseal.operate.pki.v2x.secured import sign_as
 from roadseal.operate.pki.v2x.station import (
     authorization_request,
     enrolment_request,
     read_response,
 )
 from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.operate.pki.v2x.us_authorities import PSEUDONYM_SERIES
 from roadseal.operate.pki.v2x.us_crl import read_crl
 from roadseal.operate.pki.v2x.us_system import create_us, open_us
+from roadseal.operate.pki.v2x.us_types import CRL_CONTENTS, CRL_PSID
 from roadseal.store import open_store
-from roadseal.v2x import CertificateContents, Duration, Reason, SigningKey
+from roadseal.v2x import CertificateContents, Duration, Identification, Reason, SigningKey
 from roadseal.v2x.testing import VEHICLE
 
 DUAL = "ecdsa-p256+fn-dsa-512/pre1"
@@ -283,6 +286,35 @@ def test_a_refusal_in_a_batch_loses_no_ticket_that_was_given(folder: Path) -> No
     tickets = sorted(Path("stations/rsu-1").glob("????????????????.oer"))
     assert len(tickets) == 2
     assert all(ticket.with_suffix(".vkey").exists() for ticket in tickets)
+
+
+def test_a_list_that_revokes_groups_says_so(folder: Path) -> None:
+    """Nobody shall take it for a list that was acted upon as a whole."""
+    run("init", "--system", "us")
+    keyring = Keyring(open_store("scms.db", SCHEMA), lambda: b"correct horse", os.urandom)
+    craca, now = keyring.load("us-craca").credential, SystemClock().now()
+    group = {
+        "iMax": 1_300,
+        "la1Id": b"\0\1",
+        "linkageSeed1": bytes(16),
+        "la2Id": b"\0\2",
+        "linkageSeed2": bytes(16),
+    }
+    contents = {
+        "version": 1,
+        "crlSeries": PSEUDONYM_SERIES,
+        "crlCraca": craca.hashed_id8,
+        "issueDate": now // 1_000_000,
+        "nextCrl": now // 1_000_000 + 3_600,
+        "priorityInfo": {},
+        "typeSpecific": ("fullLinkedCrl", {"iRev": 1_200, "indexWithinI": 0, "groups": [group]}),
+    }
+    payload = CRL_CONTENTS.encode(contents)
+    signed = sign_as(payload, CRL_PSID, now, craca, Identification.CERTIFICATE)
+    Path("groups.oer").write_bytes(signed)
+    read = row("read", "groups.oer", "--trust", "authorities")
+    assert read["verdict"] == "ok"
+    assert read["says"] == "0 devices from period 1200, and groups, which are not acted upon"
 
 
 def served() -> tuple[subprocess.Popen[str], str]:

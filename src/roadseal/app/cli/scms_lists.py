@@ -45,6 +45,8 @@ def judge_list(file: str, octets: bytes, trust: TrustStore, now: Time64) -> List
             return ListFinding(file=file, kind="US CRL", verdict=us.reason)
         linked = crl.i_rev is not None
         entries = f"{counted(len(crl.linked), 'device')} from period {crl.i_rev}"
+        if crl.has_groups:
+            entries += ", and groups, which are not acted upon"
         return ListFinding(
             file=file,
             kind=f"{'full' if crl.is_full else 'delta'} {'linked' if linked else 'hash'} CRL",
