@@ -30,6 +30,7 @@ from test_path import (
     ica,
     leaf,
     make,
+    revocation,
     usage,
 )
 from test_path_rules import NAMED, crl, spliced, with_extensions
@@ -258,6 +259,47 @@ def test_every_list_of_a_file_is_read() -> None:
     for hostile in (b"", b"-----BEGIN X509 CRL-----\nAA=\n-----END X509 CRL-----", b"\x30\x80"):
         with pytest.raises(ValueError):  # noqa: PT011 - which of many, the library says
             read_lists(hostile)
+
+
+NUMBER = x509.CRLNumber(7)
+SIGNER = x509.AuthorityKeyIdentifier.from_issuer_public_key(KEYS[1].public_key())
+
+
+@pytest.mark.parametrize(
+    ("extensions", "plain", "strict"),
+    [
+        (((NUMBER, False), (SIGNER, False)), PathReason.OK, PathReason.OK),
+        (((NUMBER, False),), PathReason.OK, PathReason.REVOCATION_UNKNOWN),
+        (((SIGNER, False),), PathReason.OK, PathReason.REVOCATION_UNKNOWN),
+        (((NUMBER, True), (SIGNER, False)), PathReason.OK, PathReason.REVOCATION_UNKNOWN),
+    ],
+)
+def test_strict_takes_no_list_that_no_conforming_authority_makes(
+    extensions: Any, plain: PathReason, strict: PathReason
+) -> None:
+    """RFC 5280 §§ 5.2.1 and 5.2.3."""
+    own = x509.SubjectKeyIdentifier.from_public_key(KEYS[1].public_key())
+    kinds = (encode(CA[0], critical=True), encode(CA[1], critical=True), encode(own))
+    anchor = make("ica", "ica", KEYS[1], KEYS[1], *CA)
+    anchor = spliced(anchor, KEYS[1], 7, der.tlv(0xA3, der.sequence(*kinds)))
+    end = with_extensions(NAMED, encode(SIGNER))
+    for is_strict, expected in ((False, plain), (True, strict)):
+        rules = replace(RULES, crls=[crl(*extensions)], strict=is_strict)
+        assert validate_path(end, [], [anchor], rules).reason is expected
+
+
+def test_a_list_that_cannot_be_read_spoils_no_other() -> None:
+    good = revocation("ica", KEYS[1]), revocation("root", KEYS[0])
+    whole = der.elements(der.contents(good[0].public_bytes(Encoding.DER)))
+    odd = der.sequence(der.object_identifier("2.5.29.20"), der.tlv(der.OCTET_STRING, b"\x05\x00"))
+    fields = der.elements(der.contents(whole[0]))
+    body = der.sequence(*fields, der.tlv(0xA0, der.sequence(odd)))
+    broken = x509.load_der_x509_crl(der.sequence(body, *whole[1:]))
+    with pytest.raises(ValueError):  # noqa: PT011 - which of many, the library says
+        _ = broken.extensions
+    assert validate_path(LEAF, [ICA], [ROOT], replace(RULES, crls=[broken, *good])).ok
+    alone = validate_path(LEAF, [ICA], [ROOT], replace(RULES, crls=[broken]))
+    assert alone.reason is PathReason.REVOCATION_UNKNOWN
 
 
 def verify(*arguments: object) -> tuple[int, list[dict[str, Any]]]:

@@ -55,6 +55,24 @@ class CrlState(StrEnum):
     UNKNOWN = "unknown"
 
 
+def counts(crl: Crl, *, strict: bool) -> bool:
+    """Whether a list can be read; with `strict`, also whether it conforms (RFC 5280 §5.2).
+
+    What cannot be read counts for nothing, and spoils no other list.
+    """
+    try:
+        found = {one.oid: one for one in crl.extensions}
+        number = found.get(ExtensionOID.CRL_NUMBER)
+        conforms = (
+            number is not None
+            and not number.critical
+            and ExtensionOID.AUTHORITY_KEY_IDENTIFIER in found
+        )
+        return crl.issuer is not None and (conforms or not strict)
+    except Exception:  # whatever the library stumbles on
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Point:
     """Where a certificate says that its state is found (RFC 5280 §4.2.1.13)."""

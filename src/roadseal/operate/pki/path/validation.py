@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal.clock import to_datetime
-from roadseal.operate.pki.crls import RevocationLists
+from roadseal.operate.pki.crls import RevocationLists, counts
 from roadseal.operate.pki.path.checks import chain_problems
 from roadseal.operate.pki.path.rules import PathReason, PathRules, PathVerdict
 from roadseal.operate.pki.path.search import Budget, TooComplexError, called, chains
@@ -57,7 +57,8 @@ class _Validation:
         if rules.crls:
             signers = [*anchors, *self._untrusted]
             now = to_datetime(rules.at)
-            self._lists = RevocationLists(rules.crls, signers, now, self._believes)
+            lists = [one for one in rules.crls if counts(one, strict=rules.strict)]
+            self._lists = RevocationLists(lists, signers, now, self._believes)
 
     def of(self, leaf: x509.Certificate) -> PathVerdict:
         """The verdict about `leaf`."""
