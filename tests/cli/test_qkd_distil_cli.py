@@ -84,3 +84,12 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path, command):
     words = ("--length", 1) if command == "toeplitz" else ()
     with pytest.raises(RoadsealError):
         run(command, tmp_path / "none", tmp_path / "none", *words)
+
+
+@pytest.mark.parametrize("loss", [0, 10, 299])
+def test_rates_are_told_in_json_that_every_program_reads(loss: float) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    words = ["link", "rate", "--loss-db", str(loss), "--dark-hz", "0", "--json"]
+    json.loads(CliRunner().invoke(app, words).stdout, parse_constant=refuse)

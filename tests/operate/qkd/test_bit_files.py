@@ -87,6 +87,7 @@ def test_packed_octets_may_begin_with_the_lowest_bit():
         (saved(np.zeros(8, bool)).replace(b"(8,), }", b"(-8,),}"), None, None),
         (table("index,Alice,Bob"), None, "carol"),
         (table("index,Alice,Bob"), None, "1"),
+        (table("index,Alice,Bob"), None, None),
         (b"a,b\n1\n", None, "b"),
         (b"\xff\xfe", BitForm.CSV, "1"),
         (b"xyz", BitForm.HEX, None),

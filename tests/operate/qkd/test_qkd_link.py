@@ -216,3 +216,10 @@ BEST = [
 def test_the_best_settings_are_found_for_blocks_of_any_size(block, options, loss, rate) -> None:
     found = optimise(LinkModel(loss, **options), block_bits=block)
     assert found.rate_bps > 0.995 * rate
+
+
+@pytest.mark.parametrize("bits", [0, -1, math.nan, math.inf, 1e300])
+def test_a_block_of_no_possible_size_is_refused(bits: float) -> None:
+    with pytest.raises(RoadsealError) as raised:
+        optimise(LinkModel(10.0), block_bits=bits)
+    assert raised.value.code == "qkd-block-impossible"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -83,8 +84,8 @@ def rate(
                 "signal_share": point.sent.signal_share,
                 "key_basis": point.sent.key_basis,
                 "block_bits": point.block_bits,
-                "block_s": point.block_s,
-                "plob_bps": point.link.plob_bits_per_pulse * clock_hz,
+                "block_s": _finite(point.block_s),
+                "plob_bps": _finite(point.link.plob_bits_per_pulse * clock_hz),
                 "plob_ratio": point.plob_ratio,
                 "provenance": PROVENANCE,
             }
@@ -214,3 +215,8 @@ def bench_table(figures: Sequence[Figure]) -> Table:
         met = "met" if figure.holds else "[bold red]missed[/]"
         table.add_row(figure.what, f"{figure.mbit_s:.1f}", target, met, figure.note)
     return table
+
+
+def _finite(value: float) -> float | None:
+    """For JSON, which has no infinity."""
+    return value if math.isfinite(value) else None

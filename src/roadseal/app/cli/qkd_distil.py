@@ -98,7 +98,9 @@ def distil(
 
 def cascade(
     variant: Annotated[list[str] | None, typer.Option(help=f"{_VARIANTS} Again for more.")] = None,
-    bits: Annotated[list[int] | None, typer.Option(min=2, help="Of a key; again for more.")] = None,
+    bits: Annotated[
+        list[int] | None, typer.Option(min=2, max=1 << 28, help="Of a key; again for more.")
+    ] = None,
     qber: Annotated[
         list[float] | None, typer.Option(min=0, max=0.5, help="Error rate; again for more.")
     ] = None,

@@ -23,6 +23,9 @@ _Order: TypeAlias = Literal["little", "big"]
 _MAGIC: Final = b"\x93NUMPY"
 _BETWEEN: Final = b" \t\r\n,;[]()"
 _COMMENT: Final = re.compile(rb"^\s*#[^\n]*$", re.MULTILINE)
+_TABLE: Final = re.compile(
+    rb"[\xef\xbb\xbf]*[^\x00-\x08\x80-\xff\n]*[,;\t][^\x00-\x08\x80-\xff\n]*\n"
+)
 _VALUES: Final = {"0": False, "1": True, "false": False, "true": True}
 
 
@@ -63,9 +66,10 @@ def read_bits(
     try:
         bits = _read(content, found, column, "little" if little else "big")
     except (ValueError, IndexError, RoadsealError, csv.Error) as error:
+        why = error.message if isinstance(error, RoadsealError) else error
         raise RoadsealError(
             "qkd-bit-file",
-            f"The file holds no bits as {found}: {error}",
+            f"The file holds no bits as {found}: {why}",
             advice="Say its form: text of bits, CSV with a column, npy, hex, base64 or packed.",
         ) from None
     if not 0 < len(bits) <= MOST_BITS:
@@ -86,6 +90,8 @@ def likely_form(content: bytes, column: str | None = None) -> BitForm:
     head = _digits(content[:4096])
     if head and not head.strip(b"01"):
         return BitForm.BITS
+    if _TABLE.match(content[:4096]):
+        return BitForm.CSV
     encoding = likely_encoding(content)
     return BitForm.PACKED if encoding is Encoding.RAW else BitForm(encoding.value)
 
@@ -137,6 +143,8 @@ def _column(content: bytes, column: str | None) -> Bits:
     separator = max(",;\t ", key=rows[0].count) if rows else ","
     head, *body = csv.reader(rows, delimiter=separator, skipinitialspace=True)
     names = [name.strip().lower() for name in head]
+    if column is None and len(head) > 1:
+        raise ValueError(f"name a column; there are {', '.join(names)}.")
     wanted = (column or "1").strip()
     if wanted.lower() in names and wanted not in _VALUES:
         at = names.index(wanted.lower())

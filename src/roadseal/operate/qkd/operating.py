@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.finitekey import (
     NO_KEY,
     Intensities,
@@ -20,6 +21,8 @@ from roadseal.operate.qkd.finitekey import (
     share_failure,
 )
 from roadseal.operate.qkd.link import LinkModel
+
+MOST_BLOCK_BITS: Final = 1e15
 
 _LEAST_MU: Final = 1e-3
 _NO_KEY_COST: Final = 1e3  # above minus the logarithm of any rate
@@ -94,7 +97,16 @@ def optimise(
     """Find the settings with the highest rate; the arguments are those of `operate`.
 
     The best of a few settings that are usual for the size of the block is where a simplex starts.
+
+    Raises:
+        RoadsealError: ``qkd-block-impossible``: no block has so many bits.
     """
+    if not 1 <= block_bits <= MOST_BLOCK_BITS:
+        raise RoadsealError(
+            "qkd-block-impossible",
+            f"No block has {block_bits:g} bits.",
+            advice=f"Give 1 to {MOST_BLOCK_BITS:g} sifted key bits of a block.",
+        )
 
     def trial(sent: Intensities) -> tuple[OperatingPoint, KeyBound]:
         return _operate(link, sent, block_bits, security, reconciliation)
