@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import sumolib
 
 from roadseal.errors import RoadsealError
 from roadseal.pilot.georeference import UtmZone, read_projection
-from roadseal.pilot.scenario import open_xml
+from roadseal.pilot.scenario_xml import elements
 
 Point = tuple[float, float]
 """Network metres (x, y)."""
@@ -207,7 +207,7 @@ def _read_net(net_file: Path) -> Any:
         ) from error
 
 
-def _signal(light: Any, program: ElementTree.Element | None, zone: UtmZone | None) -> Signal:
+def _signal(light: Any, program: Element | None, zone: UtmZone | None) -> Signal:
     connections = [
         (
             index,
@@ -264,9 +264,7 @@ def _foes(connections: Sequence[tuple[int, Any]]) -> frozenset[tuple[int, int]]:
     return frozenset(pairs)
 
 
-def _program(
-    light: Any, added: ElementTree.Element | None
-) -> tuple[str, str, tuple[SignalPhase, ...]]:
+def _program(light: Any, added: Element | None) -> tuple[str, str, tuple[SignalPhase, ...]]:
     if added is not None:
         phases = tuple(
             _phase(
@@ -293,21 +291,12 @@ def _phase(duration_s: float, min_s: float, max_s: float, state: str) -> SignalP
     )
 
 
-def _added_programs(files: Iterable[Path]) -> dict[str, ElementTree.Element]:
+def _added_programs(files: Iterable[Path]) -> dict[str, Element]:
     """Programs of additional files by signal; SUMO runs the one that was loaded last."""
     programs = {}
     for file in files:
-        try:
-            with open_xml(file) as stream:
-                root = ElementTree.parse(stream).getroot()  # noqa: S314  the operator's own scenario
-        except (OSError, ElementTree.ParseError) as error:
-            raise RoadsealError(
-                "scenario-unreadable",
-                f"{file} is not readable XML: {error}.",
-                advice="Mend the file at that place.",
-            ) from error
-        for element in root.iter("tlLogic"):
-            if element.find("phase") is not None:
+        for element in elements(file):
+            if element.tag == "tlLogic" and element.find("phase") is not None:
                 programs[element.get("id", "")] = element
     return programs
 

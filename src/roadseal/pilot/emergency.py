@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 import sumolib
 
 from roadseal.errors import RoadsealError
-from roadseal.pilot.scenario import Scenario, open_xml
+from roadseal.pilot.scenario import Scenario
+from roadseal.pilot.scenario_xml import elements
 
 Route = tuple[str, ...]
 """Edge ids in driving order."""
@@ -116,12 +117,11 @@ def _route_file(
 def _demand_routes(files: Sequence[Path]) -> set[Route]:
     routes = set()
     for file in files:
-        with open_xml(file) as stream:
-            for _, element in ElementTree.iterparse(stream):  # noqa: S314  the operator's own
-                if element.tag == "route" and element.get("edges"):
-                    routes.add(tuple(element.get("edges", "").split()))
-                if element.tag == "vehicle":
-                    element.clear()
+        for element in elements(file):
+            if element.tag == "route" and element.get("edges"):
+                routes.add(tuple(element.get("edges", "").split()))
+            if element.tag == "vehicle":
+                element.clear()
     return routes
 
 

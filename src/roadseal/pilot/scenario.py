@@ -6,16 +6,14 @@ that what a scenario's own files ask SUMO to write never lands beside them.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BufferedReader
 from pathlib import Path
-from xml.etree import ElementTree
 
 from roadseal.errors import RoadsealError
+from roadseal.pilot.scenario_xml import elements
 
 _INPUT_NAMES = {  # SUMO's synonyms
     "net": "net-file",
@@ -154,32 +152,9 @@ def read_sumocfg(config: Path, *, source: str = "") -> Scenario:
     )
 
 
-def open_xml(file: Path) -> BufferedReader | gzip.GzipFile:
-    """Open a file of a scenario, which may be compressed with gzip: SUMO goes by the `.gz`.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-
-
 def _options(config: Path) -> list[tuple[str, str]]:
-    try:
-        root = ElementTree.parse(config).getroot()  # noqa: S314  the operator's own scenario
-    except OSError as error:
-        raise RoadsealError(
-            "scenario-missing",
-            f"{config} cannot be read: {error.strerror}.",
-            advice="Give the path of a *.sumocfg file.",
-        ) from error
-    except ElementTree.ParseError as error:
-        raise RoadsealError(
-            "scenario-unreadable",
-            f"{config}, line {error.position[0]}: not well-formed XML ({error}).",
-            advice="Mend that line of the configuration.",
-        ) from error
     found = []
-    for element in root.iter():
+    for element in elements(config, "start"):
         value = element.get("value", element.get("v"))
         if value is not None:
             found.append((_INPUT_NAMES.get(element.tag, element.tag), value))
@@ -202,12 +177,7 @@ def _files(config: Path, options: dict[str, str], name: str) -> list[Path]:
 
 def _has_demand(file: Path) -> bool:
     """Whether an additional file brings vehicles, as SUMO allows."""
-    try:
-        with open_xml(file) as stream:
-            events = ElementTree.iterparse(stream, ("start",))  # noqa: S314  the operator's own
-            return any(element.tag in _DEMAND for _, element in events)
-    except (OSError, ElementTree.ParseError):
-        return False  # a run names what is wrong with it
+    return any(element.tag in _DEMAND for element in elements(file, "start"))
 
 
 def _line_of(file: Path, text: str) -> int:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 import libsumo
 import polars as pl
 
 from roadseal.errors import RoadsealError
-from roadseal.pilot.scenario import Scenario, open_xml
+from roadseal.pilot.scenario import Scenario
+from roadseal.pilot.scenario_xml import check_well_formed
 
 Progress = Callable[[float, float], None]
 """Told (simulated seconds done, simulated seconds in all) about once a simulated second."""
@@ -160,7 +160,7 @@ def simulate(
             advice="Run simulations one after the other, or in workers of a process pool.",
         )
     for file in (scenario.net_file, *scenario.route_files, *scenario.additional_files):
-        _check_well_formed(file)
+        check_well_formed(file)
     with tempfile.TemporaryDirectory(prefix="roadseal-sumo-", dir=scratch_dir) as scratch:
         directory = Path(scratch)
         config = _stage(scenario, directory / "scenario")
@@ -173,25 +173,6 @@ def simulate(
             if libsumo.isLoaded():
                 with suppress(*_SUMO_ERRORS):
                     libsumo.close()
-
-
-def _check_well_formed(file: Path) -> None:
-    """Refuse XML that breaks off or is garbled: on some of it libsumo ends the process."""
-    try:
-        with open_xml(file) as stream:
-            expat.ParserCreate().ParseFile(stream)
-    except OSError as error:
-        raise RoadsealError(
-            "scenario-unreadable",
-            f"{file} cannot be read: {error}.",
-            advice="Put the file there, or correct the scenario.",
-        ) from error
-    except expat.ExpatError as error:
-        raise RoadsealError(
-            "scenario-unreadable",
-            f"{file}, line {error.lineno}: not well-formed XML ({expat.ErrorString(error.code)}).",
-            advice="Mend that line.",
-        ) from error
 
 
 def _arguments(
