@@ -200,7 +200,7 @@ impl Verifier {
             let known = self.read(); // once a batch: a lock a message would be fought over
             let evaluate = |message: &M| self.evaluate(&known, message.as_ref(), at, here);
             match &self.pool {
-                Some(pool) => pool.install(|| messages.par_iter().with_min_len(8).map(evaluate).collect()),
+                Some(pool) => pool.install(|| messages.par_iter().with_min_len(2).map(evaluate).collect()),
                 None => messages.iter().map(evaluate).collect(),
             }
         };

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import median
 from typing import Final, Literal
 
 from roadseal import _core
@@ -24,6 +26,9 @@ DECISION_TARGETS: Final = {"ecdsa-p256": 0.85, "fn-dsa-512/pre1": 0.75, "ml-dsa-
 """Profiles whose decisions are measured, and the share of them that is signature."""
 
 TWO_CORES_TARGET: Final = 1.9
+RAW_GAIN_TARGET: Final = 0.95
+"""Of what a second core gives to bare checks, how much the batch gets."""
+
 FIRST_CONTACT_TARGET: Final = 2.7
 
 ROUNDS: Final = 9
@@ -31,7 +36,7 @@ ROUNDS: Final = 9
 _WALL_ROUNDS = 5
 """Times as many rounds by the wall clock, each as much shorter: one has to find both cores idle."""
 
-FIGURES: Final = 2 * len(DECISION_TARGETS) + 2
+FIGURES: Final = 2 * len(DECISION_TARGETS) + 3
 """How many figures `benchmark` gives."""
 
 _NOW = Time64(700_000_000_000_000)
@@ -87,7 +92,7 @@ def benchmark(
     )
     for profile in DECISION_TARGETS:
         yield _first_contact(clock, profile, max(messages // 8, 1), rounds)
-    yield _two_cores(clock, max(messages // _WALL_ROUNDS, 1), _WALL_ROUNDS * rounds)
+    yield from _two_cores(clock, max(messages // _WALL_ROUNDS, 2), _WALL_ROUNDS * rounds)
 
 
 def _decision(
@@ -141,27 +146,50 @@ def _first_contact(clock: SystemClock, profile: str, stations: int, rounds: int)
     )
 
 
-def _two_cores(clock: SystemClock, messages: int, rounds: int) -> Figure:
+def _two_cores(clock: SystemClock, messages: int, rounds: int) -> Iterator[Figure]:
+    """What a second core gives to the batch, and beside it to two threads of bare checks.
+
+    Where the second core is shared with strangers, neither doubles: the bare checks say what there
+    was to be had.
+    """
     profile = "ecdsa-p256"
     authority = Authority(profile, now=_NOW)
     vehicle = authority.vehicle()
     batch = _signed(vehicle, messages)
     alone = iter([_acquainted(authority, vehicle) for _ in range(rounds)])
     paired = iter([_acquainted(authority, vehicle, threads=2) for _ in range(rounds)])
-    one_s, two_s = _cheapest(
-        clock.monotonic_s,
-        rounds,
-        lambda: _decide(next(alone), batch),
-        lambda: _decide(next(paired), batch),
+    whole, half = _bare_check(vehicle, messages), _bare_check(vehicle, messages // 2)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+
+        def in_halves() -> None:
+            for done in [pool.submit(half) for _ in range(2)]:
+                done.result()
+
+        costs = _taking_turns(
+            clock.monotonic_s,
+            rounds,
+            whole,
+            in_halves,
+            lambda: _decide(next(alone), batch),
+            lambda: _decide(next(paired), batch),
+        )
+    _, raw_two_s, one_s, two_s = (min(spent) for spent in costs)
+    # What disturbs a round disturbs all its works: their ratio is taken before the middle one.
+    share = median(
+        (one / two) / (raw_one / raw_two) for raw_one, raw_two, one, two in zip(*costs, strict=True)
     )
-    return Figure(
-        "two cores ÷ one",
+    one_us, two_us, raw_two_us = (_us(spent, batch) for spent in (one_s, two_s, raw_two_s))
+    yield Figure(
+        "two cores ÷ one", profile, one_s / two_s, "≥", TWO_CORES_TARGET, one_us, two_us, "wall"
+    )
+    yield Figure(
+        "of what two raw threads gain",
         profile,
-        one_s / two_s,
+        share,
         "≥",
-        TWO_CORES_TARGET,
-        _us(one_s, batch),
-        _us(two_s, batch),
+        RAW_GAIN_TARGET,
+        raw_two_us,
+        two_us,
         "wall",
     )
 
@@ -170,13 +198,20 @@ def _cheapest(
     read_s: Callable[[], float], rounds: int, *works: Callable[[], object]
 ) -> list[float]:
     """The least each work costs, the works taking turns."""
+    return [min(spent) for spent in _taking_turns(read_s, rounds, *works)]
+
+
+def _taking_turns(
+    read_s: Callable[[], float], rounds: int, *works: Callable[[], object]
+) -> list[list[float]]:
+    """What each work costs, round after round."""
     costs: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for work, spent in zip(works, costs, strict=True):
             start_s = read_s()
             work()
             spent.append(read_s() - start_s)
-    return [min(spent) for spent in costs]
+    return costs
 
 
 def _bare_check(vehicle: Credential, count: int) -> Callable[[], None]:

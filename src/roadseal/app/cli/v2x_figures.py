@@ -46,6 +46,9 @@ def bench(as_json: AsJson = False) -> None:
 
     CPU time of one core; two cores by the wall clock. Cheapest of several rounds taking turns.
 
+    Two threads of bare checks show what a second core gives on this machine: one that others
+    use too gives less than twice.
+
     Exit codes: 0 every target is met · 1 one is not, perhaps because the machine is busy.
 
     Example: [bold]roadseal v2x bench[/]
@@ -75,7 +78,9 @@ def bench_table(figures: list[Figure]) -> Table:
             f"{figure.raw_us:.1f}",
             f"{figure.engine_us:.1f}",
         )
-    table.caption = "Microseconds a message; two cores: one beside two."
+    table.caption = (
+        "Microseconds a message; two cores: one beside two, then two raw threads beside two."
+    )
     return table
 
 
