@@ -10,6 +10,10 @@ import pytest
 from roadseal.net.link import LOOPBACK, Link, Quantity, Status
 from roadseal.net.relay import Relay
 
+TRIES = 500
+HANGS_S = 60.0
+"""Whoever waits that long waits in vain, on any machine."""
+
 
 def made(delay_ms=0.0, bandwidth_mbps=1000.0) -> Link:
     def both(value):
@@ -40,7 +44,8 @@ async def over(link, talk, **options):
 def test_delay_is_what_the_link_says(delay_ms):
     async def talk(_relay, reader, writer):
         waits = []
-        for _ in range(5):
+        # On an idle machine each adds 0.3 ms; on a busy one some do.
+        while len(waits) < 5 or (min(waits) >= 2 * delay_ms + 3 and len(waits) < TRIES):
             start = time.perf_counter()
             writer.write(b"ping")
             await reader.readexactly(4)
@@ -50,15 +55,18 @@ def test_delay_is_what_the_link_says(delay_ms):
     first, *others = asyncio.run(over(made(delay_ms), talk))
     assert first >= 4 * delay_ms, "set-up and echo: two round trips"
     assert min(others) >= 2 * delay_ms
-    assert min(others) < 2 * delay_ms + 3, "on an idle machine 0.3 ms; three on a busy one"
+    assert min(first, *others) < 2 * delay_ms + 3
 
 
 def test_bandwidth_is_what_the_link_says():
     async def talk(_relay, reader, writer):
-        start = time.perf_counter()
-        writer.write(bytes(250_000))
-        await reader.readexactly(250_000)
-        return time.perf_counter() - start
+        times_s = []
+        while not times_s or (min(times_s) >= 0.5 and len(times_s) < TRIES // 10):
+            start = time.perf_counter()
+            writer.write(bytes(250_000))
+            await reader.readexactly(250_000)
+            times_s.append(time.perf_counter() - start)
+        return min(times_s)
 
     # up and down overlap: 250 kB at 10 Mbit/s with 3.6 % headers is 0.207 s
     elapsed_s = asyncio.run(over(made(bandwidth_mbps=10), talk))
@@ -100,7 +108,7 @@ def test_the_end_of_a_stream_is_passed_on():
     async def talk(_relay, reader, writer):
         writer.write(b"last words")
         writer.write_eof()
-        return await asyncio.wait_for(reader.read(), 1.0)
+        return await asyncio.wait_for(reader.read(), HANGS_S)
 
     assert asyncio.run(over(made(5), talk)) == b"last words"
 
@@ -110,12 +118,12 @@ def test_dropped_and_unreachable_connections_end():
         writer.write(b"x")
         await reader.readexactly(1)
         relay.drop()
-        return await asyncio.wait_for(reader.read(), 1.0)
+        return await asyncio.wait_for(reader.read(), HANGS_S)
 
     async def nowhere():
         async with Relay(LOOPBACK, "127.0.0.1", 1, seed=1) as relay:
             reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
-            rest = await asyncio.wait_for(reader.read(), 1.0)
+            rest = await asyncio.wait_for(reader.read(), HANGS_S)
             writer.close()
             return rest
 
