@@ -14,6 +14,7 @@ from roadseal.pilot.corridor import Corridor, Signal
 from roadseal.pilot.encounters import find_encounters
 from roadseal.pilot.message_sizes import MessageSizes
 from roadseal.pilot.radio import RadioConfig
+from roadseal.pilot.uplink import find_uplink
 
 STEP_S = 0.1
 SMALL = MessageSizes(178, 328, 364, 525, 823, 984, 333, 174, 156, 167)
@@ -55,6 +56,7 @@ def air_of(vehicles: pl.DataFrame, sizes: MessageSizes, seed: int = 1):
     return encounters, run_air(
         sent,
         encounters,
+        find_uplink(sent, encounters),
         CORRIDOR,
         sizes,
         RadioConfig(),

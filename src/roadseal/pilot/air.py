@@ -20,12 +20,12 @@ from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.encounters import Encounters
 from roadseal.pilot.message_sizes import MessageSizes
 from roadseal.pilot.radio import RadioConfig, busy_ratio
+from roadseal.pilot.uplink import Uplink
 
 NEAR_M = 100.0
 """Where information age is judged: a driver acts upon the signal."""
 SERVED_M = 150.0
 """Where the service is judged to be available or not."""
-FRESH_S = 0.5
 AVAILABLE_S = 1.0
 
 
@@ -56,12 +56,13 @@ class Air:
     first_verified_s: Floats
     age_s: NDArray[np.float32]
     available: NDArray[np.bool_]
-    verified_step: NDArray[np.int64]
+    verified_step: NDArray[np.int32]
 
 
 def run_air(
     sent: Sent,
     encounters: Encounters,
+    uplink: Uplink,
     corridor: Corridor,
     sizes: MessageSizes,
     radio: RadioConfig,
@@ -75,6 +76,7 @@ def run_air(
     Args:
         sent: the trace's CAMs.
         encounters: of the same trace.
+        uplink: the CAMs among them.
         corridor: of the same network.
         sizes: the approach's message sizes.
         radio: access, power and bitrate.
@@ -85,124 +87,112 @@ def run_air(
     per_second = round(1 / step_s)
     kinds = Kinds(radio, sizes)
     load, share = offered(sent, corridor, kinds, radio, per_second)
-    cbr = busy_ratio(load, radio)
-    rng = np.random.default_rng(seed)
-    second = np.minimum(encounters.step // per_second, sent.seconds - 1)
-    row_load = load[encounters.rsu, second]
-    cams = _cam_rows(sent, encounters)
-    attached = _units_attach(cams, encounters, kinds, row_load, share, per_second, rng)
-    delivered_digest = kinds.spat.at(encounters.distance_m, row_load)
-    delivered_full = kinds.spat_certificate.at(encounters.distance_m, row_load)
-    draw = rng.random(len(encounters.step))
-    received = draw < np.where(attached, delivered_full, delivered_digest)
-    # A certificate learned in an earlier encounter is still known: receivers keep it.
-    taught = _first_of_pair(encounters, received & attached)
-    verified = received & (np.arange(len(received)) >= taught)
-    last = _last_true(encounters, verified)
-    step = encounters.step.astype(np.int64)
-    verified_step = np.where(last >= 0, step[np.maximum(last, 0)], -1)
-    age = np.where(last >= 0, (step - verified_step + 1) * step_s + processing_s, np.inf)
+    draws = _Draws(seed, len(encounters.step))
     distance = encounters.distance_m
+    verified_step = np.empty(len(distance), dtype=np.int32)
+    age_s = np.empty(len(distance), dtype=np.float32)
+    available = np.empty(len(distance), dtype=bool)
+    arrivals = np.zeros(load.shape)
+    first_verified_s = []
+    # Unit after unit: they share nothing but the load, and the working memory is that of one.
+    for rows in encounters.rows_by_unit():
+        at_unit, cams = encounters.within(rows), uplink.within(rows)
+        unit = int(at_unit.rsu[0])
+        second = np.minimum(at_unit.step // per_second, sent.seconds - 1)
+        row_load = load[unit, second]
+
+        delivered = _delivered_cams(at_unit, cams, kinds, row_load)
+        np.add.at(arrivals[unit], second[cams.row], delivered)
+        heard = np.zeros(len(second), dtype=bool)
+        draw = draws.uplink(len(second))[cams.row]
+        heard[cams.row] = draw < delivered * share[second[cams.row]]
+
+        attached = _attached(at_unit, heard, unit, per_second)
+        delivered = kinds.spat.at(at_unit.distance_m, row_load)
+        delivered[attached] = kinds.spat_certificate.at(
+            at_unit.distance_m[attached], row_load[attached]
+        )
+        received = draws.downlink(len(second)) < delivered
+
+        # A certificate learned in an earlier encounter is still known: receivers keep it.
+        verified = received & _taught(at_unit, received & attached)
+        last = _last_true(at_unit, verified)
+        since = np.where(last >= 0, at_unit.step[np.maximum(last, 0)], np.int32(-1))
+        age = np.where(last >= 0, (at_unit.step - since + 1) * step_s + processing_s, np.inf)
+        verified_step[rows], age_s[rows], available[rows] = since, age, age <= AVAILABLE_S
+        first_verified_s.append(_first_verified(at_unit, verified, step_s, processing_s))
     return Air(
         load=load,
-        cbr=cbr,
+        cbr=busy_ratio(load, radio),
         sent_share=float(share.mean()) if share.size else 1.0,
         cam_mean_bytes=kinds.mean_cam_bytes(sent),
-        messages_per_s=_arrivals(cams, encounters, kinds, row_load, per_second, load.shape),
-        first_verified_s=_first_verified(encounters, verified, step_s, processing_s),
-        age_s=age[distance <= NEAR_M].astype(np.float32),
-        available=age[distance <= SERVED_M] <= AVAILABLE_S,
+        messages_per_s=arrivals,
+        first_verified_s=np.concatenate([np.zeros(0), *first_verified_s]),
+        age_s=age_s[distance <= NEAR_M],
+        available=available[distance <= SERVED_M],
         verified_step=verified_step,
     )
 
 
-def _units_attach(
-    cams: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    encounters: Encounters,
-    kinds: Kinds,
-    row_load: Floats,
-    share: Floats,
-    per_second: int,
-    rng: np.random.Generator,
+class _Draws:
+    """A random number a row and direction, rows in order; the uplink's come first in the stream."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        self._up = np.random.Generator(np.random.PCG64(seed))
+        self._down = np.random.Generator(np.random.PCG64(seed).advance(rows))
+
+    def uplink(self, count: int) -> Floats:
+        """Of the next rows, for what the unit receives."""
+        return self._up.random(count)
+
+    def downlink(self, count: int) -> Floats:
+        """Of the next rows, for what the vehicle receives."""
+        return self._down.random(count)
+
+
+def _delivered_cams(encounters: Encounters, cams: Uplink, kinds: Kinds, row_load: Floats) -> Floats:
+    """For every CAM, the probability that it reaches the unit."""
+    distance, load = encounters.distance_m[cams.row], row_load[cams.row]
+    return np.where(
+        cams.with_certificate,
+        kinds.cam_certificate.at(distance, load),
+        kinds.cam.at(distance, load),
+    )
+
+
+def _attached(
+    encounters: Encounters, heard: NDArray[np.bool_], unit: int, per_second: int
 ) -> NDArray[np.bool_]:
     """For every row, whether the unit's SPaT of that step carries its certificate."""
-    sends, full = cams
-    cam = kinds.cam.at(encounters.distance_m, row_load)
-    cam_certificate = kinds.cam_certificate.at(encounters.distance_m, row_load)
-    let_through = share[np.minimum(encounters.step // per_second, len(share) - 1)]
-    heard = sends & (rng.random(len(sends)) < np.where(full, cam_certificate, cam) * let_through)
-    steps = int(encounters.step.max(initial=0)) + 2
-    units = int(encounters.rsu.max(initial=0)) + 1
-    schedule = np.zeros((units, steps), dtype=bool)
-    offsets = np.arange(units) % per_second  # units are not synchronised
-    for unit, offset in enumerate(offsets):
-        schedule[unit, offset::per_second] = True
+    schedule = np.zeros(int(encounters.step.max(initial=0)) + 2, dtype=bool)
+    schedule[unit % per_second :: per_second] = True  # units are not synchronised
     first = _first_true(encounters, heard)
-    first = first[first < len(heard)]
-    schedule[encounters.rsu[first], encounters.step[first] + 1] = True
-    return schedule[encounters.rsu, encounters.step]
-
-
-def _cam_rows(sent: Sent, encounters: Encounters) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For every row, whether the vehicle sends a CAM in that step, and whether with certificate."""
-    key = (sent.step << 26) | sent.vehicle
-    order = np.argsort(key, kind="stable")
-    wanted = (encounters.step.astype(np.int64) << 26) | encounters.vehicle
-    index = np.minimum(np.searchsorted(key[order], wanted), max(len(key) - 1, 0))
-    if not len(key):
-        none = np.zeros(len(wanted), dtype=bool)
-        return none, none
-    found = key[order][index] == wanted
-    return found, found & sent.with_certificate[order][index]
-
-
-def _arrivals(
-    cams: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    encounters: Encounters,
-    kinds: Kinds,
-    row_load: Floats,
-    per_second: int,
-    shape: tuple[int, ...],
-) -> Floats:
-    """Expected CAMs a second that reach each unit."""
-    sends, full = cams
-    rows = np.flatnonzero(sends)
-    distance, load = encounters.distance_m[rows], row_load[rows]
-    expected = np.where(
-        full[rows], kinds.cam_certificate.at(distance, load), kinds.cam.at(distance, load)
-    )
-    second = np.minimum(encounters.step[rows] // per_second, shape[1] - 1)
-    arrivals = np.zeros(shape)
-    np.add.at(arrivals, (encounters.rsu[rows], second), expected)
-    return arrivals
+    schedule[encounters.step[first[first < len(heard)]] + 1] = True
+    return schedule[encounters.step]
 
 
 def _first_true(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The first row of every encounter with the flag; the number of rows where there is none."""
-    rows = np.where(flags, np.arange(len(flags), dtype=np.int64), len(flags))
-    first: NDArray[np.int64] = np.minimum.reduceat(rows, encounters.start) if len(flags) else rows
+    rows = np.where(flags, np.arange(len(flags)), len(flags))
+    first: NDArray[np.int64] = np.minimum.reduceat(rows, encounters.start)
     return first
 
 
-def _first_of_pair(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For every row, the first flagged row of the same unit and vehicle, over all encounters."""
-    if not len(flags):
-        return np.zeros(0, dtype=np.int64)
-    new = np.ones(len(flags), dtype=bool)
-    new[1:] = (encounters.rsu[1:] != encounters.rsu[:-1]) | (
-        encounters.vehicle[1:] != encounters.vehicle[:-1]
-    )
-    rows = np.where(flags, np.arange(len(flags), dtype=np.int64), len(flags))
-    first: NDArray[np.int64] = np.minimum.reduceat(rows, np.flatnonzero(new))
-    each: NDArray[np.int64] = first[np.cumsum(new) - 1]
-    return each
+def _taught(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For every row of a unit, whether it or an earlier one of its vehicle has the flag."""
+    starts = np.flatnonzero(np.diff(encounters.vehicle, prepend=-1))
+    rows = np.where(flags, np.arange(len(flags)), len(flags))
+    first = np.minimum.reduceat(rows, starts)
+    each = np.repeat(first, np.diff(starts, append=len(flags)))
+    known: NDArray[np.bool_] = np.arange(len(flags)) >= each
+    return known
 
 
 def _last_true(encounters: Encounters, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For every row, the last flagged row of its encounter so far; −1 if none."""
-    flagged = np.where(flags, np.arange(len(flags), dtype=np.int64), -1)
+    flagged = np.where(flags, np.arange(len(flags)), -1)
     last: NDArray[np.int64] = np.maximum.accumulate(flagged)
-    begin = encounters.start[encounters.number] if len(flags) else np.zeros(0, dtype=np.int64)
+    begin = encounters.start[encounters.number]
     found: NDArray[np.int64] = np.where(last >= begin, last, -1)
     return found
 

@@ -6,22 +6,18 @@ Approaches that put the same bytes on the air share these results; `Approach.on_
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from roadseal.clock import Time64
 from roadseal.pilot.air import Air, run_air
 from roadseal.pilot.approach import Approach
-from roadseal.pilot.cam_rules import bsm_events, cam_events
-from roadseal.pilot.channel import Sent, sent_messages
 from roadseal.pilot.closed_loop import Outcome, run_with_priority
 from roadseal.pilot.corridor import Corridor
-from roadseal.pilot.encounters import Encounters, find_encounters
+from roadseal.pilot.heard_traffic import HeardTraffic, read
 from roadseal.pilot.message_sizes import MessageSizes, count_sizes
-from roadseal.pilot.passages import stop_line_passages
 from roadseal.pilot.priority import PriorityLog, SecuredPriority
 from roadseal.pilot.radio import RadioConfig
 from roadseal.pilot.scenario import Scenario
@@ -42,20 +38,18 @@ class Setting:
         trace: its recording.
         corridor: its signals.
         radio: access, power and bitrate.
-        awareness: CAM or BSM.
+        heard: file of what the trace gives to all of them (see `heard_traffic`).
         start: the instant of the first step.
-        seed: of receptions and samples.
-        cam_sample: CAMs that are really signed.
+        seed: of receptions.
     """
 
     scenario: Scenario
     trace: Trace
     corridor: Corridor
     radio: RadioConfig
-    awareness: str
+    heard: Path
     start: Time64
     seed: int
-    cam_sample: int
 
 
 @dataclass(frozen=True)
@@ -79,16 +73,6 @@ class OnAir:
     awareness_messages: int
 
 
-@dataclass(frozen=True)
-class Traffic:
-    """What a trace gives to every approach."""
-
-    events: pl.DataFrame
-    sent: Sent
-    encounters: Encounters
-    passages: pl.DataFrame
-
-
 def play(setting: Setting, approach: Approach, processing_s: float, verify_s: float) -> OnAir:
     """Play the trace's messages, then the closed loop with priority.
 
@@ -98,12 +82,13 @@ def play(setting: Setting, approach: Approach, processing_s: float, verify_s: fl
         processing_s: from reception to verdict in a vehicle.
         verify_s: from reception to verdict in a roadside unit.
     """
-    traffic = prepare(setting)
+    traffic = read(setting.heard)
     stations = Stations.establish(approach, start=setting.start)
     sizes = count_sizes(stations, setting.corridor, now=setting.start)
     air = run_air(
         traffic.sent,
         traffic.encounters,
+        traffic.uplink,
         setting.corridor,
         sizes,
         setting.radio,
@@ -132,8 +117,8 @@ def play(setting: Setting, approach: Approach, processing_s: float, verify_s: fl
     )
     passages = _age_at_passages(traffic, air, setting, processing_s)
     # What only this process needs does not travel: it is a value a row of millions.
-    light = replace(air, verified_step=np.zeros(0, dtype=np.int64))
-    return OnAir(sizes, light, passages, outcome, priority.log, traffic.events.height)
+    light = replace(air, verified_step=np.zeros(0, dtype=np.int32))
+    return OnAir(sizes, light, passages, outcome, priority.log, traffic.messages)
 
 
 def secure(setting: Setting, approach: Approach) -> SecuredTraffic:
@@ -142,55 +127,15 @@ def secure(setting: Setting, approach: Approach) -> SecuredTraffic:
         Stations.establish(approach, start=setting.start),
         setting.corridor,
         setting.trace,
-        prepare(setting).events,
+        read(setting.heard).sample,
         start=setting.start,
-        cam_sample=setting.cam_sample,
-        seed=setting.seed,
-    )
-
-
-def prepare(setting: Setting) -> Traffic:
-    """What the trace gives to every approach; computed once a process."""
-    return _prepare(_Shared(setting))
-
-
-class _Shared:
-    """A setting that compares by its trace, so that the cache can hold it."""
-
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self._key = (setting.trace.directory, setting.awareness)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Shared) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
-@lru_cache(maxsize=1)
-def _prepare(shared: _Shared) -> Traffic:
-    setting = shared.setting
-    vehicles, step_s = setting.trace.vehicles, setting.trace.step_s
-    rules = cam_events if setting.awareness == "cam" else bsm_events
-    events = rules(vehicles, step_s=step_s)
-    return Traffic(
-        events=events,
-        sent=sent_messages(events, vehicles, step_s=step_s),
-        encounters=find_encounters(vehicles, setting.corridor),
-        passages=stop_line_passages(vehicles, setting.corridor),
     )
 
 
 def _age_at_passages(
-    traffic: Traffic, air: Air, setting: Setting, processing_s: float
+    traffic: HeardTraffic, air: Air, setting: Setting, processing_s: float
 ) -> NDArray[np.float64]:
-    index = {signal.id: number for number, signal in enumerate(setting.corridor.signals)}
-    passages = traffic.passages
-    rsu = np.array([index[signal] for signal in passages["signal"]], dtype=np.int64)
-    vehicle = passages["vehicle"].to_physical().to_numpy().astype(np.int64)
-    step = passages["step"].to_numpy().astype(np.int64)
-    rows = traffic.encounters.rows_of(rsu, vehicle, step)
+    step, rows = traffic.passages["step"].to_numpy().astype(np.int64), traffic.passage_rows
     verified = np.where(rows >= 0, air.verified_step[np.maximum(rows, 0)], -1)
     age_s = (step - verified) * setting.trace.step_s + processing_s
     return np.where(verified >= 0, age_s, np.inf)

@@ -6,6 +6,7 @@ Computed once a trace: it depends on traffic alone, so every approach is judged 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -39,15 +40,36 @@ class Encounters:
     start: NDArray[np.int64]
     number: NDArray[np.int32]
 
+    def rows_by_unit(self) -> list[slice]:
+        """The rows of every unit that has any, units in order."""
+        bounds = np.flatnonzero(np.diff(self.rsu)) + 1
+        ends = [*bounds.tolist(), len(self.rsu)]
+        return [slice(first, end) for first, end in pairwise([0, *ends]) if first < end]
+
+    def within(self, rows: slice) -> Encounters:
+        """The encounters of some rows, as if there were no others; rows must be a unit's."""
+        met = slice(*np.searchsorted(self.start, (rows.start, rows.stop)))
+        return Encounters(
+            self.rsu[rows],
+            self.vehicle[rows],
+            self.step[rows],
+            self.distance_m[rows],
+            self.start[met] - rows.start,
+            self.number[rows] - np.int32(met.start),
+        )
+
     def rows_of(
         self, rsu: NDArray[np.int64], vehicle: NDArray[np.int64], step: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Find rows by their keys; −1 where there is none."""
-        wanted = _key(rsu, vehicle, step)
-        have = _key(self.rsu, self.vehicle, self.step)
-        index = np.searchsorted(have, wanted)
-        found = have[np.minimum(index, len(have) - 1)] == wanted if len(have) else index < 0
-        return np.where(found, index, -1)
+        found = np.full(len(rsu), -1, dtype=np.int64)
+        for rows in self.rows_by_unit():
+            asked = np.flatnonzero(rsu == self.rsu[rows.start])
+            have = _key(self.vehicle[rows], self.step[rows])
+            wanted = _key(vehicle[asked], step[asked])
+            index = np.minimum(np.searchsorted(have, wanted), len(have) - 1)
+            found[asked] = np.where(have[index] == wanted, index + rows.start, -1)
+        return found
 
 
 def find_encounters(vehicles: pl.DataFrame, corridor: Corridor) -> Encounters:
@@ -78,7 +100,5 @@ def find_encounters(vehicles: pl.DataFrame, corridor: Corridor) -> Encounters:
     return Encounters(rsu, vehicle, steps, distance_m, np.flatnonzero(fresh), number)
 
 
-def _key(
-    rsu: NDArray[np.integer], vehicle: NDArray[np.integer], step: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    return (rsu.astype(np.int64) << 52) | (vehicle.astype(np.int64) << 26) | step.astype(np.int64)
+def _key(vehicle: NDArray[np.integer], step: NDArray[np.integer]) -> NDArray[np.int64]:
+    return (vehicle.astype(np.int64) << 26) | step.astype(np.int64)

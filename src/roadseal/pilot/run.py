@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from roadseal.pilot.drills import run_drills
 from roadseal.pilot.drills.catalogue import chosen_drills
 from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
 from roadseal.pilot.evidence import Evidence, QkdEvidence
+from roadseal.pilot.heard_traffic import hear, write
 from roadseal.pilot.measures import DrillResult, Results
 from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
 from roadseal.pilot.radio import SOURCES
@@ -84,11 +86,13 @@ def run_pilot(
     corridor, traffic = _place(scenario, cache_dir, tell)  # what is wrong shall not come out late
     calibration = _calibrate(scenario, approaches, cache_dir, recalibrate, tell)
     prepared = _Prepared(scenario, approaches, corridor, traffic, calibration, cache_dir)
-    if executor is not None:
-        return _run(prepared, executor, tell)
-    context = multiprocessing.get_context("spawn")  # SUMO is one simulation a process
-    with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
-        return _run(prepared, pool, tell)
+    with tempfile.TemporaryDirectory(prefix=".run-", dir=cache_dir) as scratch:
+        heard = Path(scratch) / "heard"
+        if executor is not None:
+            return _run(prepared, executor, heard, tell)
+        context = multiprocessing.get_context("spawn")  # SUMO is one simulation a process
+        with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
+            return _run(prepared, pool, heard, tell)
 
 
 def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Corridor:
@@ -136,7 +140,7 @@ def _approaches(scenario: PilotScenario) -> list[Approach]:
     return approaches
 
 
-def _run(prepared: _Prepared, pool: Executor, tell: Tell) -> PilotRun:
+def _run(prepared: _Prepared, pool: Executor, heard: Path, tell: Tell) -> PilotRun:
     scenario, approaches = prepared.scenario, prepared.approaches
     calibration = prepared.calibration
     drilled = {  # they need no traffic: workers do them while it is recorded here
@@ -145,7 +149,7 @@ def _run(prepared: _Prepared, pool: Executor, tell: Tell) -> PilotRun:
         )
         for approach in approaches
     }
-    setting = _record(prepared, tell)
+    setting = _record(prepared, heard, tell)
     scales = {
         kind: device(scenario.devices[kind]).scale(calibration.p256_verify_us)
         for kind in ("vehicle", "roadside")
@@ -211,8 +215,8 @@ def _place(scenario: PilotScenario, cache_dir: Path, tell: Tell) -> tuple[Corrid
     return corridor, _with_emergency_vehicles(scenario, traffic, cache_dir)
 
 
-def _record(prepared: _Prepared, tell: Tell) -> Setting:
-    """Record the traffic, or replay it if it was recorded before."""
+def _record(prepared: _Prepared, heard: Path, tell: Tell) -> Setting:
+    """Record the traffic, or replay it if it was recorded before; find what approaches share."""
     scenario = prepared.scenario
     trace = record(
         prepared.traffic,
@@ -222,15 +226,22 @@ def _record(prepared: _Prepared, tell: Tell) -> Setting:
         out_dir=prepared.cache_dir / "traces",
         progress=lambda done_s, total_s: tell("recording traffic", done_s / total_s),
     )
+    traffic = hear(
+        trace,
+        prepared.corridor,
+        awareness=scenario.awareness,
+        sample=scenario.cam_sample,
+        seed=scenario.seed,
+    )
+    write(traffic, heard)
     return Setting(
         scenario=prepared.traffic,
         trace=trace,
         corridor=prepared.corridor,
         radio=radio_of(scenario),
-        awareness=scenario.awareness,
+        heard=heard,
         start=START,
         seed=scenario.seed,
-        cam_sample=scenario.cam_sample,
     )
 
 

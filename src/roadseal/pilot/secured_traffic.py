@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
@@ -43,11 +42,9 @@ def secure_traffic(
     stations: Stations,
     corridor: Corridor,
     trace: Trace,
-    events: pl.DataFrame,
+    cams: pl.DataFrame,
     *,
     start: Time64,
-    cam_sample: int,
-    seed: int,
     progress: Callable[[float], None] | None = None,
 ) -> SecuredTraffic:
     """Sign and verify the messages of a trace, second by second.
@@ -56,10 +53,8 @@ def secure_traffic(
         stations: of the approach.
         corridor: whose signals send.
         trace: for the states of the signals.
-        events: CAMs of the trace.
+        cams: those that are signed, sorted by step: step, vehicle, x, y, speed.
         start: the instant of the trace's first step.
-        cam_sample: how many CAMs are signed, drawn evenly over the trace.
-        seed: of the draw.
         progress: told the share done, once a simulated second.
     """
     receiver = stations.verifier()
@@ -67,7 +62,7 @@ def secure_traffic(
     for _, unit in units:
         receiver.learn(unit.certificate)
     states = _States(trace.signals, corridor)
-    sample = _sample(events, cam_sample, seed)
+    bodies = _by_step(cams)
     pool = [stations.vehicle() for _ in range(_POOL)]
     for vehicle in pool:
         receiver.learn(vehicle.certificate)
@@ -81,13 +76,13 @@ def secure_traffic(
         for step in range(second * per_second, (second + 1) * per_second):
             now = Time64(start + round(step * trace.step_s * MICROSECONDS_PER_SECOND))
             spats = list(_spats(units, states, step, now))
-            cams = [
+            aware = [
                 sign(body, Header(psid=service.CAM, generation_time=now), pool[index % _POOL])
-                for index, body in enumerate(sample.pop(step, ()))
+                for index, body in enumerate(bodies.pop(step, ()))
             ]
             counts["spat"] += len(spats)
-            counts["cam"] += len(cams)
-            messages += spats + cams
+            counts["cam"] += len(aware)
+            messages += spats + aware
         maps = list(_maps(units, now))
         counts["map"] += len(maps)
         messages += maps
@@ -135,12 +130,9 @@ def _maps(units: list[tuple[Signal, Credential]], now: Time64) -> Iterator[bytes
         yield sign(body, header, unit, Identification.CERTIFICATE)
 
 
-def _sample(events: pl.DataFrame, count: int, seed: int) -> dict[int, list[bytes]]:
+def _by_step(cams: pl.DataFrame) -> dict[int, list[bytes]]:
     """CAM payloads by step."""
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(events.height, min(count, events.height), replace=False))
     by_step: dict[int, list[bytes]] = {}
-    picked = events[rows].select("step", pl.col("vehicle").to_physical(), "x", "y", "speed")
-    for step, vehicle, x_m, y_m, speed_mps in picked.iter_rows():
+    for step, vehicle, x_m, y_m, speed_mps in cams.iter_rows():
         by_step.setdefault(step, []).append(payload.cam(vehicle, x_m, y_m, speed_mps))
     return by_step
