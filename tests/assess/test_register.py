@@ -485,10 +485,24 @@ def test_from_a_file_to_an_answer(tmp_path: Path) -> None:
     }
     shown = run("register", "explain", out, "c/1")
     assert "known by" in shown
-    assert len(shown.splitlines()) < 80
+    assert len(shown.splitlines()) < 90
+    assert {each["harm"]["status"] for each in told["parts"]} >= {"assumed"}
+    assert "assumed: " in shown
     assert json.loads(run("register", "query", out, "--lane", "anchor", "--json"))[0]["id"] == "c/1"
     run("register", "query", out, "--tier", "T4", code=1)
     run("register", "diff", out, out)
+    for option, word in (
+        ("--tier", "T9"),
+        ("--kind", "rusu"),
+        ("--lane", "forgrey"),
+        ("--basis", "seen"),
+        ("--unknown", "colour"),
+    ):
+        with pytest.raises(RoadsealError, match=f"There is no .* '{word}'") as caught:
+            CliRunner().invoke(
+                app, ["register", "query", out, option, word], catch_exceptions=False
+            )
+        assert caught.value.code == "query-unknown"
     with pytest.raises(RoadsealError):
         CliRunner().invoke(app, ["register", "explain", out, "9"], catch_exceptions=False)
 

@@ -231,14 +231,22 @@ def query(
     basis: Annotated[
         str | None, typer.Option(help="observed, configured, declared, inferred.")
     ] = None,
-    unknown: Annotated[str | None, typer.Option(help="A fact that is not known.")] = None,
+    unknown: Annotated[
+        str | None, typer.Option(help="A fact that is not known: place, model, update_path …")
+    ] = None,
     limit: Limit = 50,
     db: Database = "assess.db",
     as_json: AsJson = False,
 ) -> None:
-    """The assets that fit, worst first; exits with 1 if none does.
+    """The assets that fit, worst first; exits with 1 if none does. All that is given has to hold.
 
     Example: [bold]roadseal register query register.json --tier T1 --corridor mission[/]
+
+    What speaks in clear: [bold]roadseal register query city --lane broken-today --kind signal[/]
+
+    What nobody knows: [bold]roadseal register query city --algorithm unknown[/]
+
+    Whom to ask for places: [bold]roadseal register query city --unknown place --limit 500[/]
     """
     from roadseal.assess.register.export import row_of
     from roadseal.assess.register.kept import KeptRegister

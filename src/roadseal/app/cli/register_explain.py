@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from roadseal.assess.register.document import AnyRegister
 
 _CARAF_THREAT_YEAR = 2035
+_SOURCE_CHARACTERS = 110  # of the source of a rating; --json has all of it
 _LANES = {
     "confidentiality": "recorded today, read later",
     "forgery": "forged once a quantum computer is there",
@@ -66,6 +68,7 @@ def explanation(register: AnyRegister, asset: Mapping[str, Any]) -> dict[str, An
                 "harm": {
                     "confidentiality": flow["c"],
                     "integrity": flow["i"],
+                    "status": flow["status"],
                     "source": flow["source"],
                 },
                 **{key: value for key, value in part.items() if key != "use"},
@@ -145,6 +148,8 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
         inputs.add_row(
             escape(part["role"]), escape(part["says"]), f"[dim]{escape(part['source'])}[/]"
         )
+    for row in _harms(told):
+        inputs.add_row(*row)
     if told["inputs"]:
         console.print(inputs)
     for each in told["certificates"]:
@@ -168,6 +173,18 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
     if told["unknown"]:
         names = ", ".join(fact.replace("_", " ") for fact in told["unknown"])
         console.print(f"[magenta]not known[/]: {names}", highlight=False)
+
+
+def _harms(told: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What is carried, how it is rated, and whether anybody published that rating."""
+    rows = {}
+    for part in told["parts"]:
+        harm = part["harm"]
+        rating = f"confidentiality {harm['confidentiality']}, integrity {harm['integrity']}"
+        source = escape(shorten(harm["source"], _SOURCE_CHARACTERS, placeholder=" …"))
+        status = "[magenta]assumed[/]" if harm["status"] == "assumed" else harm["status"]
+        rows[part["what"]] = ("harm", f"{escape(part['what'])}: {rating}", f"{status}: {source}")
+    return list(rows.values())
 
 
 def _margin(part: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from roadseal.assess.inventory.estate import FACTS
 from roadseal.assess.inventory.tables import ASSET, CASE, CASE_USE, STANDING
 from roadseal.assess.register.query import Query
 from roadseal.assess.register.shape import TIERS
@@ -75,7 +74,7 @@ def of_assets(register: int, query: Query, letters: str | None) -> tuple[Conditi
         texts = (ASSET.c.id, ASSET.c.name, ASSET.c.vendor, ASSET.c.model)
         found.append(_contain(query.text, letters, *texts))
     if query.unknown is not None:
-        found.append(unknown(query.unknown) if query.unknown in FACTS else sa.false())
+        found.append(unknown(query.unknown))
     return tuple(found)
 
 

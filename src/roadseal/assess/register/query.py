@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from roadseal.assess.inventory.estate import FACTS, Kind
+from roadseal.assess.inventory.finding import Basis
 from roadseal.assess.register.document import Register
+from roadseal.assess.register.shape import QUANTUM, TIERS
+from roadseal.errors import RoadsealError
+
+LANES: Final = (*QUANTUM, "broken-today")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,10 @@ class Query:
         algorithm: something in it uses this.
         basis: something in it is known so.
         unknown: this fact is not known.
+
+    Raises:
+        RoadsealError: ``query-unknown``: it asks for a word that no register has, so that an empty
+            answer would say nothing.
     """
 
     tiers: tuple[str, ...] = ()
@@ -33,12 +43,30 @@ class Query:
     basis: str | None = None
     unknown: str | None = None
 
+    def __post_init__(self) -> None:
+        _known("tier", self.tiers, TIERS)
+        _known("kind", self.kinds, [each.value for each in Kind])
+        _known("lane", self.lanes, LANES)
+        _known("basis", filter(None, [self.basis]), [each.value for each in Basis])
+        _known("fact", filter(None, [self.unknown]), FACTS)
+
 
 def ask(register: Register, query: Query) -> Iterator[Mapping[str, Any]]:
     """The assets that fit, worst first."""
     for asset in register.ranked():
         if _fits(register, asset, query):
             yield asset
+
+
+def _known(what: str, asked: Iterable[str], words: Iterable[str]) -> None:
+    allowed = list(words)
+    for word in asked:
+        if word not in allowed:
+            raise RoadsealError(
+                "query-unknown",
+                f"There is no {what} {word!r}.",
+                advice=f"Ask for {', '.join(allowed)}.",
+            )
 
 
 def _fits(register: Register, asset: Mapping[str, Any], query: Query) -> bool:
