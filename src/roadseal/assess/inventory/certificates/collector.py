@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from roadseal.assess.inventory.certificates import cms, der, ieee1609, openpgp, pem, ssh
+from roadseal.assess.inventory.certificates import (
+    cms,
+    der,
+    ieee1609,
+    openpgp,
+    pem,
+    small_keys,
+    ssh,
+)
 from roadseal.assess.inventory.certificates.keys import (
     der_key,
     dh_parameters,
@@ -19,6 +27,7 @@ from roadseal.assess.inventory.certificates.keys import (
 )
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
 from roadseal.assess.inventory.certificates.status import status
+from roadseal.assess.inventory.certificates.texts import is_wrapped
 from roadseal.assess.inventory.certificates.x509 import (
     certificate,
     request,
@@ -53,6 +62,7 @@ _MAX_DER_BYTES: Final = 256 << 20
 _MAX_MISSING_BYTES: Final = 1 << 16
 _OF_WHOLE: Final = frozenset({"sha256", "spki_sha256", "key_id"})
 _BUNDLE: Final = 1_000_000
+_HEAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,11 @@ class CertificateCollector:
                 yield from ieee1609.certificates(source.uri, source.data[:])
         elif suffix in {"gpg", "pgp"} and _PEM not in source.hits:
             yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)
-        elif suffix in _DER_NAMES and _PEM not in source.hits:
+        elif (
+            suffix in _DER_NAMES
+            and _PEM not in source.hits
+            and not is_wrapped(source.data[:_HEAD_BYTES])
+        ):
             yield Gap(Location(source.uri), Cause.UNREADABLE, "Neither DER nor PEM.")
         elif suffix == "kbx" and source.data[8:12] == b"KBXf":
             yield from _keybox(source, context)
@@ -244,6 +258,9 @@ def _block(block: pem.Block, location: Location, context: Context) -> Iterator[O
         return
     if block.label == "OPENSSH PRIVATE KEY":
         yield from ssh.private(location, octets, context)
+        return
+    if block.label == "AGE ENCRYPTED FILE":
+        yield from small_keys.age_file(location, octets)
         return
     if block.label == "SSH SIGNATURE":
         yield ssh.signature(location, octets)

@@ -37,11 +37,14 @@ _HEX_STARTS: Final = (  # certificates of IEEE 1609.2, and of X.509 in quotes
     b"800300", b"000300", b"800301", b"000301", b'"3082', b"'3082", b": 3082", b"0x3082",
 )  # fmt: skip
 _HEX: Final = re.compile(rb"(?:[0-9a-fA-F]{2}){50,}")
-_XML: Final = b"X509Certificate>"
+_XML: Final = (b"X509Certificate>", b"<data>")  # XML signatures and metadata; property lists
+_BARE: Final = re.compile(rb"MI[A-Za-z0-9+/\s]{98,}={0,2}\s*")
+_BARE_START: Final = b"MI"
 _VALUE: Final = re.compile(rb"[A-Za-z0-9+/]+(?:(?:\s|\\[rn])+[A-Za-z0-9+/]+)*={0,2}")
 _SPACE: Final = re.compile(rb"(?:\s|\\[rn])+")
 _KEY: Final = re.compile(rb"([A-Za-z0-9_.-]{1,80})[\"']?\s*[:=]\s*[|>-]*\s*\[?\s*[\"']?$")
 _MAIL: Final = (b"application/pkcs7-", b"application/x-pkcs7-")
+_MAIL_HEAD: Final = re.compile(rb"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]*:")
 _LEAST_CHARS: Final = 100
 _MAX_HEX_CHARS: Final = 1 << 18
 
@@ -53,19 +56,38 @@ class TextCollector:
     name: str = "text"
     signatures: Sequence[Signature] = (
         *(Signature(bom, 0) for bom in _BOMS),
-        *map(Signature, (_LITTLE, _BIG, _XML, *_STARTS, *_HEX_STARTS, *_MAIL)),
+        Signature(_BARE_START, 0),
+        *map(Signature, (_LITTLE, _BIG, *_XML, *_STARTS, *_HEX_STARTS, *_MAIL)),
     )
     names: Sequence[str] = ()
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is wrapped in `source`."""
         yield from _wide(source)
-        if any(start in source.hits for start in (*_STARTS, _XML)):
+        if source.data[:2] == _BARE_START:
+            yield from _bare(source)
+        if any(start in source.hits for start in (*_STARTS, *_XML)):
             yield from _values(source)
         if any(start in source.hits for start in _HEX_STARTS):
             yield from _hexadecimal(source)
         if any(kind in source.hits for kind in _MAIL):
             yield from _mail(source)
+
+
+def is_wrapped(head: bytes) -> bool:
+    """Whether a file begins as one that this collector unwraps whole: base64, mail, UTF-16."""
+    return head[:2] in _BOMS or bool(_BARE.match(head) or _MAIL_HEAD.match(head))
+
+
+def _bare(source: Source) -> Iterator[Output]:
+    """A file that is the base64 of DER, and nothing else."""
+    if len(source.data) > _MAX_VALUE_BYTES or not _BARE.fullmatch(source.data[:]):
+        return
+    try:
+        data = binascii.a2b_base64(_SPACE.sub(b"", source.data[:]))
+    except binascii.Error:
+        return
+    yield Member(source.name, data, contained=False)
 
 
 def _wide(source: Source) -> Iterator[Output]:
@@ -93,7 +115,7 @@ def _wide(source: Source) -> Iterator[Output]:
 
 def _values(source: Source) -> Iterator[Output]:
     offsets = [at + _skipped(start) for start in _STARTS for at in source.every(start)]
-    offsets += [at + len(_XML) for at in source.every(_XML)]
+    offsets += [at + len(element) for element in _XML for at in source.every(element)]
     seen = 0
     for count, offset in enumerate(sorted(offsets)):
         if count >= _MAX_VALUES:
@@ -151,7 +173,7 @@ def _skipped(start: bytes) -> int:
 
 def _mail(source: Source) -> Iterator[Output]:
     data = source.data[:_MAX_BYTES]
-    if not re.match(rb"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]*:", data):
+    if not _MAIL_HEAD.match(data):
         return
     for number, part in enumerate(email.message_from_bytes(data).walk()):
         if number >= 1000:

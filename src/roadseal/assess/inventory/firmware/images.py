@@ -1,4 +1,4 @@
-"""Boot images and signature lists, and keys and certificates that lie in raw images.
+"""Boot images and signature lists; what lies in raw images is carved.
 
 Sources: MCUboot docs/design.md and boot/bootutil/include/bootutil/image.h; U-Boot
 doc/usage/fit/signature.rst, include/image.h; Devicetree Specification 0.4 §5; UEFI 2.10 §32.4.1.
@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from roadseal.assess.inventory.certificates.keys import der_key
 from roadseal.assess.inventory.certificates.x509 import certificate
-from roadseal.assess.inventory.collector import MAX_HITS, Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -24,21 +23,13 @@ from roadseal.assess.inventory.finding import (
     Location,
     Role,
 )
+from roadseal.assess.inventory.firmware.carving import ANCHORS, carve
 from roadseal.assess.inventory.firmware.devicetree import read_tree
 from roadseal.events import Fact
 
 _MCUBOOT, _UIMAGE, _FDT = b"\x3d\xb8\xf3\x96", b"\x27\x05\x19\x56", b"\xd0\x0d\xfe\xed"
 _ESL_X509: Final = bytes.fromhex("a159c0a5e494a74a87b5ab155c2bf072")
 _ESL_SHA256: Final = bytes.fromhex("2616c4c14c509240aca941f936934328")
-_CERTIFICATE: Final = b"\xa0\x03\x02\x01\x02\x02"
-_KEY_OIDS: Final = tuple(
-    map(bytes.fromhex, (
-        "06092a864886f70d010101", "06072a8648ce3d0201", "06032b656e", "06032b656f", "06032b6570",
-        "06032b6571", *(f"0609608648016503040{arc:03x}" for arc in (0x311, 0x312, 0x313)),
-        *(f"0609608648016503040{arc:03x}" for arc in (0x401, 0x402, 0x403)),
-        *(f"06096086480165030403{arc:02x}" for arc in range(0x14, 0x20)),
-    ))
-)  # fmt: skip
 _MCUBOOT_TLVS: Final = {
     0x10: ("sha-256", Role.INTEGRITY), 0x11: ("sha-384", Role.INTEGRITY),
     0x12: ("sha-512", Role.INTEGRITY), 0x20: ("rsa-2048", Role.FIRMWARE_SIGNATURE),
@@ -60,8 +51,8 @@ class ImageCollector:
 
     name: str = "firmware"
     signatures: Sequence[Signature] = (
-        *map(Signature, (_MCUBOOT, _UIMAGE, _FDT, _ESL_X509, _ESL_SHA256, _CERTIFICATE)),
-        *map(Signature, _KEY_OIDS),
+        *map(Signature, (_MCUBOOT, _UIMAGE, _FDT, _ESL_X509, _ESL_SHA256)),
+        *map(Signature, ANCHORS),
     )
     names: Sequence[str] = ()
 
@@ -78,7 +69,7 @@ class ImageCollector:
                 yield from _signature_list(source, offset, magic)
         # other collectors read these to their end
         if not source.data[:4].startswith(_READ_ELSEWHERE) and source.data[8:12] != b"KBXf":
-            yield from _carve(source, context)
+            yield from carve(source, context, set(source.hits.get(_ESL_X509, ())))
 
 
 def _image(location: Location, rule: str, title: str, uses: list[AlgorithmUse],
@@ -232,70 +223,6 @@ def _signature_list(source: Source, offset: int, magic: bytes) -> Iterator[Outpu
             yield found
         else:
             yield Gap(where, Cause.UNREADABLE, "A certificate in a UEFI signature list.")
-
-
-def _carve(source: Source, context: Context) -> Iterator[Output]:
-    """Certificates and keys by their shape: an anchor inside tells where the whole began."""
-    if any(len(source.hits.get(each, ())) >= MAX_HITS for each in (_CERTIFICATE, *_KEY_OIDS)):
-        detail = f"More than {MAX_HITS} places that may hold a key."
-        yield Gap(Location(source.uri), Cause.TRUNCATED, detail)
-    listed = set(source.hits.get(_ESL_X509, ()))
-    end = -1
-    for anchor in source.hits.get(_CERTIFICATE, ()):
-        start = anchor - 8
-        if start < end or start < 0 or source.data[start] != 0x30 or source.data[start + 4] != 0x30:
-            continue
-        length = 4 + int.from_bytes(source.data[start + 2 : start + 4])
-        encoded = source.data[start : start + length]
-        found = certificate(Location(source.uri, offset=start), encoded, "carved")
-        if found and "defects" not in found.facts:
-            end = start + length
-            if start - 44 not in listed:
-                yield found
-    covered = -1
-    for anchor in sorted(each for oid in _KEY_OIDS for each in source.hits.get(oid, ())):
-        if anchor < covered:
-            continue
-        for start in _starts(source, anchor - 2):
-            whole = _whole(source, start)
-            if whole is None or _inside_certificate(source, start):
-                continue
-            if key := der_key(Location(source.uri, offset=start), whole, context):
-                covered = start + len(whole)
-                yield key
-                break
-
-
-def _starts(source: Source, algorithm: int) -> Iterator[int]:
-    """Where a key could begin whose AlgorithmIdentifier stands at `algorithm`."""
-    if algorithm < 2 or source.data[algorithm] != 0x30:
-        return
-    version = (
-        3 if source.data[max(0, algorithm - 3) : algorithm] in {b"\x02\x01\0", b"\x02\x01\1"} else 0
-    )
-    for header in (2, 3, 4):
-        start = algorithm - version - header
-        if start >= 0 and source.data[start] == 0x30:
-            yield start
-
-
-def _whole(source: Source, start: int) -> bytes | None:
-    from roadseal.assess.inventory.certificates import der
-
-    head = source.data[start : start + 65_536]
-    one = der.element(head, 0, len(head))
-    return head[: one.end] if one else None
-
-
-def _inside_certificate(source: Source, start: int) -> bool:
-    """Whether a certificate that was read begins before `start` and ends after it."""
-    for anchor in source.hits.get(_CERTIFICATE, ()):
-        begin = anchor - 8
-        if begin < 0 or begin > start:
-            continue
-        if start < begin + 4 + int.from_bytes(source.data[begin + 2 : begin + 4]):
-            return True
-    return False
 
 
 IMAGES: Final = ImageCollector()
