@@ -36,8 +36,8 @@ from roadseal.operate.pki.v2x.station import (
     read_response,
 )
 from roadseal.operate.pki.v2x.tables import SCHEMA
-from roadseal.operate.pki.v2x.us_authorities import PSEUDONYM_SERIES
 from roadseal.operate.pki.v2x.us_crl import read_crl
+from roadseal.operate.pki.v2x.us_series import PSEUDONYM_SERIES
 from roadseal.operate.pki.v2x.us_system import create_us, open_us
 from roadseal.operate.pki.v2x.us_types import CRL_CONTENTS, CRL_PSID
 from roadseal.store import open_store

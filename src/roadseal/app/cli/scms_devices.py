@@ -297,7 +297,6 @@ def _pseudonyms(
     implicit: bool,
     now: Time64,
 ) -> Iterator[Named]:
-    from roadseal.operate.pki.v2x.us_authorities import period_of
     from roadseal.operate.pki.v2x.us_batch import batch_filename
     from roadseal.operate.pki.v2x.us_device import (
         Caterpillar,
@@ -305,6 +304,7 @@ def _pseudonyms(
         pseudonym_request,
         read_pseudonyms,
     )
+    from roadseal.operate.pki.v2x.us_periods import period_of
 
     ra, aca = us.keys["us-ra"].certificate, us.keys["us-aca"].certificate
     file = folder / "caterpillar.key"

@@ -21,8 +21,8 @@ from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
 from roadseal.operate.pki.v2x.lists import read_list
 from roadseal.operate.pki.v2x.tables import SCHEMA
-from roadseal.operate.pki.v2x.us_authorities import period_of
 from roadseal.operate.pki.v2x.us_crl import read_crl
+from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
 from roadseal.store import open_store
 from roadseal.v2x import CertificateContents, Duration, Permission, Reason, SigningKey, service

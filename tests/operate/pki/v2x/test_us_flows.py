@@ -26,7 +26,6 @@ from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
 from roadseal.operate.pki.v2x.tables import SCHEMA
-from roadseal.operate.pki.v2x.us_authorities import period_of
 from roadseal.operate.pki.v2x.us_batch import read_batch
 from roadseal.operate.pki.v2x.us_crl import Crl, HashEntry, read_crl, sign_crl
 from roadseal.operate.pki.v2x.us_device import (
@@ -40,6 +39,7 @@ from roadseal.operate.pki.v2x.us_device import (
     read_pseudonyms,
     successor_request,
 )
+from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_requests import read_request, sign_request
 from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
 from roadseal.store import open_store

@@ -16,7 +16,7 @@ from roadseal.clock import Clock, Time64
 from roadseal.net.http import Request, Response
 from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.eu_system import EuSystem
-from roadseal.operate.pki.v2x.us_authorities import period_of
+from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
 from roadseal.operate.pki.v2x.us_system import UsSystem
 

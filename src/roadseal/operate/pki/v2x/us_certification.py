@@ -23,11 +23,8 @@ from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
 from roadseal.operate.pki.v2x.points import verification_key
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed
-from roadseal.operate.pki.v2x.us_authorities import (
-    BUTTERFLY_EXPLICIT,
-    PERIOD_DURATION,
-    period_start,
-)
+from roadseal.operate.pki.v2x.us_authorization import BUTTERFLY_EXPLICIT
+from roadseal.operate.pki.v2x.us_periods import PERIOD_DURATION, period_start
 from roadseal.operate.pki.v2x.us_requests import pdu, read_pdu, request_hash, sign_request
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
 from roadseal.v2x.reason import Reason

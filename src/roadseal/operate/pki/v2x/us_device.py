@@ -29,9 +29,9 @@ from roadseal.operate.pki.v2x.secured import (
     read_unsecured,
     sign_as,
 )
-from roadseal.operate.pki.v2x.us_authorities import PERIOD_DURATION, period_of, period_start
 from roadseal.operate.pki.v2x.us_batch import batch_filename, read_batch
 from roadseal.operate.pki.v2x.us_certify import Kind
+from roadseal.operate.pki.v2x.us_periods import PERIOD_DURATION, period_of, period_start
 from roadseal.operate.pki.v2x.us_requests import (
     holder_key,
     pdu,

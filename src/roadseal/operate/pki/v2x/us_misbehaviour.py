@@ -17,14 +17,11 @@ from roadseal.clock import Time64
 from roadseal.events import Emit, Event
 from roadseal.operate.pki.v2x.ledger import Ledger
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority, Seal
-from roadseal.operate.pki.v2x.us_authorities import (
-    APPLICATION_SERIES,
-    PSEUDONYM_SERIES,
-    AuthorizingAuthority,
-    period_of,
-)
+from roadseal.operate.pki.v2x.us_authorization import AuthorizingAuthority
 from roadseal.operate.pki.v2x.us_crl import Crl, HashEntry, LinkedEntry, hash_entry, sign_crl
+from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
+from roadseal.operate.pki.v2x.us_series import APPLICATION_SERIES, PSEUDONYM_SERIES
 from roadseal.v2x.certificate import Credential
 
 _LINKED: Final = "revoked-device"

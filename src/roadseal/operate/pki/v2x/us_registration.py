@@ -29,11 +29,9 @@ from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
 from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed, sign_as
-from roadseal.operate.pki.v2x.us_authorities import (
-    period_of,
-)
 from roadseal.operate.pki.v2x.us_batch import archive, batch_filename
 from roadseal.operate.pki.v2x.us_certification import Certification, Device, ToAca
+from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     holder_key,

@@ -23,16 +23,16 @@ from roadseal.operate.pki.v2x.ledger import Ledger
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
 from roadseal.operate.pki.v2x.secured import trusting
-from roadseal.operate.pki.v2x.us_authorities import (
+from roadseal.operate.pki.v2x.us_authorization import AuthorizingAuthority
+from roadseal.operate.pki.v2x.us_crl import crl_ssp
+from roadseal.operate.pki.v2x.us_enrolment import EnrollmentAuthority
+from roadseal.operate.pki.v2x.us_misbehaviour import MisbehaviourAuthority
+from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
+from roadseal.operate.pki.v2x.us_series import (
     APPLICATION_SERIES,
     ENROLMENT_SERIES,
     PSEUDONYM_SERIES,
-    AuthorizingAuthority,
-    EnrollmentAuthority,
 )
-from roadseal.operate.pki.v2x.us_crl import crl_ssp
-from roadseal.operate.pki.v2x.us_misbehaviour import MisbehaviourAuthority
-from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
 from roadseal.operate.pki.v2x.us_types import CRL_PSID, SECURITY_MANAGEMENT, scms_ssp
 from roadseal.store.database import Store
 from roadseal.v2x import service
