@@ -26,6 +26,8 @@ TWO = (Point(7.0, 2.2e6), Point(10.0, 1.09e6))
         "Total loss (db),Key rate (bit s^-1)\n7,2200000\n10,1090000\n",
         "loss_db,skr_mbps,clock_ghz\n7,2.2,\n10,1.09,1\n",
         "loss_db,rate_bps,clock (GHz)\n7,2.2e6,1\n10,1.09e6,1.0\n",
+        "loss_db,secret_key_rate_kbit_s\n7,2200\n10,1090\n",
+        "A [dB],R [Mbit/s],f [GHz],sifted rate [Mbit/s]\n7,2.2,1,9\n10,1.09,1,9\n",
     ],
 )
 def test_usual_heads_and_units_are_understood(text) -> None:
@@ -55,6 +57,8 @@ def test_points_to_predict_and_another_clock_are_kept() -> None:
         "loss_db,qber\n7,0.02\n",
         "loss_db,rate (furlongs)\n7,1\n",
         "loss (m),rate_bps\n7,1\n",
+        "loss_db,sifted rate (bit/s)\n7,1\n",
+        "loss_db,R1 (bit/s),R2 (bit/s)\n7,1,2\n",
         "loss_db,rate_bps\n7\n",
         "loss_db,rate_bps\n7,0\n",
         "loss_db,rate_bps\n-1,5\n",

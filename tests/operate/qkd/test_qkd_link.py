@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -223,3 +224,12 @@ def test_a_block_of_no_possible_size_is_refused(bits: float) -> None:
     with pytest.raises(RoadsealError) as raised:
         optimise(LinkModel(10.0), block_bits=bits)
     assert raised.value.code == "qkd-block-impossible"
+
+
+def test_a_curve_of_quiet_detectors_is_fitted_though_the_usual_ones_give_no_key() -> None:
+    quiet = LinkModel(0, clock_hz=2.5e9, efficiency=0.3, dark_hz=1, misalignment=0.005)
+    at = [optimise(replace(quiet, loss_db=loss)) for loss in (40.0, 50.0, 60.0, 70.0)]
+    assert optimise(LinkModel(60.0)).rate_bps == 0
+    found = fit([Point(point.link.loss_db, point.rate_bps, 2.5e9) for point in at])
+    assert max(map(abs, found.deviations)) < 0.02
+    assert found.link.dark_hz == pytest.approx(1, rel=0.2)

@@ -18,6 +18,12 @@ from roadseal.operate.qkd.points_file import Point
 # What gated detectors usually have, and by which factor it varies: few points leave some directions
 # of the three parameters open, and there the usual is kept.
 _USUAL: Final = LinkModel(loss_db=0)
+_DARK_HZ: Final = (
+    _USUAL.dark_hz,
+    500.0,
+    5.0,
+    0.05,
+)  # gated, free-running, superconducting, filtered
 _SPREAD: Final = (math.log(2), math.log(10), math.log(2))
 _PRIOR_WEIGHT: Final = 0.02
 _LEAST_BPS: Final = 1e-3
@@ -99,7 +105,11 @@ def fit(
         pulls = [_PRIOR_WEIGHT * o / spread for o, spread in zip(offsets, _SPREAD, strict=True)]
         return misses + pulls
 
-    found = least_squares(residuals, [0.0, 0.0, 0.0], diff_step=0.02, max_nfev=60).x
+    # Where a point has no key the rates show no slope: begin with detectors that give one to all.
+    starts = ([0.0, math.log(dark / _USUAL.dark_hz), 0.0] for dark in _DARK_HZ)
+    keyed = (each for each in starts if all(rate_bps(each, point) > 0 for point in seen))
+    start = next(keyed, [0.0, 0.0, 0.0])
+    found = least_squares(residuals, start, diff_step=0.02, max_nfev=60).x
     rates = tuple(rate_bps(found, point) for point in points)
     link = replace(model(found, points[0]), clock_hz=points[0].clock_hz)
     return Fit(link, tuple(points), rates)

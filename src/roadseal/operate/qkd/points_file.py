@@ -28,7 +28,16 @@ _RATE_UNIT: Final = re.compile(
     r"(?P<prefix>[kmg]?)(bps|bits?/s|b/s|bits?s-?1|bs-?1|bits?persecond)", re.ASCII
 )
 _CLOCK_UNIT: Final = re.compile(r"(?P<prefix>[kmg]?)hz", re.ASCII)
-_TAIL: Final = re.compile(r"(.+?)[\s_]+(db|km|[kmg]?bps|[kmg]?bits?/s|[kmg]?hz)", re.IGNORECASE)
+_MOST_SYMBOL: Final = 3  # letters of `R`, `L`, `SKR`: then the unit says what it is
+_BY_UNIT: Final = {
+    "loss": re.compile("db"),
+    "length": re.compile("km"),
+    "rate": _RATE_UNIT,
+    "clock": _CLOCK_UNIT,
+}
+_TAIL: Final = re.compile(
+    r"(.+?)[\s_]+(db|km|[kmg]?bps|[kmg]?b(?:its?)?[/_]s|[kmg]?hz)", re.IGNORECASE
+)
 _USES: Final = {"": True, "fit": True, "predict": False}
 
 
@@ -90,6 +99,16 @@ def _places(head: list[str], *, lengths: bool) -> dict[str, tuple[int, float]]:
         for what, names in _COLUMNS.items():
             if name in names and what not in found and (factor := _factor(what, unit)) is not None:
                 found[what] = at, factor
+    for what, units in _BY_UNIT.items():
+        symbols = [
+            (at, factor)
+            for at, (name, unit) in enumerate(map(_split, head))
+            if len(name) <= _MOST_SYMBOL
+            and units.fullmatch(unit)
+            and (factor := _factor(what, unit)) is not None
+        ]
+        if what not in found and len(symbols) == 1:
+            found[what] = symbols[0]
     if "rate" not in found:
         raise _unreadable("No column is the rate of secret bits, or its unit is not known.")
     if "loss" not in found and not (lengths and "length" in found):
@@ -107,7 +126,8 @@ def _split(title: str) -> tuple[str, str]:
         name, unit = tailed.groups()
     else:
         name, unit = text, ""
-    return re.sub(r"[^a-z0-9]", "", name.lower()), re.sub(r"[\s·^*]", "", unit.lower())
+    unit = re.sub(r"[\s·^*]", "", unit.lower()).replace("_", "/")
+    return re.sub(r"[^a-z0-9]", "", name.lower()), unit
 
 
 def _factor(what: str, unit: str) -> float | None:
