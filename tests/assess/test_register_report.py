@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tracemalloc
 from dataclasses import replace
 from datetime import date
@@ -134,3 +136,17 @@ def test_merged_marks_stand_for_all_assets_and_grow_with_them() -> None:
     by_count = sorted(drawn.marks, key=lambda mark: mark.count)
     assert by_count[0].size < by_count[-1].size
     assert {mark.size for mark in (draw_map(in_file(scattered(50)), 50) or drawn).marks} == {5.0}
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium to print with")
+def test_paper_shows_the_reasons_that_a_screen_folds_away(tmp_path: Path) -> None:
+    def pages(html: str) -> int:
+        (tmp_path / "r.html").write_text(html, "utf-8")
+        pdf = tmp_path / "r.pdf"
+        options = ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}")
+        command = ("chromium", *options, f"--print-to-pdf={pdf}", str(tmp_path / "r.html"))
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        return len(re.findall(rb"/Type\s*/Page[^s]", pdf.read_bytes()))
+
+    page = render_report(in_file(scattered(40)))
+    assert pages(page) > pages(page.replace("beforeprint", "never"))

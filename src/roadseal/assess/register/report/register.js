@@ -1,5 +1,14 @@
 "use strict";
-// Filters only: without this script the page shows everything.
+// Filters, and reasons on paper: without this script the page shows everything that it has.
+const closed = () => document.querySelectorAll(".why details:not([open]), #ratings:not([open])");
+let opened = [];
+window.addEventListener("beforeprint", () => {
+  opened = [...closed()];
+  for (const each of opened) each.open = true;
+});
+window.addEventListener("afterprint", () => {
+  for (const each of opened) each.open = false;
+});
 const form = document.querySelector("#filters");
 if (form) {
   form.hidden = false;
