@@ -56,6 +56,18 @@ def test_the_corridor_is_seen_as_it_is(corridor: Path) -> None:
     assert register.document["coverage"]["loose_findings"] == []
 
 
+def test_certificates_are_listed_with_their_end_and_the_profile_they_were_issued_under(
+    corridor: Path,
+) -> None:
+    rows = load_register(corridor / "register.json").document["certificates"]
+    leaves = [row for row in rows if row["issued_under"]]
+    assert all(row["not_after"] and row["asset"] for row in leaves)
+    assert Counter((row["algorithm"], row["issued_under"]) for row in leaves) == {
+        ("ecdsa-p256", "classical-2016/1"): 15,
+        ("ml-dsa-65", "hybrid-2026/1"): 12,
+    }
+
+
 def test_what_it_writes_is_valid_and_holds_no_key(corridor: Path) -> None:
     assert validate_cbom((corridor / "cbom.json").read_bytes()) == ()
     assert "<svg" in (corridor / "register.html").read_text("utf-8")

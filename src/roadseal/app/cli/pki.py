@@ -305,36 +305,22 @@ def export(
 
     Example: [bold]roadseal pki export certificates/ && roadseal scan certificates/[/]
     """
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from roadseal.operate.pki.expiry import certificates_in_use
-    from roadseal.operate.pki.issued_under import issued_under
+    from roadseal.operate.pki.issued_under import profiles_json
 
     store = open_database(db)
-    profiles = issued_under(store)
-    said = []
-    count = 0
-    for source, identity, certificate in certificates_in_use(store):
+    listed = list(certificates_in_use(store))
+    for source, identity, certificate in listed:
         name = "".join(one if one.isalnum() or one in "-." else "_" for one in identity)[:80]
         # The folder bears the name of the device, by which the register finds its asset.
         file = directory / source / name / f"{name}-{certificate.serial_number:x}.pem"
         write_file(file, certificate.public_bytes(Encoding.PEM))
-        if profile := profiles.get((source, certificate.serial_number)):
-            said.append(
-                {
-                    "sha256": certificate.fingerprint(SHA256()).hex(),
-                    "issued_under": profile,
-                    "authority": source,
-                    "identity": identity,
-                    "serial": f"{certificate.serial_number:x}",
-                    "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
-                }
-            )
-        count += 1
-    statement = {"format": "roadseal-certificate-profiles/1", "certificates": said}
-    write_file(directory / "profiles.json", (json.dumps(statement, indent=1) + "\n").encode())
-    typer.echo(f"{count} certificates are in {directory}, {len(said)} with their profile.")
+    statement = profiles_json(store, listed)
+    write_file(directory / "profiles.json", statement)
+    said = len(json.loads(statement)["certificates"])
+    typer.echo(f"{len(listed)} certificates are in {directory}, {said} with their profile.")
 
 
 app.command()(ceremony)

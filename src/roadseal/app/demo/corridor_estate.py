@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from roadseal.app.demo.pcap import air_capture, tls_capture
 from roadseal.clock import Clock
+from roadseal.crypto import load_profile
+from roadseal.events import EventLog
 from roadseal.net import (
     CLASSICAL,
     HYBRID,
     LOOPBACK,
-    Authority,
+    Identity,
     Recording,
     Relay,
     Side,
@@ -32,8 +37,13 @@ from roadseal.net import (
     connect,
     serve,
 )
+from roadseal.operate.pki import SCHEMA, Authority
+from roadseal.operate.pki.issued_under import profiles_json
+from roadseal.operate.pki.request import DAY_S
+from roadseal.operate.pki.tls_identity import SCHEMES, issue_identity
 from roadseal.pilot.corridor import Corridor, Signal
 from roadseal.pilot.issuer import Issuer
+from roadseal.store import Store, open_store
 from roadseal.v2x import Header, Identification, message_profile, service, sign
 
 CENTRE, CENTRE_ADDRESS, PORT = "centre", "10.77.0.1", 443
@@ -43,6 +53,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _LEGACY_EVERY: Final = 5  # every fifth unit has not been migrated: a corridor is never of one mind
 _MESSAGES: Final = 3
+_LIFE_S: Final = 7 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +142,34 @@ def write_estate(corridor: Corridor, units: Sequence[Unit], path: Path) -> None:
 
 async def write_material(units: Sequence[Unit], folder: Path, clock: Clock) -> None:
     """Make, speak and write what a scan will find: one folder a unit."""
-    roots = {
-        algorithm: Authority.root(algorithm, f"demo {algorithm} root", now=clock.now())
-        for algorithm in ("ecdsa_secp256r1_sha256", "mldsa65")
+    with TemporaryDirectory() as vault:
+        store = open_store(Path(vault) / "pki.db", SCHEMA, durable=False)
+        await _write_material(units, folder, clock, store)
+        store.close()
+
+
+async def _write_material(units: Sequence[Unit], folder: Path, clock: Clock, store: Store) -> None:
+    authorities = {
+        SCHEMES[algorithm]: Authority.create(
+            store,
+            f"demo-{algorithm}",
+            algorithm=algorithm,
+            passphrase=secrets.token_bytes(16),  # it ends with this process
+            profile=load_profile(profile),
+            clock=clock,
+            emit=EventLog(),
+        )
+        for algorithm, profile in (("ecdsa-p256", "classical-2016"), ("ml-dsa-65", "hybrid-2026"))
     }
     issuers: dict[str, Issuer] = {}
+    listed: list[tuple[str, str, x509.Certificate]] = []
     for unit in units:
         here = folder / unit.name
         here.mkdir(parents=True, exist_ok=True)
-        recording = await _session(unit, roots, clock, here)
+        own = _identities(unit.name, unit.profile, authorities)
+        centre = _identities(CENTRE, unit.profile, authorities)
+        listed += [(authorities[one.algorithm].name, unit.name, one.certificate) for one in own]
+        recording = await _session(unit, own, centre, authorities, clock, here)
         capture = tls_capture(recording, unit.address, CENTRE_ADDRESS, PORT)
         (here / "backhaul.pcap").write_bytes(capture)
         (here / "openssl.cnf").write_text(_configuration(unit.profile))
@@ -147,21 +177,40 @@ async def write_material(units: Sequence[Unit], folder: Path, clock: Clock) -> N
             profile = message_profile(unit.message_profile)
             issuers[profile.name] = Issuer.alone(profile, start=clock.now())
         _write_messages(issuers[unit.message_profile], clock, here)
+    (folder / "profiles.json").write_bytes(profiles_json(store, listed))
 
 
-async def _session(unit: Unit, roots: dict[str, Authority], clock: Clock, here: Path) -> Recording:
+def _identities(
+    name: str, profile: TlsProfile, authorities: dict[str, Authority]
+) -> list[Identity]:
+    return [
+        issue_identity(
+            authorities[scheme],
+            name,
+            algorithm=authorities[scheme].public_key.algorithm,
+            life_s=_LIFE_S,
+        )
+        for scheme in profile.certificate_algorithms
+    ]
+
+
+async def _session(
+    unit: Unit,
+    own: list[Identity],
+    centre: list[Identity],
+    authorities: dict[str, Authority],
+    clock: Clock,
+    here: Path,
+) -> Recording:
     """Speak with the centre over a relay that records; leave the unit's certificates."""
     algorithms = unit.profile.certificate_algorithms
-    own, centre = (
-        [roots[name].issue(subject, now=clock.now()) for name in algorithms]
-        for subject in (unit.name, CENTRE)
-    )
-    anchors = [roots[name].certificate for name in algorithms]
+    roots = {name: authorities[name].chain[-1] for name in algorithms}
+    anchors = list(roots.values())
     for identity in own:
         pem = identity.certificate.public_bytes(Encoding.PEM)
         (here / f"{identity.algorithm}.pem").write_bytes(pem)
     for name in algorithms:
-        (here / f"root-{name}.pem").write_bytes(roots[name].certificate.public_bytes(Encoding.PEM))
+        (here / f"root-{name}.pem").write_bytes(roots[name].public_bytes(Encoding.PEM))
     client = TlsContext(Side.CLIENT, unit.profile, own, anchors)
     server_context = TlsContext(Side.SERVER, unit.profile, centre, anchors)
 

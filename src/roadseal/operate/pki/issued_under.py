@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from roadseal.operate.pki.tables import AUDIT
 from roadseal.store import Store
@@ -23,3 +26,27 @@ def issued_under(store: Store) -> dict[tuple[str, int], str]:
             if entry["kind"] == "certificate.issued":
                 found[row.authority, int(entry["serial"], 16)] = entry["profile"]
     return found
+
+
+def profiles_json(store: Store, listed: Iterable[tuple[str, str, x509.Certificate]]) -> bytes:
+    """The statement that the scan reads: the profiles of those of `listed` that were issued here.
+
+    Args:
+        store: of the authorities.
+        listed: authority, identity and certificate, as `certificates_in_use` gives them.
+    """
+    profiles = issued_under(store)
+    said = [
+        {
+            "sha256": certificate.fingerprint(SHA256()).hex(),
+            "issued_under": profile,
+            "authority": authority,
+            "identity": identity,
+            "serial": f"{certificate.serial_number:x}",
+            "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for authority, identity, certificate in listed
+        if (profile := profiles.get((authority, certificate.serial_number)))
+    ]
+    statement = {"format": "roadseal-certificate-profiles/1", "certificates": said}
+    return (json.dumps(statement, indent=1) + "\n").encode()
