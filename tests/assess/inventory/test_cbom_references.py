@@ -25,8 +25,9 @@ def asset(ref: str, kind: str, field: str, **properties: Any) -> dict[str, Any]:
     return {"type": "cryptographic-asset", "bom-ref": ref, "name": ref, "cryptoProperties": crypto}
 
 
-def imported(*components: dict[str, Any]) -> Imported:
+def imported(*components: dict[str, Any], **more: Any) -> Imported:
     document = {
+        **more,
         "bomFormat": "CycloneDX",
         "specVersion": "1.7",
         "serialNumber": f"urn:uuid:{SERIAL}",
@@ -78,6 +79,16 @@ def test_a_reference_that_leads_nowhere_is_a_gap() -> None:
     material = asset("key", "related-crypto-material", "relatedCryptoMaterialProperties")
     material["cryptoProperties"]["relatedCryptoMaterialProperties"]["algorithmRef"] = "gone"
     assert ["'gone'" in gap.detail for gap in imported(material).gaps] == [True]
+
+
+def test_a_key_without_a_reference_has_the_algorithm_that_it_depends_on() -> None:
+    key = asset(
+        "key", "related-crypto-material", "relatedCryptoMaterialProperties", type="private-key"
+    )
+    rows = [{"ref": "key", "dependsOn": ["sig", "gone"]}, {"ref": "sig", "dependsOn": ["alg"]}]
+    found = imported(CURVE, SIGNED, key, dependencies=rows)
+    assert uses(found, "key") == [("ecdsa-p256", Role.UNKNOWN)]
+    assert uses(imported(CURVE, key), "key") == []
 
 
 def test_references_in_a_circle_end() -> None:

@@ -142,6 +142,8 @@ def _finding(
         "related-crypto-material": _material,
     }[asset_type]
     used, facts = describe(name, properties, oid, links)
+    if not used and asset_type == "related-crypto-material":
+        used = links.depended(text(component.get("bom-ref")))
     occurrences = _occurrences(component)
     where, line = occurrences[0] if occurrences else ("", None)
     facts |= {

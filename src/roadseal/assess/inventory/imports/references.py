@@ -56,6 +56,10 @@ class References:
                 dialect.say_of(place, f"bom-ref {ref!r} stands twice; the first is meant by it")
             elif ref:
                 self._assets[ref] = component, asset_type, properties
+        self._depends = {
+            text(row.get("ref")): texts(row.get("dependsOn"))
+            for row in rows(document.get("dependencies"))
+        }
         self._dead: dict[str, str] = {}
         for place, _, _, properties in components:
             for ref in _references(properties):
@@ -72,6 +76,15 @@ class References:
         """Algorithms that references lead to, through keys and certificates if need be."""
         used = [use for role, ref in refs for use in self._follow(role, ref, _MAX_STEPS)]
         return tuple(dict.fromkeys(used))
+
+    def depended(self, ref: str) -> tuple[AlgorithmUse, ...]:
+        """The algorithms that a component depends on: how CBOMkit says whose a key is."""
+        found = []
+        for each in self._depends.get(ref, ()):
+            asset = self._assets.get(self._local(each))
+            if asset and asset[1] == "algorithm":
+                found.append((Role.UNKNOWN, each))
+        return self.resolve(found)
 
     def _look(self, place: str, ref: str, dialect: Dialect) -> None:
         if not ref or self._local(ref) in self._assets:
