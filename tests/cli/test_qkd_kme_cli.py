@@ -133,6 +133,10 @@ def test_two_kmes_serve_clients_and_pass_the_doctor(site):
         names = ("--slave-url", url_b, "--kme", "KME_A", "--kme", "KME_B")
         report = json.loads(roadseal(where, "doctor", url_a, *ends, *names, "--json"))
         assert {finding["outcome"] for finding in report} == {"passed"}
+        for sae in ("a", "b"):  # each with its CA, so that nothing else says whom to trust
+            whole = (where / f"{sae}.pem").read_text() + (where / "ca.pem").read_text()
+            (where / f"{sae}-whole.pem").write_text(whole)
+        ends = ("--as-master", "a-whole.pem", "--as-slave", "b-whole.pem")
         assert "ETSI GS QKD 014" in roadseal(where, "doctor", url_a, *ends, *names)
         busy = roadseal(where, "kme", "status", "--config", "KME_A.toml", code=2)
         assert "qkd-store-busy" in busy

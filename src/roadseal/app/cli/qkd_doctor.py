@@ -26,7 +26,9 @@ def doctor(
     url: Annotated[str, typer.Argument(help="Of the master's KME: https://host:port")],
     as_master: Annotated[Path, typer.Option(help="PEM: certificate, chain, key of one SAE.")],
     as_slave: Annotated[Path, typer.Option(help="PEM of the other; may be the same.")],
-    roots: Annotated[Path, typer.Option(help="PEM: whom both trust.")],
+    roots: Annotated[
+        Path | None, typer.Option(help="PEM: whom both trust; default: the CAs in the SAE's PEM.")
+    ] = None,
     slave_url: Annotated[str, typer.Option(help="Of the slave's KME; default: the same.")] = "",
     kme: Annotated[list[str] | None, typer.Option(help="KME IDs; default: the hosts.")] = None,
     profile: Profile = "hybrid-transition",
@@ -55,7 +57,7 @@ def doctor(
                 f"{cert} names no single SAE.",
                 advice="Give a certificate with one URI as its alternative name, or one CN.",
             )
-        context = sae_context(cert, roots, profile)
+        context = sae_context(cert, roots or cert, profile)
         names = kme or [host]
         ends.append((name, HttpClient(host, port, context, clock=SystemClock(), expect=names)))
     console = Console(stderr=True)
