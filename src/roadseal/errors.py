@@ -24,3 +24,12 @@ class RoadsealError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}"
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why a file could not be read, in words for whoever named it; never what stands in it."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"its byte {error.start} is no UTF-8"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__

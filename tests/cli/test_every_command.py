@@ -50,6 +50,8 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 def is_one_sentence_and_one_advice(text: str) -> bool:
     """Also what Typer says of a wrong option: its usage, and a box with the reason."""
+    if re.search(r"\[Errno|\w(?:Error|Exception)\b|codec can't", text):
+        return False  # words of Python are none of the user's
     told = re.findall(r"^error \[[a-z0-9-]+\] (.+)\n→ (.+)\n", text, re.M)
     return (len(told) == 1 and all(told[0])) or "Usage: roadseal" in text
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from roadseal import __version__
 from roadseal.app.cli.faults import described
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 PROGRAM = [sys.executable, "-c", "from roadseal.app.cli import main; main()"]
 PACK = ["policy", "show", "cnsa-2.0"]
@@ -89,3 +89,10 @@ def test_what_the_user_can_mend_exits_with_2_and_one_advice(fault: Exception, co
     assert (error.code, status) == (code, 2)
     assert error.message.endswith(".")
     assert error.advice.endswith((".", ")."))
+
+
+def test_why_a_file_could_not_be_read_is_told_without_what_stands_in_it() -> None:
+    assert why_unreadable(FileNotFoundError(errno.ENOENT, "No such file")) == "No such file"
+    with pytest.raises(UnicodeDecodeError) as caught:
+        b"secret\xff".decode()
+    assert why_unreadable(caught.value) == "its byte 6 is no UTF-8"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 
 class Status(StrEnum):
@@ -135,7 +135,7 @@ def load_links(path: Path) -> dict[str, Link]:
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
             "link-unreadable",
-            f"{path} cannot be read: {type(error).__name__}.",
+            f"{path} cannot be read: {why_unreadable(error)}.",
             advice="Check the path; the file is TOML in UTF-8.",
         ) from None
 

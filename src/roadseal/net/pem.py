@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.net.identity import Identity
 
 _CURVES = {"secp256r1": "ecdsa_secp256r1_sha256", "secp384r1": "ecdsa_secp384r1_sha384"}
@@ -30,8 +30,10 @@ def load_identity(path: Path, key: Path | None = None) -> Identity:
         text = path.read_bytes()
         leaf, *chain = x509.load_pem_x509_certificates(text)
         private = load_pem_private_key((key.read_bytes() if key else text), None)
-    except (OSError, ValueError, TypeError) as error:
-        raise _unusable(path, type(error).__name__) from None
+    except OSError as error:
+        raise _unusable(path, why_unreadable(error)) from None
+    except (ValueError, TypeError):
+        raise _unusable(path, "it is no certificate with an unencrypted key") from None
     if isinstance(private, MLDSA65PrivateKey):
         return Identity("mldsa65", leaf, private, tuple(chain))
     if isinstance(private, EllipticCurvePrivateKey) and private.curve.name in _CURVES:
@@ -49,8 +51,10 @@ def load_roots(path: Path) -> list[x509.Certificate]:
     """
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise _unusable(path, type(error).__name__) from None
+    except OSError as error:
+        raise _unusable(path, why_unreadable(error)) from None
+    except ValueError:
+        raise _unusable(path, "it holds no certificate in PEM") from None
 
 
 def _unusable(path: Path, why: str) -> RoadsealError:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.crypto.toml_source import TomlSource
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.net import shipped_links
 from roadseal.pilot.approach import FIVE, load_approach, named_approaches
 from roadseal.pilot.corridor import Corridor
@@ -222,7 +222,7 @@ def _source(path: str) -> TomlSource:
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
             "scenario-missing",
-            f"{path} cannot be read as a scenario: {error}.",
+            f"{path} cannot be read as a scenario: {why_unreadable(error)}.",
             advice="Give a TOML scenario, a SUMO *.sumocfg, or nothing for the embedded corridor.",
         ) from None
 

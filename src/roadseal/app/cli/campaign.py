@@ -25,7 +25,7 @@ from roadseal.app.cli.campaign_network import check_rotation, named_rotation, ne
 from roadseal.app.cli.campaign_simulated import EPILOGUE, REHEARSED, rehearse, simulate, site_of
 from roadseal.app.cli.campaign_view import show_forecast, show_report
 from roadseal.app.cli.database import Database, FleetDatabase
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 if TYPE_CHECKING:
     from roadseal.fleet import Campaign, CampaignReport, Executor
@@ -56,7 +56,9 @@ def enlist(
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
-            "fleet-inventory", f"{file} cannot be read as UTF-8.", advice=f"Check it: {error}."
+            "fleet-inventory",
+            f"{file} cannot be read: {why_unreadable(error)}.",
+            advice="Give a CSV file in UTF-8 with the columns id, vendor and firmware.",
         ) from None
     devices = read_inventory(text, str(file))
     store = open_fleet(db)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.v2x_input import counted
 from roadseal.assess.cbom.spec import Spec
 from roadseal.errors import RoadsealError
 
@@ -75,7 +76,9 @@ def validate(
     else:
         console = Console()
         for name, faults in results.items():
-            verdict = f"[bold red]{len(faults)} faults[/]" if faults else "[green]valid[/]"
+            verdict = (
+                f"[bold red]{counted(len(faults), 'fault')}[/]" if faults else "[green]valid[/]"
+            )
             console.print(f"{escape(name)}: {verdict}", highlight=False)
             table = Table("where", "what", box=None)
             for each in faults[:_SHOWN]:

@@ -132,15 +132,22 @@ def approve(
 
     try:
         signed = to_sign(digest)
-        loaded = load_pem_private_key(read_file(key), None)
-        if not isinstance(loaded, PrivateKey):
-            raise ValueError
-    except (ValueError, TypeError):
+    except ValueError:
         raise RoadsealError(
             "pki-approver",
-            "The digest is not hexadecimal, or the key is not a private key of ours.",
-            advice="Copy the digest from `roadseal pki approvals`; give an unencrypted PEM key.",
+            f"{digest!r} is no digest of an action.",
+            advice="Copy it from `roadseal pki approvals`.",
         ) from None
+    try:
+        loaded = load_pem_private_key(read_file(key), None)
+    except (ValueError, TypeError):
+        loaded = None
+    if not isinstance(loaded, PrivateKey):
+        raise RoadsealError(
+            "pki-approver",
+            f"{key} is no private key that approves.",
+            advice="Give an unencrypted PEM key, the one whose public half is in the roster.",
+        )
     signature = SoftwareSigner(loaded).sign(signed)
     count = record(open_database(db), digest, approver, signature, SystemClock().now())
     typer.echo(f"Approved by {count}.")

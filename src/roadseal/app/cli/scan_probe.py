@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 if TYPE_CHECKING:
     from roadseal.assess.inventory.finding import Coverage, Finding
@@ -137,7 +137,7 @@ def _listed(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
             "probe-list",
-            f"{path} cannot be read: {error}.",
+            f"{path} cannot be read: {why_unreadable(error)}.",
             advice="Give a text file with one target on each line.",
         ) from None
     rows = (line.partition("#!")[0].strip() for line in text.splitlines())

@@ -20,7 +20,7 @@ from roadseal.assess.inventory.finding import (
     Role,
 )
 from roadseal.assess.inventory.scan import ScanResult
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 MAX_BYTES: Final = 2 << 30
 FORMAT: Final = "roadseal-scan/1"
@@ -38,7 +38,13 @@ def load_scan(path: Path) -> tuple[tuple[Finding, ...], Coverage]:
         document = orjson.loads(path.read_bytes())
         findings = tuple(_finding(row) for row in document["findings"])
         coverage = _coverage(document["coverage"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except OSError as error:
+        raise RoadsealError(
+            "scan-unreadable",
+            f"{path} cannot be read: {why_unreadable(error)}.",
+            advice="Write one with roadseal scan TARGET --out FILE.json.",
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise RoadsealError(
             "scan-unreadable",
             f"{path} is no result of a scan.",

@@ -16,7 +16,7 @@ import orjson
 from roadseal.assess.register.judge import FORMAT
 from roadseal.assess.register.overview import Group, Place, Wanted
 from roadseal.assess.register.shape import TIERS, check_shape
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 
 MAX_BYTES: Final = 4 << 30
 
@@ -211,7 +211,13 @@ def load_register(path: Path) -> Register:
         if document["format"] != FORMAT:
             raise ValueError("another format")
         check_shape(document)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except OSError as error:
+        raise RoadsealError(
+            "register-unreadable",
+            f"{path} cannot be read: {why_unreadable(error)}.",
+            advice="Build one with roadseal register build.",
+        ) from None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise RoadsealError(
             "register-unreadable",
             f"{path} is no register of the format {FORMAT}.",

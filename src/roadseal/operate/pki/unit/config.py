@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.crypto import load_profile
 from roadseal.crypto.toml_source import TomlSource
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.net import TlsProfile, tls_profile, widened
 from roadseal.net.pem import load_roots
 
@@ -88,7 +88,7 @@ def read_unit_config(path: Path) -> UnitConfig:
         source = TomlSource(str(path), path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
-            _CODE, f"{path} cannot be read: {type(error).__name__}.", advice="Give a TOML file."
+            _CODE, f"{path} cannot be read: {why_unreadable(error)}.", advice="Give a TOML file."
         ) from None
     found = source.validate(_File, source.parse(), (), _CODE)
     host, _, port = found.server.rpartition(":")

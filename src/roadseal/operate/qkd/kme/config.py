@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.clock import Clock
 from roadseal.crypto.toml_source import TomlSource
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.events import Emit
 from roadseal.net import HYBRID, PROFILES, Side, TlsContext, TlsProfile
 from roadseal.net.pem import load_identity, load_roots
@@ -128,7 +128,7 @@ def read_config(path: Path) -> KmeConfig:
         source = TomlSource(str(path), path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
-            _CODE, f"{path} cannot be read: {type(error).__name__}.", advice="Give a TOML file."
+            _CODE, f"{path} cannot be read: {why_unreadable(error)}.", advice="Give a TOML file."
         ) from None
     file = source.validate(_File, source.parse(), (), _CODE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.crypto.toml_source import TomlSource
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.operate.qkd.network import Network, Node, Span
 
 
@@ -45,7 +45,7 @@ def load_network(path: Path) -> Network:
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
             "qkd-net-missing",
-            f"{path} cannot be read as a key network: {error}.",
+            f"{path} cannot be read as a key network: {why_unreadable(error)}.",
             advice="Give a TOML file with [[node]] and [[link]] tables.",
         ) from None
     source = TomlSource(str(path), text)
