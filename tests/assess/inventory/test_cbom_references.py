@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from cyclonedx.model.bom import Bom
+from cyclonedx.output import make_outputter
+from cyclonedx.schema import OutputFormat, SchemaVersion
 
 from roadseal.assess.inventory.finding import Cause, Role
 from roadseal.assess.inventory.imports.cyclonedx import MAX_DEPTH, read
@@ -166,3 +169,33 @@ def test_what_a_name_does_not_say_the_curve_may(
 ) -> None:
     found = imported(algorithm("a", name, **properties))
     assert found.findings[0].algorithms[0].name == known
+
+
+def test_xml_of_another_library_has_the_same_references_numbers_and_dependencies() -> None:
+    algorithm_properties = {"primitive": "signature", "nistQuantumSecurityLevel": 0}
+    key = asset(
+        "key", "related-crypto-material", "relatedCryptoMaterialProperties", type="private-key"
+    )
+    key["cryptoProperties"]["relatedCryptoMaterialProperties"]["size"] = 256
+    components = (
+        algorithm("alg", "ECDH", primitive="key-agree", curve="P-256"),  # as 1.6 has it
+        algorithm("sig", "ECDSA", **algorithm_properties, curve="P-256"),
+        key,
+        asset("tls", "protocol", "protocolProperties", type="tls", cryptoRefArray=["alg", "sig"]),
+    )
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{SERIAL}",
+        "components": components,
+        "dependencies": [{"ref": "key", "dependsOn": ["sig"]}],
+    }
+    bom = Bom.from_json(document)  # type: ignore[attr-defined]  # added by its serializer
+    xml = make_outputter(bom, OutputFormat.XML, SchemaVersion.V1_6).output_as_string()
+    found = read(xml.encode(), "bom.xml")
+    assert (found.repairs, found.gaps) == ((), ())
+    assert uses(found, "key") == [("ecdsa-p256", Role.UNKNOWN)]
+    assert uses(found, "tls")[0] == ("p256", Role.KEY_EXCHANGE)
+    assert {name for name, _ in uses(found, "tls")} == {"p256", "ecdsa-p256"}
+    facts = next(each for each in found.findings if each.title == "key").facts
+    assert facts["size_bits"] == 256

@@ -27,6 +27,14 @@ _LISTS = {  # element that holds a list = name of its entries; the JSON has an a
 _REPEATED = {"certificationLevel", "encr", "prf", "integ", "ke", "auth", "certificateState"}
 """Elements that stand several times side by side where the JSON has an array."""
 
+_FLAT = {"cryptoRef": "cryptoRefArray"}
+"""Elements that stand side by side = the array of the JSON."""
+_NUMBERS = {
+    *("nistQuantumSecurityLevel", "classicalSecurityLevel", "size", "line", "offset"),
+    *("keyLength", "group"),
+}
+"""Elements that hold a number: in XML everything is text."""
+
 _PREFIX = "http://cyclonedx.org/schema/bom/"
 
 
@@ -57,16 +65,28 @@ def _value(element: Any, depth: int) -> Any:
     children = list(element)
     if name in _LISTS and children and all(_local(one.tag) == _LISTS[name] for one in children):
         return [_value(child, depth + 1) for child in children]
+    if name == "dependencies":
+        return [_dependency(child) for child in children]
     if not children and not element.attrib and name != "bom":
-        return (element.text or "").strip()
+        said = (element.text or "").strip()
+        number = name in _NUMBERS and len(said) < 10 and said.isdecimal() and said.isascii()
+        return int(said) if number else said
     value: dict[str, Any] = {_local(key): text for key, text in element.attrib.items()}
     for child in children:
         key, inner = _local(child.tag), _value(child, depth + 1)
-        if key in _REPEATED:
+        if key in _FLAT:
+            value.setdefault(_FLAT[key], []).append(inner)
+        elif key in _REPEATED:
             value.setdefault(key, []).append(inner)
         else:
             value.setdefault(key, inner)
     return value
+
+
+def _dependency(element: Any) -> dict[str, Any]:
+    """What one component depends on, as the JSON has it."""
+    inner = [child.get("ref") for child in element if _local(child.tag) == "dependency"]
+    return {"ref": element.get("ref"), "dependsOn": inner}
 
 
 def _local(tag: object) -> str:
