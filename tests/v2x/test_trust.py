@@ -73,7 +73,8 @@ def test_directories_without_certificates(tmp_path: Path) -> None:
     with pytest.raises(RoadsealError) as absent:
         load_trust(tmp_path / "nowhere")
     assert absent.value.code == "no-trust-directory"
-    assert trust_of([tmp_path / "nothing"]) == TrustStore(ignored=1)
+    absent_file = tmp_path / "nothing"
+    assert trust_of([absent_file]) == TrustStore(others=(absent_file,))
 
 
 def test_root(tmp_path: Path) -> None:

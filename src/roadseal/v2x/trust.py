@@ -47,19 +47,24 @@ class TrustStore:
     Args:
         roots: self-signed ones: what they sign is trusted.
         certificates: the others: they need a chain to a root.
-        ignored: how many files were none.
+        others: files that are none: keys, lists, whatever else lies there.
     """
 
     roots: tuple[CertificateFile, ...] = ()
     certificates: tuple[CertificateFile, ...] = ()
-    ignored: int = 0
+    others: tuple[Path, ...] = ()
+
+    @property
+    def ignored(self) -> int:
+        """How many files are no certificates."""
+        return len(self.others)
 
     def __add__(self, other: TrustStore) -> TrustStore:
         """Both together."""
         return TrustStore(
             self.roots + other.roots,
             self.certificates + other.certificates,
-            self.ignored + other.ignored,
+            self.others + other.others,
         )
 
     def enter(self, verifier: Verifier) -> list[tuple[Path, Reason]]:
@@ -117,21 +122,21 @@ def trust_of(paths: Iterable[Path], *, name: str = "") -> TrustStore:
     """
     roots: list[CertificateFile] = []
     certificates: list[CertificateFile] = []
-    ignored = 0
+    others: list[Path] = []
     for path in paths:
         certificate = _certificate_in(path)
         if certificate is None:
-            ignored += 1
+            others.append(path)
             continue
         file = CertificateFile(path, certificate)
         (roots if file.is_self_signed else certificates).append(file)
     if name and not roots and not certificates:
         raise RoadsealError(
             "no-certificate",
-            f"{name!r} holds no certificate: {ignored} other files.",
+            f"{name!r} holds no certificate: {len(others)} other files.",
             advice="Give a directory of IEEE 1609.2 certificates in COER or hexadecimal.",
         )
-    return TrustStore(tuple(roots), tuple(certificates), ignored)
+    return TrustStore(tuple(roots), tuple(certificates), tuple(others))
 
 
 def load_root(path: Path) -> TrustStore:

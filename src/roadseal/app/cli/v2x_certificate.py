@@ -155,7 +155,7 @@ def _verifier(files: Sequence[Path], issuers: Path | None, roots: Sequence[Path]
     store = load_trust(issuers) if issuers else trust_of(files)
     if roots:
         named = sum((load_root(path) for path in roots), TrustStore())
-        store = TrustStore(named.roots, store.certificates, store.ignored)
+        store = TrustStore(named.roots, store.certificates, store.others)
     verifier = Verifier(Policy(), 1)
     store.enter(verifier)
     return verifier

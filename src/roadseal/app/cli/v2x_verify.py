@@ -33,6 +33,7 @@ from roadseal.app.cli.v2x_input import (
     read_file,
     write_json_line,
 )
+from roadseal.app.cli.v2x_lists import HeardLists
 from roadseal.app.cli.v2x_progress import LateProgress
 from roadseal.app.cli.v2x_reasons import CUT, EXPLANATIONS, UNSIGNED, Explanation
 from roadseal.clock import SystemClock, Time64
@@ -96,6 +97,7 @@ def verify(
         messages = list(chain.from_iterable(r.messages for _, r in recordings))
         verifier = _verifier(policy, replay=replay, messages=len(messages))
         _enter(store, verifier, console)
+        _hear(store, moment, verifier, console)
         pin(verifier, keys)
         bring_certificates(
             verifier, progress.track(messages, "learning certificates", len(messages))
@@ -135,6 +137,16 @@ def _enter(store: TrustStore, verifier: Verifier, console: Console) -> None:
         f"[yellow]{len(broken)} of {total} certificates given do not hold[/]: {listed}; "
         "'roadseal v2x certificate verify' says which."
     )
+
+
+def _hear(store: TrustStore, at: Time64 | None, verifier: Verifier, console: Console) -> None:
+    """Act upon trust and revocation lists, and tell which do not count."""
+    lists = HeardLists(store, at)
+    lists.enter(verifier)
+    for told in lists.heard:
+        console.print(f"List {escape(told)}.", soft_wrap=True, highlight=False)
+    for told in lists.refused:
+        console.print(f"[yellow]List that does not count[/] {escape(told)}.", soft_wrap=True)
 
 
 def _tell_gaps(recordings: Sequence[tuple[str, Recording]], console: Console) -> None:
