@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from test_v2x_cli import rows, run
 
 from roadseal.clock import Time64
+from roadseal.events import EventLog
+from roadseal.operate.pki.v2x import SCHEMA, Keyring, create_us, open_us
 from roadseal.operate.pki.v2x.hierarchy import make_authority
 from roadseal.operate.pki.v2x.lists import (
     Entry,
@@ -17,12 +20,15 @@ from roadseal.operate.pki.v2x.lists import (
     sign_revocation_list,
     sign_trust_list,
 )
+from roadseal.operate.pki.v2x.us_crl import Crl, hash_entry, sign_crl
+from roadseal.store import open_store
 from roadseal.v2x import (
     CertificateContents,
     Credential,
     Duration,
     Header,
     Identification,
+    Permission,
     SigningKey,
     issue,
     service,
@@ -122,3 +128,35 @@ def test_a_delta_counts_only_after_its_list(message: Path, trust: Path) -> None:
     follows = replace(delta, sequence=2)
     (trust / "delta").write_bytes(sign_trust_list(follows, ROOT.credential, later))
     assert reason(message, trust, 0) == "ok"
+
+
+def test_an_american_list_revokes_too(tmp_path: Path, trust: Path) -> None:
+    store = open_store(tmp_path / "us.db", SCHEMA)
+    keyring = Keyring(store, lambda: b"correct horse", os.urandom)
+    create_us(keyring, NOW)
+    system = open_us(store, keyring, random=os.urandom, emit=EventLog())
+    lister = system.ma.signer
+    key = SigningKey.generate("ecdsa-p256")
+    contents = CertificateContents(
+        start=NOW,
+        duration=Duration.hours(1),
+        app_permissions=(Permission(service.BSM, b"\0\0", bitmap=False),),
+        craca_id=lister.hashed_id8[-3:],
+        crl_series=1,
+    )
+    issuer = system.keys["us-aca"].credential
+    certificate = issue(contents, "ecdsa-p256", key.public_key, issuer)
+    header = Header(psid=service.BSM, generation_time=Time64(NOW + 60_000_000))
+    message = tmp_path / "bsm"
+    credential = Credential(certificate, key)
+    message.write_bytes(sign(b"", header, credential, Identification.CERTIFICATE))
+    for number, each in enumerate((system.root, *system.intermediates)):
+        (trust / str(number)).write_bytes(each)
+    assert reason(message, trust, 0) == "ok"
+    crl = Crl(1, lister.hashed_id8, NOW, DUE, 1, (hash_entry(certificate, DUE),))
+    (trust / "crl").write_bytes(sign_crl(crl, lister, NOW))
+    assert reason(message, trust, 1) == "revoked"
+    elsewhere = replace(crl, series=2)
+    (trust / "crl").write_bytes(sign_crl(elsewhere, lister, NOW))
+    assert reason(message, trust, 0) == "ok"
+    assert "crl: ssp_mismatch" in run("verify", message, "--trust", trust).output

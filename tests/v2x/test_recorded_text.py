@@ -122,7 +122,7 @@ def test_the_encoding_of_other_shells(encoding: str) -> None:
 
 def test_text_without_messages_has_none() -> None:
     digests = "\n".join("ab" * 32 + "  file" for _ in range(9))
-    encoded = "\n".join(base64.b64encode(m).decode() for m in MESSAGES)
+    encoded = "\n".join(base64.b64encode(m[2:]).decode() for m in MESSAGES)
     for text in ("", "hello", "[]", "[1, 2", '["spdu"]', digests, encoded, "00" * 500):
         assert found_in(text)[1] == []
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Kind = Literal["message", "hex", "json-lines", "json", "text", "capture", "log"]
-"""What a file holds. A text has hexadecimal among other words, a log any bytes."""
+"""What a file holds. A text has hexadecimal or base64 among other words, a log any bytes."""
 
 LEGACY_NOTE: Final = "protocol version 2"
 

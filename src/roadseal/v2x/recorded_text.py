@@ -1,4 +1,4 @@
-"""Messages written down as text: JSON, hexadecimal, and whatever logs and tables have around it."""
+"""Messages written down as text: JSON, hexadecimal, base64, and what logs have around."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 
 from roadseal import _core
 from roadseal.v2x.recorded import RecordedMessage, Recording, begins_like_message
+from roadseal.v2x.recorded_base64 import base64_runs, octets_of_base64
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -23,6 +24,7 @@ _DUMP_ROW = re.compile(
     rb"[ \t]*(?:0[xX])?([0-9A-Fa-f]{4,8})[:|]?"
     rb"(?:$|[ \t]+([0-9A-Fa-f]{2}(?: {0,2}[0-9A-Fa-f]{2})*))"
 )
+_CERTIFICATE = (b"\x80\x03", b"\x00\x03")  # with a signature and without; version 3
 _UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -31,7 +33,7 @@ def read_text(data: bytes) -> Recording | None:
     if _is_json_lines(data):
         rows = tuple(_read_json_lines(data))
         # Other systems call their fields otherwise.
-        others = tuple(_read_runs(data)) if all(row.broken for row in rows) else ()
+        others = _read_among(data) if all(row.broken for row in rows) else ()
         return Recording("text" if others else "json-lines", data, others or rows)
     if not _is_text(data):
         return None
@@ -41,7 +43,7 @@ def read_text(data: bytes) -> Recording | None:
         return Recording("hex", data, tuple(_read_hex(data)))
     if rows := tuple(_read_json(data)):
         return Recording("json", data, rows)
-    if rows := tuple(_read_runs(data)):
+    if rows := tuple(_read_base64(data)) or _read_among(data):
         return Recording("text", data, rows)
     return None
 
@@ -58,10 +60,13 @@ def in_utf_8(data: bytes) -> bytes:
 
 
 def octets_of(data: bytes) -> bytes:
-    """The bytes that a file stands for: itself, or what its hexadecimal text says."""
+    """The bytes that a file stands for: itself, or what its hexadecimal or base64 text says."""
     data = in_utf_8(data)
-    octets = _from_hex(data.decode("ascii")) if is_hex(data) else None
-    return data if octets is None else octets
+    if is_hex(data):
+        octets = _from_hex(data.decode("ascii"))
+        return data if octets is None else octets
+    octets = octets_of_base64(data) or b""
+    return octets if begins_like_message(octets) or octets[:2] in _CERTIFICATE else data
 
 
 def is_hex(data: bytes) -> bool:
@@ -123,7 +128,7 @@ def _read_json_lines(data: bytes) -> Iterator[RecordedMessage]:
             broken = f"line {number} is not a JSON object"
         elif not isinstance(text := value.get("spdu"), str):
             broken = f"line {number} has no text in a field 'spdu'"
-        elif (octets := _from_hex(text)) is None:
+        elif (octets := _octets_in(text)) is None:
             broken = f"line {number}: the field 'spdu' is not hexadecimal"
         else:
             spdu = octets
@@ -136,7 +141,7 @@ def _read_json(data: bytes) -> Iterator[RecordedMessage]:
     for offset, value in _json_values(data):
         if isinstance(value, dict) and isinstance(text := value.get("spdu"), str):
             number = line_of(offset)
-            octets = _from_hex(text)
+            octets = _octets_in(text)
             broken = None if octets is not None else f"line {number}: 'spdu' is not hexadecimal"
             yield RecordedMessage(octets or b"", offset, number, broken=broken)
 
@@ -186,6 +191,41 @@ def _read_dump(data: bytes) -> list[RecordedMessage]:
     if not found and begins_like_message(octets):
         found = [octets]  # the verdict says where it breaks
     return [RecordedMessage(spdu, place[1], place[0]) for spdu in found]
+
+
+def _read_base64(data: bytes) -> Iterator[RecordedMessage]:
+    """A message, or a log of them, that is base64 as a whole, or one on each line."""
+    octets = octets_of_base64(data)
+    if octets is not None and (is_message(octets) or begins_like_message(octets)):
+        yield RecordedMessage(octets, 0, 1)
+        return
+    lines = [(number, at, octets_of_base64(line)) for number, at, line in _lines(data)]
+    begun = sum(begins_like_message(line or b"") for _, _, line in lines)
+    if 2 * begun > len(lines):
+        for number, offset, line in lines:
+            broken = f"line {number} is not base64" if line is None else None
+            yield RecordedMessage(line or b"", offset, number, broken=broken)
+
+
+def _read_among(data: bytes) -> tuple[RecordedMessage, ...]:
+    """Messages in hexadecimal, or else in base64, among other text."""
+    if found := tuple(_read_runs(data)):
+        return found
+    line_of = _line_numbers(data)
+    return tuple(
+        RecordedMessage(message.spdu, offset, line_of(offset))
+        for offset, octets in base64_runs(data)
+        for message in scan(octets)
+    )
+
+
+def _octets_in(text: str) -> bytes | None:
+    """Octets in hexadecimal, or base64 that begins like a message."""
+    octets = _from_hex(text)
+    if octets is None and text.isascii():
+        octets = octets_of_base64(text.encode())
+        octets = octets if begins_like_message(octets or b"") else None
+    return octets
 
 
 def _read_runs(data: bytes) -> Iterator[RecordedMessage]:
