@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -77,6 +79,16 @@ def test_packed_seeds_may_end_in_spare_bits(tmp_path):
     words = (tmp_path / "packed", tmp_path / "matrix", "--length", 3)
     told = run("toeplitz", *words, "--input-bits", 4, "--form", "packed", "--json")
     assert json.loads(told)["output"] == "001"
+
+
+def test_a_form_that_does_not_exist_is_one_sentence(files):
+    with pytest.raises(RoadsealError, match="no form"):
+        run("distil", files / "alice.txt", files / "bob.npy", "--form", "tea")
+
+
+def test_asking_a_kme_does_not_wait_for_numpy():
+    code = "import sys, roadseal.app.cli.qkd; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["distil", "toeplitz"])

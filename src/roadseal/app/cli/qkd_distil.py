@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from roadseal.errors import RoadsealError
-from roadseal.operate.qkd.bit_files import BitForm
 
 if TYPE_CHECKING:
     from roadseal.operate.qkd.distil.wire import Bits
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
-Form = Annotated[BitForm | None, typer.Option(help="Of the files; else it is seen.")]
+_FORMS = "bits, csv, npy, hex, base64, packed; else it is seen."
+Form = Annotated[str | None, typer.Option(help=f"Of the files: {_FORMS}")]
 Little = Annotated[bool, typer.Option("--little", help="Packed octets begin with the lowest bit.")]
 FrameBits = Annotated[int, typer.Option(min=64, help="Longer keys go in frames of about so many.")]
 Out = Annotated[Path | None, typer.Option(help="New file for the bits, as text of 0 and 1.")]
@@ -184,9 +184,15 @@ def toeplitz(
         typer.echo(text)
 
 
-def _bits(path: Path, form: BitForm | None, little: bool, column: str | None = None) -> Bits:
-    from roadseal.operate.qkd.bit_files import MOST_BITS, read_bits
+def _bits(path: Path, form: str | None, little: bool, column: str | None = None) -> Bits:
+    from roadseal.operate.qkd.bit_files import MOST_BITS, BitForm, read_bits
 
+    if form is not None and form not in list(BitForm):
+        raise RoadsealError(
+            "qkd-bit-file",
+            f"There is no form {form[:20]!r} of bits.",
+            advice=f"Say {', '.join(BitForm)}, or nothing.",
+        )
     try:
         if path.stat().st_size > 16 * MOST_BITS:
             raise RoadsealError(
@@ -199,7 +205,7 @@ def _bits(path: Path, form: BitForm | None, little: bool, column: str | None = N
             f"{path} cannot be read: {error.strerror}.",
             advice="Give a file of bits.",
         ) from None
-    return read_bits(content, form, column=column, little=little)
+    return read_bits(content, BitForm(form) if form else None, column=column, little=little)
 
 
 def _check_variant(name: str) -> None:
