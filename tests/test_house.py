@@ -205,6 +205,17 @@ def test_first_commands_of_the_readme_run(command: str) -> None:
     assert done.stdout.strip()
 
 
+def test_contributing_names_every_room_and_crate() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    drawn = "".join(re.findall(r"^    .*\n", page, re.M))
+    rooms = {file.parent.name for file in (ROOT / "src/roadseal").glob("*/__init__.py")}
+    crates = {file.parent.name for file in (ROOT / "crates").glob("*/Cargo.toml")}
+    assert len(rooms) > 7
+    assert len(crates) > 4
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", drawn)} == set()
+    assert {crate for crate in crates if f"`crates/{crate}`" not in page} == set()
+
+
 def test_every_toml_file_parses() -> None:
     files = [file for file in tracked() if file.suffix == ".toml"]
     assert len(files) > 5

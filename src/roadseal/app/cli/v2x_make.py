@@ -154,8 +154,9 @@ def _bases(date: str, position: str, country: int, clock: Clock) -> Bases:
 def _read(path: Path, bases: Bases) -> EtsiProfile:
     from roadseal.operate.pki.v2x.etsi_profile import read_etsi_profile
 
+    text = read_bytes(path)
     try:
-        return read_etsi_profile(read_bytes(path), bases)
+        return read_etsi_profile(text, bases)
     except RoadsealError as error:
         message = f"{str(path)!r}: {error.message}"
         raise RoadsealError(error.code, message, advice=error.advice) from None
