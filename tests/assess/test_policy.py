@@ -107,6 +107,11 @@ def test_every_verbatim_quotation_names_the_publication_it_was_read_in() -> None
     assert verbatim == {("asd-ism", "ASD")}
 
 
+def test_every_quotation_says_what_it_was_read_in() -> None:
+    rules = [rule for pack in shipped_packs() for rule in pack.rules]
+    assert [rule.id for rule in rules if rule.quote and not rule.read_in] == []
+
+
 def test_only_a_study_without_readable_text_is_without_any_quotation() -> None:
     mute = {pack.id for pack in shipped_packs() if not any(rule.quote for rule in pack.rules)}
     assert mute == {"etsi-tr-103-949"}
