@@ -62,3 +62,26 @@ def test_a_maker_is_trusted_for_the_devices_on_its_list(
     ):
         done = CliRunner().invoke(app, ["pki", "makers", *map(str, arguments)])
         assert isinstance(done.exception, RoadsealError)
+
+
+@pytest.mark.parametrize("days", ["-5", "0", "999999999999"])
+def test_a_secret_is_good_for_a_day_to_a_year(
+    days: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    run("pki", "init", tmp_path / "ca")
+    run("pki", "invite", "rsu-1.example", "--days", days, code=2)
+    run("pki", "invite", "rsu-1.example", "--days", "366")
+
+
+def test_a_name_that_no_certificate_can_bear_gets_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    run("pki", "init", tmp_path / "ca")
+    for identity in ("", "x" * 65, "two\nlines"):
+        done = CliRunner().invoke(app, ["pki", "invite", identity])
+        assert isinstance(done.exception, RoadsealError)
+        assert done.exception.code == "pki-identity"

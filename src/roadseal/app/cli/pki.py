@@ -140,7 +140,9 @@ def invite(
     identity: Annotated[str, typer.Argument(help="Of the device that will enrol.")],
     db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
-    days: Annotated[int, typer.Option(help="How long the secret is good.")] = 7,
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="How many days the secret is good.")
+    ] = 7,
 ) -> None:
     """Make a bootstrap secret: with it a device enrols over EST, once.
 
@@ -148,7 +150,9 @@ def invite(
     """
     from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64
     from roadseal.operate.pki.est.enrolment import Enrolments
+    from roadseal.operate.pki.template import common_name
 
+    common_name(identity)  # what no certificate can bear is refused here, not at the device
     until = Time64(SystemClock().now() + days * DAY_S * MICROSECONDS_PER_SECOND)
     typer.echo(Enrolments(open_database(db), authority).invite(identity, until))
 

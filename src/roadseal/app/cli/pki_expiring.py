@@ -23,7 +23,7 @@ _SHOWN = 40
 
 
 def expiring(
-    within_days: Annotated[int, typer.Option(help="Show what ends within.")] = 30,
+    within_days: Annotated[int, typer.Option(min=0, help="Show what ends within.")] = 30,
     db: PkiDatabase = "pki.db",
     as_json: AsJson = False,
 ) -> None:
