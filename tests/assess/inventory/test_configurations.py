@@ -122,7 +122,7 @@ CASES = {
     "examples/loopback-server": (
         "rport 16001\nremote localhost\ndev null\nverb 3\nreneg-sec 10\ntls-server\ndh dh2048.pem\n"
         "ca ca.crt\nkey server.key\ntls-auth ta.key 0\ncipher AES-256-GCM\nping 1\n",
-        {"aes-256-gcm"},
+        {"aes-256-gcm", "tls-default"},
     ),
     "opcua.xml": (
         "<Uri>http://opcfoundation.org/UA/SecurityPolicy#Basic128Rsa15</Uri>",

@@ -13,6 +13,7 @@ from roadseal.assess.inventory.config.directive import MAX_CHARS, Directive, dir
 from roadseal.assess.inventory.config.format import Format, Said
 from roadseal.assess.inventory.config.formats import FORMATS
 from roadseal.assess.inventory.config.include import expanded, has_includes
+from roadseal.assess.inventory.config.left_open import TEXT
 from roadseal.assess.inventory.finding import (
     AssetType,
     Basis,
@@ -33,7 +34,7 @@ _WORDS: Final = (
     b"<VirtualHost", b"proxy_pass", b"server_name", b"\nlistener ", b"persistence_location",
     b"default_backend", b"timeout connect", b"hw_mode", b"auth_algs", b"shared_secret",
     b"authCommunity", b"defVersion", b"PermitEmptyPasswords", b"bridge_", b"management ",
-    b"ah_proposals", b"ah=",
+    b"ah_proposals", b"ah=", b"dev tun", b"dev tap", b"remote_addrs", b"leftcert", b"rightsubnet",
 )  # fmt: skip
 _PROSE: Final = (
     "*.py", "*.c", "*.h", "*.cc", "*.cpp", "*.rs", "*.go", "*.js", "*.java", "*.md", "*.rst",
@@ -118,6 +119,9 @@ def said(chosen: Format, statements: Sequence[Directive]) -> Iterator[Said]:
             yield one, *answer
     if chosen.whole:
         yield from chosen.whole(statements)
+    if chosen.left_open and (found := chosen.left_open.find(statements)):
+        one, uses = found
+        yield one, f"{one.value} {TEXT}", uses
 
 
 def _findings(

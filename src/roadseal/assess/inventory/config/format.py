@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from roadseal.assess.inventory.config import spelling
 from roadseal.assess.inventory.config.directive import Directive
+from roadseal.assess.inventory.config.left_open import LeftOpen
 from roadseal.assess.inventory.config.spelling import Uses, named
 from roadseal.assess.inventory.finding import AlgorithmUse, Role
 
@@ -36,6 +37,7 @@ class Format:
         whole: reads statements together.
         includes: directives, in lower case, whose words name further files; and which files of a
             folder are meant where a folder is named.
+        left_open: how cryptography is turned on without a choice of algorithms.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Format:
     terminated: bool = False
     whole: Whole | None = None
     includes: Mapping[str, str] = field(default_factory=dict)
+    left_open: LeftOpen | None = None
 
 
 PLAIN = AlgorithmUse("plaintext", Role.PLAINTEXT)

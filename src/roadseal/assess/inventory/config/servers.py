@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from roadseal.assess.inventory.config import plain_field, plain_web, spelling
+from roadseal.assess.inventory.config import left_open, plain_field, plain_web, spelling
 from roadseal.assess.inventory.config.credentials import known_to_all
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
@@ -110,6 +110,7 @@ SERVERS: Final = (
         ("nginx.conf", "*.nginx", "default"),
         terminated=True,
         whole=plain_web.nginx,
+        left_open=left_open.NGINX,
         includes={"include": ""},
     ),
     Format(
@@ -146,6 +147,7 @@ SERVERS: Final = (
         ),
         ("httpd.conf", "apache2.conf", "ssl.conf", "ports.conf", "000-default.conf"),
         whole=plain_web.apache,
+        left_open=left_open.APACHE,
         includes={"include": "*", "includeoptional": "*"},
     ),
     Format(
@@ -179,6 +181,7 @@ SERVERS: Final = (
         ),
         ("haproxy*.cfg",),
         whole=plain_web.haproxy,
+        left_open=left_open.HAPROXY,
     ),
     Format(
         "mosquitto",
@@ -218,6 +221,7 @@ SERVERS: Final = (
         ),
         ("mosquitto*.conf",),
         whole=plain_field.mosquitto,
+        left_open=left_open.MOSQUITTO,
         includes={"include_dir": "*.conf"},
     ),
     Format(

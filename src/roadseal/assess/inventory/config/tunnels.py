@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from roadseal.assess.inventory import identifiers
-from roadseal.assess.inventory.config import plain_field, spelling
+from roadseal.assess.inventory.config import left_open, plain_field, spelling
 from roadseal.assess.inventory.config.credentials import known_to_all
 from roadseal.assess.inventory.config.directive import Directive
 from roadseal.assess.inventory.config.format import (
@@ -119,6 +119,7 @@ TUNNELS: Final = (
         },
         ("sshd_config", "ssh_config"),
         includes={"include": ""},
+        left_open=left_open.SSHD,
     ),
     Format(
         "ipsec",
@@ -146,6 +147,7 @@ TUNNELS: Final = (
         ),
         ("ipsec.conf",),
         includes={"include": ""},
+        left_open=left_open.IPSEC,
     ),
     Format(
         "ipsec-secrets",
@@ -180,6 +182,7 @@ TUNNELS: Final = (
         ),
         ("swanctl.conf",),
         includes={"include": ""},
+        left_open=left_open.SWANCTL,
     ),
     Format(
         "wireguard",
@@ -236,6 +239,7 @@ TUNNELS: Final = (
         ),
         ("*.ovpn",),
         whole=plain_field.openvpn,
+        left_open=left_open.OPENVPN,
         includes={"config": ""},
     ),
 )
