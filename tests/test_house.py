@@ -223,6 +223,18 @@ def test_every_toml_file_parses() -> None:
         assert tomllib.loads(file.read_text("utf-8")), file
 
 
+def test_every_link_of_a_document_leads_to_a_file() -> None:
+    pages = [file for file in tracked() if file.suffix == ".md"]
+    links = [
+        (page, target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", text_of(page))
+        if "://" not in target
+    ]
+    assert len(links) > 20
+    assert [pair for pair in links if not (pair[0].parent / pair[1]).exists()] == []
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     index = (ROOT / "docs/index.md").read_text("utf-8")
     trees = re.findall(r"^```\{toctree\}\n(.*?)^```", index, re.M | re.S)
