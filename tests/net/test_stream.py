@@ -248,6 +248,29 @@ def test_a_full_server_turns_new_peers_away(yard):
     asyncio.run(run())
 
 
+def test_half_open_connections_do_not_fill_a_server(yard):
+    async def run():
+        limits = replace(LIMITS, max_connections=3, handshake_s=60, patience_s=0.3, idle_s=60)
+        async with Bench(yard, limits=limits) as bench:
+            honest = await bench.client()
+            at = "127.0.0.1", bench.server.port
+            silent = [await asyncio.open_connection(*at), await asyncio.open_connection(*at)]
+            with pytest.raises(TlsRefusedError):  # it is full, and nobody has dragged yet
+                await bench.client()
+            await asyncio.sleep(0.4)
+            late = await bench.client()
+            await late.send(b"served")
+            assert await late.receive() == b"served"
+            assert await silent[0][0].read() == b""  # the oldest gave way
+            await honest.send(b"still")
+            assert await honest.receive() == b"still"
+            await asyncio.gather(honest.close(), late.close())
+            for _, writer in silent:
+                writer.close()
+
+    asyncio.run(run())
+
+
 def test_a_failing_handler_is_told_and_the_server_goes_on(yard):
     async def fail_once(stream):
         message = await stream.receive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import cast
 
 from roadseal.clock import Clock
 from roadseal.events import Emit, Event
@@ -73,6 +74,16 @@ async def serve(
         cpu_s: a CPU clock, to measure each session's own steps.
     """
     tasks: set[asyncio.Task[None]] = set()
+    shaking: dict[asyncio.Task[None], float] = {}  # handshakes by their beginning, oldest first
+    now_s = asyncio.get_running_loop().time
+
+    def make_room() -> bool:
+        """End the oldest handshake if it drags: half-open connections must not fill a server."""
+        oldest = next(iter(shaking), None)
+        if oldest is None or now_s() - shaking[oldest] < limits.patience_s:
+            return False
+        del shaking[oldest]
+        return oldest.cancel()
 
     def tell(subject: str, kind: str, **facts: str) -> None:
         if emit is not None:
@@ -80,9 +91,11 @@ async def serve(
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str(writer.get_extra_info("peername"))
+        this = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            if len(tasks) > limits.max_connections:
+            if len(tasks) > limits.max_connections and not make_room():
                 raise TlsRefusedError(Refusal(Reason.TOO_MANY, f"{len(tasks)} connections"))
+            shaking[this] = now_s()
             session = context.session(
                 at=clock.now(),
                 expect=expect,
@@ -90,6 +103,7 @@ async def serve(
                 max_handshake_bytes=limits.max_handshake_bytes,
             )
             stream = await establish(reader, writer, session, limits)
+            del shaking[this]
             used = stream.negotiated
             peer = ", ".join(sorted(used.peer_names)) or peer
             tell(
@@ -106,6 +120,7 @@ async def serve(
         except Exception as error:  # one session's fault must not take the others down
             tell(peer, "tls.handler-failed", error=type(error).__name__)
         finally:
+            shaking.pop(this, None)
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

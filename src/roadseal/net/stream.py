@@ -35,6 +35,7 @@ class StreamLimits:
     Args:
         connect_s: for the TCP connection.
         handshake_s: from the connection to an open session.
+        patience_s: for the same on a full server, which then takes another connection instead.
         idle_s: between two messages.
         message_s: from a message's first byte to its last, and for one write.
         close_s: for the peer to close after us.
@@ -45,6 +46,7 @@ class StreamLimits:
 
     connect_s: float = 10.0
     handshake_s: float = 10.0
+    patience_s: float = 2.0
     idle_s: float = 300.0
     message_s: float = 30.0
     close_s: float = 1.0
