@@ -259,12 +259,21 @@ def test_what_was_seen_replaces_what_was_declared() -> None:
     seen = finding("10.0.0.1:443", Role.ENCRYPTION, "ml-kem-768")
     uses = uses_of(RSU, shipped_templates(), (seen,))
     assert [each.algorithm for each in uses if each.role is Role.ENCRYPTION] == ["ml-kem-768"]
-    both = (finding("a", Role.ENCRYPTION, "rsa-2048", Basis.CONFIGURED), seen)
-    uses = uses_of(RSU, shipped_templates(), both)
-    assert [each.algorithm for each in uses if each.role is Role.ENCRYPTION] == ["ml-kem-768"]
     assert all(
         each.basis is not Basis.OBSERVED for each in uses if each.role is not Role.ENCRYPTION
     )
+
+
+def test_what_was_seen_hides_nothing_that_is_configured() -> None:
+    seen = finding("unit.pem", Role.LIVE_AUTHENTICATION, "ml-dsa-65")
+    again = finding("nginx.conf", Role.LIVE_AUTHENTICATION, "ml-dsa-65", Basis.CONFIGURED)
+    broken = finding("sshd_config", Role.LIVE_AUTHENTICATION, "rsa-sha-1", Basis.CONFIGURED)
+    guess = finding("notes", Role.LIVE_AUTHENTICATION, "ecdsa-p256", Basis.INFERRED)
+    uses = uses_of(RSU, (), (seen, again, broken, guess))
+    assert [(each.algorithm, each.basis) for each in uses] == [
+        ("ml-dsa-65", Basis.OBSERVED),
+        ("rsa-sha-1", Basis.CONFIGURED),
+    ]
 
 
 def test_the_cipher_of_a_channel_hides_no_public_key() -> None:

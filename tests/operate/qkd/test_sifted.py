@@ -34,7 +34,7 @@ def test_a_key_comes_out_and_every_bit_that_was_said_is_paid_for(variant):
     q = found.phase_error
     entropy = -q * math.log2(q) - (1 - q) * math.log2(1 - q)
     leak = found.reconciled.told + HASH_BITS * found.reconciled.checks
-    assert len(found.key) == math.floor(n * (1 - entropy) - leak - 2 * math.log2(1e10))
+    assert len(found.key) == math.floor(n * (1 - entropy) - leak - 2 * math.log2(1e10) - 1)
     assert abs(found.key.mean() - 0.5) < 0.01
 
 

@@ -17,7 +17,7 @@ from roadseal.events import Fact
 
 
 class Basis(StrEnum):
-    """How a fact is known, firmest first; the firmer one wins where two disagree."""
+    """How a fact is known, firmest first."""
 
     OBSERVED = "observed"  # seen on the wire, or read off the key or certificate itself
     CONFIGURED = "configured"  # what a configuration asks for: intent, not negotiation

@@ -12,7 +12,7 @@ from roadseal.assess.inventory.finding import Basis, Finding, Role
 from roadseal.assess.inventory.template import Template, declared_uses
 from roadseal.assess.register.use import Use, is_symmetric
 
-_FIRMNESS = tuple(Basis)
+_LOOKED_AT = (Basis.OBSERVED, Basis.CONFIGURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,22 @@ def _one_each(names: Iterable[tuple[str | None, str]]) -> dict[str, str]:
 def uses_of(
     asset: Asset, templates: Sequence[Template], findings: Sequence[Finding] = ()
 ) -> tuple[Use, ...]:
-    """What an asset uses: found first, declared where nothing was found in that role."""
+    """What an asset uses: found first, declared where nothing was found in that role.
+
+    What was seen does not replace what is configured: one session, or another service of the same
+    asset, says nothing against what a configuration still offers.
+    """
     found = [use for finding in findings for use in _found_uses(asset, finding)]
     firmest: dict[tuple[Role, bool], int] = {}
     for use in found:
-        firmness = _FIRMNESS.index(use.basis)
-        firmest[_place(use)] = min(firmness, firmest.get(_place(use), firmness))
-    uses = [use for use in found if _FIRMNESS.index(use.basis) == firmest[_place(use)]]
+        firmest[_place(use)] = min(_rank(use), firmest.get(_place(use), _rank(use)))
+    seen = {(use.role, use.algorithm) for use in found if use.basis is Basis.OBSERVED}
+    uses = [
+        use
+        for use in found
+        if _rank(use) == firmest[_place(use)]
+        and (use.basis is Basis.OBSERVED or (use.role, use.algorithm) not in seen)
+    ]
     uses += [
         Use(
             each.role,
@@ -124,6 +133,11 @@ def uses_by_kind(
         return known[key]
 
     return uses
+
+
+def _rank(use: Use) -> int:
+    """How firmly it is known, firmest first; whatever was looked at is alike."""
+    return 0 if use.basis in _LOOKED_AT else tuple(Basis).index(use.basis)
 
 
 def _place(use: Use) -> tuple[Role, bool]:

@@ -170,5 +170,5 @@ def _sampling_gap(key: int, sample: int, secrecy: float) -> float:
 def _key_bits(bits: int, phase_error: float, leaked: int, secrecy: float) -> int:
     if phase_error >= 0.5:
         return 0
-    length = bits * (1 - binary_entropy(phase_error)) - leaked - 2 * math.log2(1 / secrecy)
+    length = bits * (1 - binary_entropy(phase_error)) - leaked - math.log2(2 / secrecy**2)
     return max(0, math.floor(length))
