@@ -351,6 +351,18 @@ def test_a_root_that_only_claims_to_be_one_is_not_trusted() -> None:
     assert overall(message(made, WITH), verifier) == "untrusted_root"
 
 
+@pytest.mark.parametrize("second", [b"\x01\xff\xfc", b"\x01\x00\x00"], ids=["more", "same"])
+def test_two_entries_for_a_service_are_refused(second: bytes) -> None:
+    """Clause 6.4.8: any particular Psid value in at most one entry. Two readings are one too many."""
+    classical = authority(P256)
+    entries = (Permission(service.CAM, b"\x01\x00\x00"), Permission(service.CAM, second))
+    for permissions, expected in ((entries[:1], "ok"), (entries, "malformed")):
+        contents = replace(CONTENTS, app_permissions=permissions)
+        made = certify(classical.authorisation, SigningKey.generate(P256), P256, contents=contents)
+        found = classical.verifier().verify(message(made, WITH), at=HEARD)
+        assert (found.signature, found.chain, found.overall) == ("ok", expected, expected)
+
+
 def test_permissions_are_the_certificates_not_the_issuers() -> None:
     classical = authority(P256)
     contents = replace(CONTENTS, app_permissions=(Permission(service.CRL, b"\x01"),))

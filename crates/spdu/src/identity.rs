@@ -102,7 +102,7 @@ impl Identity {
         if certificate.id == CertificateId::Unknown || certificate.region == Some(Region::Unknown) {
             identity.chain = Reason::UnsupportedAlgorithm;
         }
-        if !points_hold(certificate) {
+        if !points_hold(certificate) || !permissions::are_distinct(&certificate.app_permissions) {
             identity.chain = Reason::Malformed;
         }
         identity

@@ -179,6 +179,13 @@ pub enum Grant {
     Yes,
 }
 
+/// Whether each service is there once at most (clause 6.4.8): of two entries, which one counts?
+pub(crate) fn are_distinct(permissions: &[PsidSsp]) -> bool {
+    let mut psids: Vec<u64> = permissions.iter().map(|permission| permission.psid).collect();
+    psids.sort_unstable(); // there may be thousands
+    psids.windows(2).all(|pair| pair[0] != pair[1])
+}
+
 /// Whether an issuer that holds `groups` may put `permission` into a certificate `depth` steps below it.
 pub fn grants(groups: &[GroupPermissions], permission: &PsidSsp, depth: i32, enrol: bool) -> Grant {
     // "all" speaks only of services that no group names.
