@@ -353,7 +353,7 @@ def test_a_root_that_only_claims_to_be_one_is_not_trusted() -> None:
 
 @pytest.mark.parametrize("second", [b"\x01\xff\xfc", b"\x01\x00\x00"], ids=["more", "same"])
 def test_two_entries_for_a_service_are_refused(second: bytes) -> None:
-    """Clause 6.4.8: any particular Psid value in at most one entry. Two readings are one too many."""
+    """Clause 6.4.8: any particular Psid value in at most one entry."""
     classical = authority(P256)
     entries = (Permission(service.CAM, b"\x01\x00\x00"), Permission(service.CAM, second))
     for permissions, expected in ((entries[:1], "ok"), (entries, "malformed")):
