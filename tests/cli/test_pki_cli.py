@@ -85,3 +85,17 @@ def test_a_name_that_no_certificate_can_bear_gets_no_secret(
         done = CliRunner().invoke(app, ["pki", "invite", identity])
         assert isinstance(done.exception, RoadsealError)
         assert done.exception.code == "pki-identity"
+
+
+def test_nobody_is_let_in_for_an_authority_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADSEAL_PKI_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("ROADSEAL_DB", str(tmp_path / "pki.db"))
+    run("pki", "init", tmp_path / "ca")
+    listed = tmp_path / "delivered.csv"
+    listed.write_text("serial,identity\nSN-1,rsu-1.example\n")
+    for arguments in (["invite", "rsu-1.example"], ["makers", tmp_path / "ca/root.pem", listed]):
+        done = CliRunner().invoke(app, ["pki", *map(str, arguments), "--authority", "isuing"])
+        assert isinstance(done.exception, RoadsealError)
+        assert done.exception.code == "pki-unknown"

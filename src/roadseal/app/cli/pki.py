@@ -149,12 +149,15 @@ def invite(
     Example: [bold]roadseal pki invite rsu-42.example[/]
     """
     from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64
+    from roadseal.operate.pki.authority import authority_row
     from roadseal.operate.pki.est.enrolment import Enrolments
     from roadseal.operate.pki.template import common_name
 
     common_name(identity)  # what no certificate can bear is refused here, not at the device
     until = Time64(SystemClock().now() + days * DAY_S * MICROSECONDS_PER_SECOND)
-    typer.echo(Enrolments(open_database(db), authority).invite(identity, until))
+    store = open_database(db)
+    authority_row(store, authority)  # a secret of nobody's would be found out at the device
+    typer.echo(Enrolments(store, authority).invite(identity, until))
 
 
 @app.command()
@@ -171,6 +174,7 @@ def makers(
 
     Example: [bold]roadseal pki makers acme-root.pem delivered.csv[/]
     """
+    from roadseal.operate.pki.authority import authority_row
     from roadseal.operate.pki.est.makers import Makers, read_made
     from roadseal.operate.pki.files import read_pool
 
@@ -185,7 +189,9 @@ def makers(
         raise RoadsealError(
             "pki-maker", f"{root} is not one root.", advice="Give the manufacturer's root alone."
         )
-    count = Makers(open_database(db), authority).trust(roots[0], listed)
+    store = open_database(db)
+    authority_row(store, authority)
+    count = Makers(store, authority).trust(roots[0], listed)
     typer.echo(
         f"{count} devices may enrol with certificates of {roots[0].subject.rfc4514_string()}"
     )

@@ -159,14 +159,7 @@ class Authority:
         Raises:
             RoadsealError: ``pki-unknown``, ``pki-passphrase``, ``pki-module``.
         """
-        with store.reading() as connection:
-            row = connection.execute(AUTHORITY.select().where(AUTHORITY.c.name == name)).first()
-        if row is None:
-            raise RoadsealError(
-                "pki-unknown",
-                f"There is no authority called {name!r}.",
-                advice="Create it with `roadseal pki init`.",
-            )
+        row = authority_row(store, name)
         chain = x509.load_pem_x509_certificates(row.chain)
         signer = KeyStore(passphrase, token).open(row.key)
         return cls(store, name, chain, signer, profile, clock, emit)
@@ -306,3 +299,20 @@ class Authority:
         self._ledger.set(connection, next_index=index + 1)
         entry = {"kind": "authority.certified", "subject": child.name, "serial": row["serial"]}
         self._ledger.record(connection, [entry])
+
+
+def authority_row(store: Store, name: str) -> sa.Row[tuple[object, ...]]:
+    """What the store has of an authority.
+
+    Raises:
+        RoadsealError: ``pki-unknown``.
+    """
+    with store.reading() as connection:
+        row = connection.execute(AUTHORITY.select().where(AUTHORITY.c.name == name)).first()
+    if row is None:
+        raise RoadsealError(
+            "pki-unknown",
+            f"There is no authority called {name!r}.",
+            advice="Create it with `roadseal pki init`, or name the one that is there.",
+        )
+    return row
