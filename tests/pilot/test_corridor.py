@@ -70,6 +70,21 @@ def test_whoever_sumo_lets_go_first_is_a_foe() -> None:
     assert yields > 50
 
 
+def test_a_signal_may_stop_a_turn_a_second_time_within_the_junction() -> None:
+    """A crossing in Braunschweig, in every eclipse-sumo: its left turns wait in the middle."""
+    net = SUMO_HOME / "tools" / "game" / "fokr_bs_demo" / "fokr_bs.net.xml.gz"
+    (signal,) = read_corridor(net, name="fokr", source="test").signals
+    inner = [link for link in signal.links if link.from_lane.startswith(":") and not link.crossing]
+    outer = [link for link in signal.links if not link.from_lane.startswith(":")]
+    assert [link.index for link in inner] == [1, 11, 21, 31]
+    for second in inner:
+        (first,) = (link for link in outer if link.index == second.index)
+        assert first.to_lane == second.to_lane
+        assert first.from_lane != second.from_lane
+        straight = {pair for pair in signal.foes if second.index in pair}
+        assert len(straight) > 20, "it crosses the oncoming traffic and both sides"
+
+
 def test_programs_of_additional_files_replace_those_of_the_network() -> None:
     scenario = bologna()
     corridor = read_corridor(

@@ -255,13 +255,35 @@ def _foes(connections: Sequence[tuple[int, Any]]) -> frozenset[tuple[int, int]]:
     pairs = set()
     for index, connection in connections:
         node = connection.getFromLane().getEdge().getToNode()
-        request = node.getLinkIndex(connection)
+        request = _request(node, connection)
         for other_index, other in connections:
             if index >= other_index or other.getFromLane().getEdge().getToNode() is not node:
                 continue
-            if node.areFoes(request, node.getLinkIndex(other)):
+            if node.areFoes(request, _request(node, other)):
                 pairs.add((index, other_index))
     return frozenset(pairs)
+
+
+def _request(node: Any, connection: Any) -> int:
+    """The number of a movement in the junction's matrix of foes.
+
+    A signal may stop a turn a second time, within the junction: that link has no number of its own,
+    its movement is the one that leads there.
+    """
+    number = int(node.getLinkIndex(connection))
+    if number >= 0:
+        return number
+    lane = connection.getFromLane().getID()
+    lanes = [lane for edge in node.getIncoming() for lane in edge.getLanes()]
+    before = [each for start in lanes for each in start.getOutgoing()]
+    numbers = [node.getLinkIndex(each) for each in before if each.getViaLaneID() == lane]
+    if not numbers or numbers[0] < 0:
+        raise RoadsealError(
+            "network-unreadable",
+            f"The junction {node.getID()} has no movement that leads over lane {lane}.",
+            advice="Make the network again with netconvert.",
+        )
+    return int(numbers[0])
 
 
 def _program(light: Any, added: Element | None) -> tuple[str, str, tuple[SignalPhase, ...]]:
