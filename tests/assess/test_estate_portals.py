@@ -535,3 +535,52 @@ def test_the_language_of_the_columns_tells_the_grid(
 ) -> None:
     rows = "".join(f"{n},Street {n},{x + n},{y + n}\n" for n in range(12))
     assert guess_mapping(read_source(written(tmp_path, f"{header}\n{rows}"))).mapping.epsg == epsg
+
+
+# --- columns as cities call them ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        (  # Toronto: CKAN's own count is no reference
+            "_id,TCS #,MAIN,ACTIVATIONDATE,LATITUDE,LONGITUDE",
+            "{n},{n}7,JARVIS ST {n},1948-11-15,43.6{n},-79.3{n}",
+            {"id": "TCS #", "installed": "ACTIVATIONDATE"},
+        ),
+        (  # Vienna
+            "FID,OBJECTID,SHAPE,ANLAGENNR,KREUZUNG,ERRICHTUNG",
+            "V.{n},{n},POINT (16.3{n} 48.2{n}),010{n},Ring {n},1998-05-0{n}",
+            {"id": "ANLAGENNR", "installed": "ERRICHTUNG", "place": "SHAPE"},
+        ),
+        (  # Cape Town
+            "OBJECTID,SGNL_NMBR,LCTN_NAME,CNTRLR_TYPE,INST_DATE,MAINT_AGENCY,X,Y",
+            "{n},TS12{n},ADDERLEY {n},Telvent,2009-05-1{n},CCT,18.42{n},-33.92{n}",
+            {"id": "SGNL_NMBR", "owner": "MAINT_AGENCY", "installed": "INST_DATE"},
+        ),
+        (  # Seoul
+            "신호등관리번호,도로명주소,위도,경도,설치일자,제조사,통신방식,관리기관명",
+            "11-{n},세종대로 {n},37.57{n},126.97{n},2015-03-0{n},서돌전자,광통신,서울경찰청",
+            {"id": "신호등관리번호", "vendor": "제조사", "owner": "관리기관명", "latitude": "위도"},
+        ),
+        (  # Dubai
+            "رقم الإشارة,اسم التقاطع,خط العرض,خط الطول,تاريخ التركيب",
+            "D-{n},شارع {n},25.20{n},55.27{n},2012-05-0{n}",
+            {"id": "رقم الإشارة", "installed": "تاريخ التركيب"},
+        ),
+        (  # São Paulo
+            "cd_identificador_semaforo,tx_local,tp_controlador,dt_implantacao,lat,lon",
+            "S00{n},Av. Paulista {n},Flexcon III,2013-05-1{n},-23.55{n},-46.66{n}",
+            {"id": "cd_identificador_semaforo", "installed": "dt_implantacao"},
+        ),
+    ],
+)
+def test_columns_are_known_by_the_names_that_cities_give_them(
+    tmp_path: Path, columns: str, row: str, expected: dict[str, str]
+) -> None:
+    rows = "\n".join(row.format(n=n) for n in range(1, 8))
+    path = written(tmp_path, f"{columns}\n{rows}\n")
+    mapping = guess_mapping(read_source(path)).mapping
+    proposed = {name: columns[0] for name, columns in mapping.columns.items()}
+    assert {name: proposed.get(name) for name in expected} == expected
+    assert len(imported(path).assets) == 7
