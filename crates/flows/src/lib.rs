@@ -23,6 +23,7 @@
 pub mod answer;
 mod cursor;
 mod dissect;
+mod extensions;
 mod fragments;
 mod network;
 pub mod session;

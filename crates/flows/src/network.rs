@@ -10,6 +10,7 @@ use etherparse::{IpFragOffset, LaxIpSlice};
 use frames::Upper;
 
 use crate::cursor::Cursor;
+use crate::extensions;
 use crate::fragments::{FragmentOf, Fragments};
 
 /// Tunnels within tunnels that are followed.
@@ -83,6 +84,10 @@ pub(crate) enum Body<'a> {
     Unread(u8),
 }
 
+/// Control of wireless access points (RFC 5415): DTLS behind a header of its own, clause 4.2.
+const CAPWAP: u16 = 5246;
+const CAPWAP_DTLS: [u8; 4] = [1, 0, 0, 0];
+
 /// Where a packet is, on its way down.
 #[derive(Clone, Copy)]
 struct Path {
@@ -141,8 +146,7 @@ fn ip(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut
 /// Whether an authentication header (RFC 4302) stands among the headers of a packet.
 fn is_authenticated(packet: &LaxIpSlice<'_>) -> bool {
     let in_v4 = packet.ipv4().is_some_and(|v4| v4.extensions().auth.is_some());
-    let mut in_v6 = packet.ipv6().into_iter().flat_map(|v6| v6.extensions().clone());
-    in_v4 || in_v6.any(|extension| matches!(extension, etherparse::Ipv6ExtensionSlice::Authentication(_)))
+    in_v4 || packet.ipv6().is_some_and(extensions::is_authenticated)
 }
 
 fn fragment(packet: &LaxIpSlice<'_>) -> Option<(u32, IpFragOffset, bool)> {
@@ -150,12 +154,7 @@ fn fragment(packet: &LaxIpSlice<'_>) -> Option<(u32, IpFragOffset, bool)> {
         let header = v4.header();
         return Some((header.identification().into(), header.fragments_offset(), header.more_fragments()));
     }
-    packet.ipv6()?.extensions().clone().into_iter().find_map(|extension| match extension {
-        etherparse::Ipv6ExtensionSlice::Fragment(header) => {
-            Some((header.identification(), header.fragment_offset(), header.more_fragments()))
-        }
-        _ => None,
-    })
+    extensions::fragment(packet.ipv6()?)
 }
 
 fn transport(
@@ -191,6 +190,11 @@ fn transport(
             let data = match usize::from(stated) {
                 0..8 => rest.0,
                 stated => rest.at_most(stated - 8),
+            };
+            let data = if from == CAPWAP || to == CAPWAP {
+                data.strip_prefix(&CAPWAP_DTLS).unwrap_or(data)
+            } else {
+                data
             };
             if !through_udp(from, to, data, path, fragments, found) {
                 found(&datagram((from, to), Body::Udp(data)));

@@ -72,6 +72,39 @@ fn mutants_of_field_packets_never_panic() {
     }
 }
 
+/// A chain of extension headers that says more than there is, or a header where none may stand, was once read
+/// beyond the end of the packet.
+#[test]
+fn broken_chains_of_ipv6_headers_are_read_as_far_as_they_go() {
+    let kinds = [0_u8, 43, 44, 51, 60, 17];
+    for first in kinds {
+        for second in kinds {
+            for third in kinds {
+                for length in [0, 1, 2, 255] {
+                    let mut packet = vec![0x60, 0, 0, 0, 0, 0, first, 64];
+                    packet.extend([1; 32]);
+                    packet.extend([second, 0, 0, 1, 0, 0, 0, 9]);
+                    packet.extend([third, length, 0, 0, 0, 0, 0, 0]);
+                    for end in 40..=packet.len() {
+                        let mut cut = packet[..end].to_vec();
+                        cut[5] = (end - 40) as u8;
+                        let mut table = Flows::default();
+                        table.packet(&Packet {
+                            number: 1,
+                            offset_in_file: 0,
+                            timestamp_ns: None,
+                            link_type: frames::LinkType::RAW,
+                            captured: &cut,
+                            original_len: end as u32,
+                        });
+                        assert!(table.finish().0.len() <= 2, "the headers of AH, and what it protects");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Every capture cut at every few bytes: what was read before the cut stands.
 #[test]
 fn truncated_captures_keep_what_came_before() {

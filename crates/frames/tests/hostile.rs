@@ -116,7 +116,7 @@ fn noise() {
     let mut random = Random(99);
     for _ in 0..MUTANTS {
         let mut bytes: Vec<u8> = (0..random.below(80)).map(|_| random.next() as u8).collect();
-        for link_type in [0, 1, 101, 105, 113, 119, 127, 147, 163, 192, 276] {
+        for link_type in [0, 1, 101, 105, 113, 119, 127, 147, 163, 192, 239, 276, 281, 282, 284, 285] {
             look_into(LinkType(link_type), &bytes, 0);
         }
         assert!(candidate_offsets(&bytes).all(|at| bytes[at] == 3));

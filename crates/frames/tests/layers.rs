@@ -10,6 +10,16 @@ fn only<'a>(found: &[Located<'a>], name: &str) -> Located<'a> {
     found[0]
 }
 
+#[test]
+fn the_log_of_a_firewall_is_read_in_the_byte_order_of_its_machine() {
+    let spdu = sample_spdu();
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let frame = firewall_log(&ipv6_udp(&spdu), order);
+        let found = only(&spdus(&packet(LinkType::NFLOG, &frame)), "nflog");
+        assert_eq!(found.bytes, spdu);
+    }
+}
+
 /// Where `part` stands in `whole`.
 fn position(whole: &[u8], part: &[u8]) -> u64 {
     whole.windows(part.len()).position(|window| window == part).expect("the part") as u64

@@ -452,3 +452,13 @@ def test_tls_that_takes_over_a_connection_is_read_on_both_sides(name: str) -> No
 def test_connection_that_stays_in_clear_is_plaintext(port: int, turns: list[packets.Turn]) -> None:
     ((finding,), _) = read(pcap(tcp(port, turns)))
     assert finding.algorithms == (AlgorithmUse("plaintext", Role.PLAINTEXT),)
+
+
+def test_dtls_of_wireless_controllers_is_read_behind_its_header() -> None:
+    """RFC 5415, clause 4.2: a version and a type, then DTLS."""
+    hello = bytes.fromhex("fefd") + bytes(32) + b"\0\0" + bytes.fromhex("0002c02b0100")
+    message = b"\x01" + len(hello).to_bytes(3) + b"\0\0\0\0\0" + len(hello).to_bytes(3) + hello
+    record = b"\x16\xfe\xfd" + bytes(8) + len(message).to_bytes(2) + message
+    for header, expected in ((b"\x01\0\0\0", "capture/dtls"), (b"\x02\0\0\0", None)):
+        found, _ = read(pcap([in_udp(5246, header + record)]))
+        assert [each.collector for each in found] == ([expected] if expected else [])

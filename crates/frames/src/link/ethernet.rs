@@ -14,6 +14,11 @@ const FIRST_ETHER_TYPE: u16 = 0x0600;
 pub(super) fn frame<'a>(frame: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) -> Option<()> {
     let mut rest = frame;
     take::skip(&mut rest, 12)?; // destination and source
+    behind_addresses(rest, found)
+}
+
+/// What stands behind the addresses, from the EtherType or the length on.
+pub(super) fn behind_addresses<'a>(mut rest: &'a [u8], found: &mut dyn FnMut(Upper<'a>)) -> Option<()> {
     let type_or_length = take::u16_be(&mut rest)?;
     if type_or_length < FIRST_ETHER_TYPE {
         return llc(rest.get(..type_or_length.into()).unwrap_or(rest), found);

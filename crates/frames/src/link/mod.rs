@@ -5,6 +5,7 @@
 mod ethernet;
 mod monitor;
 mod point_to_point;
+mod tapped;
 mod wifi;
 
 use crate::capture::Packet;
@@ -65,6 +66,16 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// IPv6 without link layer.
     pub const IPV6: Self = Self(229);
+    /// IP behind a record of Linux's firewall log.
+    pub const NFLOG: Self = Self(239);
+    /// Ethernet with the tag of a Broadcom switch behind its addresses.
+    pub const DSA_TAG_BRCM: Self = Self(281);
+    /// Ethernet with the tag of a Broadcom switch before it.
+    pub const DSA_TAG_BRCM_PREPEND: Self = Self(282);
+    /// Ethernet with the tag of a Marvell switch behind its addresses.
+    pub const DSA_TAG_DSA: Self = Self(284);
+    /// Ethernet with the tag of a Marvell switch and an EtherType for it behind its addresses.
+    pub const DSA_TAG_EDSA: Self = Self(285);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -90,6 +101,11 @@ impl LinkType {
                 | Self::IPV4
                 | Self::IPV6
                 | Self::LINUX_SLL2
+                | Self::NFLOG
+                | Self::DSA_TAG_BRCM
+                | Self::DSA_TAG_BRCM_PREPEND
+                | Self::DSA_TAG_DSA
+                | Self::DSA_TAG_EDSA
         ) || self.is_user()
             || self.is_platform_raw()
     }
@@ -129,6 +145,10 @@ pub fn descend<'a>(packet: &Packet<'a>, found: &mut dyn FnMut(Upper<'a>)) {
         LinkType::PPI => monitor::ppi(frame, packet.is_whole(), found),
         LinkType::LINUX_SLL => monitor::cooked(frame, packet.is_whole(), found),
         LinkType::LINUX_SLL2 => monitor::cooked_2(frame, packet.is_whole(), found),
+        LinkType::NFLOG => tapped::netfilter_log(frame, found),
+        LinkType::DSA_TAG_BRCM | LinkType::DSA_TAG_DSA => tapped::tagged(frame, 4, found),
+        LinkType::DSA_TAG_EDSA => tapped::tagged(frame, 8, found),
+        LinkType::DSA_TAG_BRCM_PREPEND => frame.get(4..).and_then(|inner| ethernet::frame(inner, found)),
         LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => {
             found(Upper::Ip(frame));
             Some(())

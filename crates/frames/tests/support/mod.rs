@@ -297,6 +297,10 @@ pub fn every_link(ether_type: u16, payload: &[u8]) -> Vec<(&'static str, LinkTyp
         ("ethernet", LinkType::ETHERNET, ethernet(ether_type, payload)),
         ("ethernet-vlan", LinkType::ETHERNET, ethernet_vlan(ether_type, payload)),
         ("ethernet-llc", LinkType::ETHERNET, ethernet_llc(ether_type, payload)),
+        ("brcm", LinkType::DSA_TAG_BRCM, tagged(12, &[0x20, 0, 0, 3], ether_type, payload)),
+        ("brcm-before", LinkType::DSA_TAG_BRCM_PREPEND, tagged(0, &[0x20, 0, 0, 3], ether_type, payload)),
+        ("dsa", LinkType::DSA_TAG_DSA, tagged(12, &[0xc0, 8, 0, 1], ether_type, payload)),
+        ("edsa", LinkType::DSA_TAG_EDSA, tagged(12, &[0xda, 0xda, 0, 0, 0xc0, 8, 0, 1], ether_type, payload)),
         ("802.11-ocb", LinkType::IEEE802_11, ocb_frame.clone()),
         ("802.11-ocb-epd", LinkType::IEEE802_11, ocb_epd(ether_type, payload)),
         ("802.11-data", LinkType::IEEE802_11, plain_data(ether_type, payload)),
@@ -314,6 +318,23 @@ pub fn every_link(ether_type: u16, payload: &[u8]) -> Vec<(&'static str, LinkTyp
     ]
 }
 
+/// An Ethernet frame with the tag of a switch at `at`.
+fn tagged(at: usize, tag: &[u8], ether_type: u16, payload: &[u8]) -> Vec<u8> {
+    let frame = ethernet(ether_type, payload);
+    [&frame[..at], tag, &frame[at..]].concat()
+}
+
+/// A record of Linux's firewall log: a prefix of three octets, padded, then the packet.
+pub fn firewall_log(packet: &[u8], number: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let family = if packet[0] >> 4 == 4 { 2 } else { 10 };
+    let mut record = vec![family, 0, 0, 20];
+    record.extend([number(7), number(10)].concat());
+    record.extend(*b"in\0\0");
+    record.extend([number(packet.len() as u16 + 4), number(9)].concat());
+    record.extend(packet);
+    record
+}
+
 /// Every way down to UDP.
 pub fn every_udp(payload: &[u8]) -> Vec<(&'static str, LinkType, Vec<u8>)> {
     let (v4, v6) = (ipv4_udp(payload), ipv6_udp(payload));
@@ -326,6 +347,7 @@ pub fn every_udp(payload: &[u8]) -> Vec<(&'static str, LinkType, Vec<u8>)> {
         ("ethernet-ipv6", LinkType::ETHERNET, ethernet_vlan(0x86dd, &v6)),
         ("sll-ipv4", LinkType::LINUX_SLL, cooked(1, 0x0800, &v4)),
         ("sll2-ipv6", LinkType::LINUX_SLL2, cooked_2(1, 0x86dd, &v6)),
+        ("nflog", LinkType::NFLOG, firewall_log(&v4, u16::to_le_bytes)),
         ("null-ipv4", LinkType::NULL, [&[2, 0, 0, 0], &v4[..]].concat()),
     ]
 }
