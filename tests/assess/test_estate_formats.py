@@ -461,6 +461,12 @@ def test_mutilated_files_give_an_error_of_ours_or_an_estate(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(whole)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "city.csv")
+    with pytest.raises(RoadsealError, match="pipe"):
+        read_source(tmp_path / "city.csv")
+
+
 def test_binary_shapes_of_every_kind_are_read_or_refused() -> None:
     line = struct.pack("<BII4d", 1, 2, 2, 8.0, 50.0, 10.0, 52.0)
     with_z = struct.pack(">BI3d", 0, 1001, 8.0, 50.0, 99.0)

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import plistlib
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from roadseal.assess.inventory.classifier import Bearing, classify
-from roadseal.assess.inventory.finding import Finding
+from roadseal.assess.inventory.finding import Cause, Finding
 
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000"))
 
@@ -136,6 +137,15 @@ def test_a_word_in_a_program_is_no_web_key_and_a_broken_one_is_a_gap() -> None:
     found, gaps = read("k.jwks", b'{"keys": [{"kty": "RSA", "n": ')
     assert not found
     assert len(gaps) == 1
+
+
+@pytest.mark.parametrize("text", ['{"kty":', '"kty" ', '{"a":[{"kty": "RSA", '])
+def test_a_text_full_of_key_types_costs_little(text: str) -> None:
+    began = time.process_time()
+    found, gaps = read("a.js", text.encode() * 100_000)
+    assert not found
+    assert [gap.cause for gap in gaps] == [Cause.TRUNCATED]
+    assert time.process_time() - began < 5
 
 
 # --- age, minisign, signify, Bouncy Castle --------------------------------------------------------

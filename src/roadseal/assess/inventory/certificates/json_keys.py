@@ -22,6 +22,7 @@ KEY_TYPE: Final = b'"kty"'
 
 _MAX_CHARS: Final = 1 << 18
 _BACKWARDS: Final = 1 << 16
+_MAX_FAILURES: Final = 100  # each may cost the reading of as much as a key may have
 _NAMES: Final = ("json", "jwk", "jwks")
 _CURVES: Final = {
     "P-256": "p256", "P-384": "p384", "P-521": "p521", "secp256k1": "secp256k1",
@@ -42,7 +43,7 @@ _THUMBPRINT: Final = {
 def web_keys(source: Source, context: Context) -> Iterator[Finding | Gap]:
     """Describe every object of `source` that has a key type."""
     decoder = json.JSONDecoder()
-    end = 0
+    end = failures = 0
     for offset in source.every(KEY_TYPE):
         if offset < end:
             continue  # of the same object
@@ -58,7 +59,13 @@ def web_keys(source: Source, context: Context) -> Iterator[Finding | Gap]:
             end = at + len(text[:used].encode())
             if _secret(key) or not key.get("x5c"):  # else its certificate says it
                 yield _described(Location(source.uri, offset=at), key, context)
-        elif source.name.rsplit(".", 1)[-1].lower() in _NAMES:
+            continue
+        failures += 1
+        if failures > _MAX_FAILURES:
+            detail = "Many words that may begin a JSON web key; what follows is not looked at."
+            yield Gap(Location(source.uri, offset=offset), Cause.TRUNCATED, detail)
+            return
+        if source.name.rsplit(".", 1)[-1].lower() in _NAMES:
             detail = "A JSON web key that cannot be read."
             yield Gap(Location(source.uri, offset=offset), Cause.UNREADABLE, detail)
 

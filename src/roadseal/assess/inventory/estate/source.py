@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -56,13 +57,15 @@ def read_source(source: str | Path, encoding: str | None = None) -> Table:
         return read_cvmanager_database(source)
     path = Path(source)
     try:
-        size = path.stat().st_size
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+            raise unreadable(path.name, "it is a pipe or a device", "Write it to a file first.")
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name is no path"
         raise unreadable(str(source), reason, "Check the path.") from None
-    if size > LIMITS.file_bytes:
+    if about.st_size > LIMITS.file_bytes:
         raise RoadsealError(
             "estate-too-large",
             f"{path.name} is larger than {LIMITS.file_bytes >> 30} GiB.",
