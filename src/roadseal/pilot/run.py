@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from roadseal import __version__
 from roadseal.clock import SystemClock, from_datetime
 from roadseal.errors import RoadsealError
 from roadseal.net import shipped_links
 from roadseal.operate.qkd import optimise
-from roadseal.pilot.approach import FIVE, Approach, load_approach, named_approaches
+from roadseal.pilot.approach import Approach, load_approach, named_approaches
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
 from roadseal.pilot.corridor import Corridor, read_corridor
@@ -30,12 +29,11 @@ from roadseal.pilot.evidence import Evidence, QkdEvidence
 from roadseal.pilot.heard_traffic import hear, write
 from roadseal.pilot.measures import DrillResult, Results
 from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
-from roadseal.pilot.radio import SOURCES
+from roadseal.pilot.run_facts import about, limits, sources
 from roadseal.pilot.scenario import Scenario, read_sumocfg
 from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, check_signals, radio_of
 from roadseal.pilot.secured_traffic import SecuredTraffic
-from roadseal.pilot.simulation import SUMO_VERSION
-from roadseal.pilot.traffic import Trace, record
+from roadseal.pilot.traffic import record
 
 START = from_datetime(datetime(2026, 6, 1, 8, tzinfo=UTC))
 """The instant of a run's first step; fixed, so that runs can be compared."""
@@ -187,14 +185,14 @@ def _run(prepared: _Prepared, pool: Executor, heard: Path, tell: Tell) -> PilotR
     }
     drills: list[DrillResult] = [drill for each in evidence.values() for drill in each.drills]
     results = Results(
-        about={**_about(scenario, setting, evidence), "calibration": calibration.digest},
+        about={**about(scenario, setting, evidence), "calibration": calibration.digest},
         approaches={approach.name: approach.title for approach in approaches},
         measures=compare(evidence),
         curves=curves(evidence),
         drills=drills,
         emergency=emergency_trips(evidence),
-        limits=_limits(setting, evidence),
-        sources=_sources(scenario),
+        limits=limits(setting, evidence),
+        sources=sources(scenario),
     )
     shared = {
         tuple(a.name for a in approaches if a.on_air == key): future.result()
@@ -315,85 +313,3 @@ def _with_emergency_vehicles(
         blue_light=False,
     )
     return add_emergency_vehicles(traffic, emergency, cache_dir / "demand", seed=scenario.seed)
-
-
-def _about(
-    scenario: PilotScenario, setting: Setting, evidence: Mapping[str, Evidence]
-) -> dict[str, Any]:
-    trace: Trace = setting.trace
-    on_air = next(iter(evidence.values())).on_air
-    return {
-        "roadseal": __version__,
-        "sumo": SUMO_VERSION,
-        "command": _command(scenario),
-        "scenario": scenario.name,
-        "network": setting.scenario.source,
-        "demand": setting.scenario.demand,
-        "seed": scenario.seed,
-        "duration_s": scenario.duration_s,
-        "step_s": scenario.step_s,
-        "access": scenario.access,
-        "power_dbm": scenario.power_dbm,
-        "bitrate_mbps": scenario.bitrate_mbps,
-        "signals": len(setting.corridor.signals),
-        "vehicles": trace.trips.height,
-        "vehicle_steps": trace.vehicle_steps,
-        "awareness_messages": on_air.awareness_messages,
-        "cam_sample": scenario.cam_sample,
-        "encounters": len(on_air.air.first_verified_s),
-        "teleports": trace.incidents.teleports,
-        "collisions": trace.incidents.collisions,
-        "not_measured_yet": {
-            name: list(e.approach.not_measured_yet)
-            for name, e in evidence.items()
-            if e.approach.not_measured_yet
-        },
-        "links": [
-            {"medium": link.medium, "signals": list(link.signals), "qkd": link.qkd}
-            for link in scenario.links
-        ],
-    }
-
-
-def _limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
-    conflicts = sum(e.on_air.outcome.conflicts for e in evidence.values())
-    return [
-        "Vehicles are simulated by SUMO; the road network and its signals are the scenario's.",
-        setting.scenario.demand,
-        "Radio delivery and channel load come from published closed-form models on a straight road "
-        "with line of sight: buildings are not modelled.",
-        "Vehicles attach their certificate once a second, roadside units once a second and after "
-        "a vehicle they have not heard before.",
-        "Every station enrols with a V2X authority of TS 102 941 and gets its tickets there, by "
-        "the real requests; receivers trust what the authorities' signed lists say. The "
-        "authorities run inside the pilot, on a database of the run; nothing of that travels.",
-        "Every SPaT, MAP and priority request is really signed and verified; of the CAMs the "
-        "stated sample is, and the measured cost drives the queues of the others.",
-        "Costs of vehicles and roadside units are this machine's, scaled by the published time of "
-        "one P-256 verification.",
-        "Delay, jitter, bandwidth and loss of backhaul links are modelled; sockets, TLS and "
-        "certificates are real.",
-        "FN-DSA (FIPS 206) is not published, and no IEEE 1609.2 or ETSI TS 103 097 text defines "
-        "post-quantum choices: what is built on them is experimental and named with its version.",
-        "QKD optics are modelled and their keys marked simulated; distillation, key stores, ETSI "
-        "GS QKD 014 and the channel are real. QKD leaves the radio as it is.",
-        "The zero-trust controls are not measured yet; zero-trust shows what it has without them.",
-        "Under hybrid and zero-trust CAMs are signed with ECDSA alone: an adversary with a quantum "
-        "computer forges them. What is acted upon is signed twice.",
-        f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",
-    ]
-
-
-def _sources(scenario: PilotScenario) -> list[str]:
-    published = {device(name) for name in scenario.devices.values()}
-    devices = sorted(each.source for each in published if each.p256_verify_us is not None)
-    return [*SOURCES[scenario.access], *devices]
-
-
-def _command(scenario: PilotScenario) -> str:
-    """What runs this again, as far as the command line says it."""
-    network = "" if scenario.network == EMBEDDED else f" {scenario.network}"
-    names = "".join(f" --approach {name}" for name in scenario.approaches)
-    approaches = " --approach all" if scenario.approaches == FIVE else names
-    duration = f" --duration {scenario.duration_s:g}"
-    return f"roadseal pilot run{network}{approaches} --seed {scenario.seed}{duration}"
