@@ -9,7 +9,7 @@ from traffic_scenes import bologna, embedded, grid_config
 
 from roadseal.errors import RoadsealError
 from roadseal.pilot.corridor import read_corridor
-from roadseal.pilot.demand import embedded_scenario
+from roadseal.pilot.demand import SUMO_HOME, embedded_scenario
 from roadseal.pilot.emergency import EmergencyDemand, add_emergency_vehicles
 from roadseal.pilot.scenario import read_sumocfg
 
@@ -65,6 +65,21 @@ def test_a_configuration_gives_its_inputs_but_none_of_its_outputs() -> None:
     assert [file.name for file in scenario.route_files] == ["grid.rou.xml"]
     assert scenario.options == ()
     assert bologna().begin_s == 0.0
+
+
+def test_what_only_a_window_knows_is_left_out(tmp_path) -> None:
+    """SUMO without a window refuses some of it: those of its own games that are shown in 3D."""
+    (tmp_path / "n").write_text("")
+    config = tmp_path / "x.sumocfg"
+    names = ("osg-view", "gui-settings-file", "game", "window-size", "tracker-interval", "demo")
+    gui = "".join(f'<{name} value="true"/>' for name in names)
+    config.write_text(
+        f'<c><net value="n"/><r value="n"/><gui_only>{gui}</gui_only>'
+        '<lateral-resolution value="1"/></c>'
+    )
+    assert read_sumocfg(config).options == (("lateral-resolution", "1"),)
+    shown_in_3d = read_sumocfg(SUMO_HOME / "tools" / "game" / "bs3d.sumocfg")
+    assert [name for name, _ in shown_in_3d.options] == ["xml-validation"]
 
 
 @pytest.mark.parametrize(
