@@ -72,16 +72,6 @@ def _new_length(data: bytes, at: int) -> tuple[int | None, int, bool]:
     return int.from_bytes(data[at + 1 : at + 5]), at + 5, False
 
 
-def is_key_ring(data: bytes) -> bool:
-    """Whether binary `data` starts with a key packet that can be read."""
-    first = next(packets(data[: 1 << 16]), None)
-    return (
-        first is not None
-        and first[0] in {_SECRET, _PUBLIC}
-        and first[2][:1] in {b"\3", b"\4", b"\6"}
-    )
-
-
 def keys(
     location: Location, data: bytes, context: Context, base: int | None = None
 ) -> Iterator[Finding | Gap]:

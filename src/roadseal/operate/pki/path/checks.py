@@ -12,7 +12,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from roadseal.clock import to_datetime
-from roadseal.crypto import Profile, Purpose
+from roadseal.crypto import Purpose
 from roadseal.operate.pki.crls import CrlState, RevocationLists
 from roadseal.operate.pki.path.conformance import nonconforming
 from roadseal.operate.pki.path.extensions import extension, extensions_of
@@ -63,67 +63,105 @@ def chain_problems(
     `compare` is told how many names are held to constraints, and may raise.
     """
     now = to_datetime(rules.at).replace(microsecond=0)  # a certificate's last second is its own
-    policies = PolicyState.start(
-        len(chain),
-        explicit=rules.require_policy,
-        no_mapping=rules.inhibit_mapping,
-        no_any=rules.inhibit_any_policy,
-    )
-    remaining: int | None = None
-    constraints: list[x509.NameConstraints] = []
-    for index in range(len(chain) - 1, -1, -1):
-        certificate, is_leaf = chain[index], index == 0
+    walk = _Walk(chain, rules, lists, compare)
+    for index, certificate in reversed(list(enumerate(chain))):
         called = name_of(certificate)
-        self_issued = same_name(certificate.issuer, certificate.subject)
         is_anchor = index == len(chain) - 1
-        if any(_is_same_authority(certificate, one) for one in rules.distrusted):
-            yield PathReason.DISTRUSTED, f"{called}: its trust settings refuse it"
-        yield from _own_problems(certificate, called, now, rules.profile)
-        if not (is_anchor or 0 < certificate.serial_number < 1 << 159):
-            yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
-        if rules.strict:
-            for what in nonconforming(certificate):
-                yield PathReason.NONCONFORMING, f"{called}: {what}"
+        yield from _own_problems(certificate, called, now, rules, is_anchor=is_anchor)
         if not is_anchor:
-            if (is_leaf or not self_issued) and (
-                bad := outside_constraints(certificate, constraints, compare)
-            ):
-                yield PathReason.NAME_CONSTRAINTS, f"{called}: {bad}"
-            policies = policies.after(certificate, is_leaf=is_leaf, self_issued=self_issued)
-            if policies.refused or (is_leaf and policies.refused_by(rules.policies)):
-                yield PathReason.POLICY, f"{called}: no acceptable policy is left"
-            if lists is not None:
-                state = lists.state(certificate, chain[index + 1], chain[-1])
-                if state is CrlState.UNKNOWN:
-                    yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
-                if state is CrlState.REVOKED:
-                    yield PathReason.REVOKED, called
-        # Of authorities RFC 5280 §4.2.1.12 says little; that theirs bounds what they issue is the
-        # rule of OpenSSL, GnuTLS, Go and the browsers.
-        usage = extension(certificate, x509.ExtendedKeyUsage)
-        if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
-            yield PathReason.EXTENDED_KEY_USAGE, f"{called}: not {rules.purpose._name}"
-        if is_leaf:
+            yield from walk.reached(index, called)
+        yield from _purpose_problems(certificate, called, rules)
+        if index:
+            yield from _authority_problems(certificate, called, is_anchor=is_anchor)
+            yield from walk.left(certificate, called, is_anchor=is_anchor)
+        else:
             yield from _standing_problems(certificate, called, rules)
-            break
-        yield from _authority_problems(certificate, called, is_anchor=is_anchor)
-        if not is_anchor and not self_issued and remaining is not None:
-            if remaining == 0:
+            yield from _pretence_problems(certificate, called)
+
+
+class _Walk:
+    """What RFC 5280 clause 6.1 carries from the anchor down to the leaf."""
+
+    def __init__(
+        self,
+        chain: tuple[x509.Certificate, ...],
+        rules: PathRules,
+        lists: RevocationLists | None,
+        compare: Callable[[int], None],
+    ) -> None:
+        self._chain = chain
+        self._rules = rules
+        self._lists = lists
+        self._compare = compare
+        self._policies = PolicyState.start(
+            len(chain),
+            explicit=rules.require_policy,
+            no_mapping=rules.inhibit_mapping,
+            no_any=rules.inhibit_any_policy,
+        )
+        self._constraints: list[x509.NameConstraints] = []
+        self._remaining: int | None = None  # certificates that pathLenConstraint still lets follow
+
+    def reached(self, index: int, called: str) -> Iterator[tuple[PathReason, str]]:
+        """Clause 6.1.3: names, policies and revocation, by what stands above."""
+        certificate, is_leaf = self._chain[index], index == 0
+        self_issued = _is_self_issued(certificate)
+        if (is_leaf or not self_issued) and (
+            bad := outside_constraints(certificate, self._constraints, self._compare)
+        ):
+            yield PathReason.NAME_CONSTRAINTS, f"{called}: {bad}"
+        self._policies = self._policies.after(certificate, is_leaf=is_leaf, self_issued=self_issued)
+        if self._policies.refused or (is_leaf and self._policies.refused_by(self._rules.policies)):
+            yield PathReason.POLICY, f"{called}: no acceptable policy is left"
+        if self._lists is not None:
+            state = self._lists.state(certificate, self._chain[index + 1], self._chain[-1])
+            if state is CrlState.UNKNOWN:
+                yield PathReason.REVOCATION_UNKNOWN, f"{called}: no current CRL covers it"
+            if state is CrlState.REVOKED:
+                yield PathReason.REVOKED, called
+
+    def left(
+        self, authority: x509.Certificate, called: str, *, is_anchor: bool
+    ) -> Iterator[tuple[PathReason, str]]:
+        """Clause 6.1.4: how long the path may become, and which names may follow."""
+        if not is_anchor and self._remaining is not None and not _is_self_issued(authority):
+            if self._remaining == 0:
                 yield PathReason.PATH_TOO_LONG, f"{called}: pathLenConstraint"
-            remaining -= 1
-        basic = extension(certificate, x509.BasicConstraints)
+            self._remaining -= 1
+        basic = extension(authority, x509.BasicConstraints)
         if basic and basic.path_length is not None:
-            remaining = min(
-                basic.path_length, basic.path_length if remaining is None else remaining
-            )
-        if own := extension(certificate, x509.NameConstraints):
-            constraints.append(own)
-    basic, signs = extension(chain[0], x509.BasicConstraints), extension(chain[0], x509.KeyUsage)
-    if signs and signs.key_cert_sign and not (basic and basic.ca):  # RFC 5280 §4.2.1.9
-        yield PathReason.KEY_USAGE, f"{name_of(chain[0])}: keyCertSign, and no authority"
-    if extension(chain[0], x509.NameConstraints) and not (basic and basic.ca):  # §4.2.1.10
-        detail = f"{name_of(chain[0])}: name constraints, and no authority"
-        yield PathReason.NAME_CONSTRAINTS, detail
+            most = basic.path_length
+            self._remaining = most if self._remaining is None else min(most, self._remaining)
+        if constraints := extension(authority, x509.NameConstraints):
+            self._constraints.append(constraints)
+
+
+def _is_self_issued(certificate: x509.Certificate) -> bool:
+    return same_name(certificate.issuer, certificate.subject)
+
+
+def _purpose_problems(
+    certificate: x509.Certificate, called: str, rules: PathRules
+) -> Iterator[tuple[PathReason, str]]:
+    """Whether its extended key usage has the purpose.
+
+    Of authorities RFC 5280 §4.2.1.12 says little; that theirs bounds what they issue is the rule of
+    OpenSSL, GnuTLS, Go and the browsers.
+    """
+    usage = extension(certificate, x509.ExtendedKeyUsage)
+    if rules.purpose and usage and not {rules.purpose, _ANY_PURPOSE} & set(usage):
+        yield PathReason.EXTENDED_KEY_USAGE, f"{called}: not {rules.purpose._name}"
+
+
+def _pretence_problems(leaf: x509.Certificate, called: str) -> Iterator[tuple[PathReason, str]]:
+    """What only an authority may have: RFC 5280 §4.2.1.9 and §4.2.1.10."""
+    basic, signs = extension(leaf, x509.BasicConstraints), extension(leaf, x509.KeyUsage)
+    if basic and basic.ca:
+        return
+    if signs and signs.key_cert_sign:
+        yield PathReason.KEY_USAGE, f"{called}: keyCertSign, and no authority"
+    if extension(leaf, x509.NameConstraints):
+        yield PathReason.NAME_CONSTRAINTS, f"{called}: name constraints, and no authority"
 
 
 def _is_same_authority(one: x509.Certificate, other: x509.Certificate) -> bool:
@@ -146,9 +184,11 @@ def _standing_problems(
 
 
 def _own_problems(
-    certificate: x509.Certificate, called: str, now: datetime, profile: Profile | None
+    certificate: x509.Certificate, called: str, now: datetime, rules: PathRules, *, is_anchor: bool
 ) -> Iterator[tuple[PathReason, str]]:
     """What is wrong with a certificate wherever it stands."""
+    if any(_is_same_authority(certificate, one) for one in rules.distrusted):
+        yield PathReason.DISTRUSTED, f"{called}: its trust settings refuse it"
     if not names_one_algorithm(certificate):
         yield PathReason.MALFORMED, f"{called}: signatureAlgorithm differs inside and outside"
     if defect := key_defect(certificate):
@@ -167,11 +207,16 @@ def _own_problems(
             yield PathReason.MALFORMED, f"{called}: it asserts a policy twice"
     if usage := extension(certificate, x509.KeyUsage):
         yield from usage_problems(certificate, usage, called)
-    if profile:
-        accepted = profile[Purpose.TLS_AUTHENTICATION].accept
+    if rules.profile:
+        accepted = rules.profile[Purpose.TLS_AUTHENTICATION].accept
         for name in (signature_name(certificate), key_name(certificate)):
             if name not in accepted:
-                yield PathReason.NOT_IN_PROFILE, f"{called}: {name} under {profile.label}"
+                yield PathReason.NOT_IN_PROFILE, f"{called}: {name} under {rules.profile.label}"
+    if not (is_anchor or 0 < certificate.serial_number < 1 << 159):
+        yield PathReason.MALFORMED, f"{called}: serial number outside 1 to 20 octets"
+    if rules.strict:
+        for what in nonconforming(certificate):
+            yield PathReason.NONCONFORMING, f"{called}: {what}"
 
 
 def _name_problems(certificate: x509.Certificate, called: str) -> Iterator[tuple[PathReason, str]]:
