@@ -6,6 +6,7 @@ import pytest
 from report_sample import sample_results, small_corridor
 
 from roadseal.pilot.measures import EmergencyTrip, Figure, Provenance, Results, exact
+from roadseal.pilot.report.corridor_map import corridor_map
 from roadseal.pilot.report.trips import mean_travel_times_s
 from roadseal.pilot.report.verdict import verdict
 
@@ -36,6 +37,13 @@ def test_the_verdict_follows_the_figures() -> None:
 def test_nothing_is_said_of_what_was_not_measured() -> None:
     bare = replace(sample_results(), measures=[], drills=[], emergency=[], about={})
     assert verdict(bare, small_corridor()) == ["5 approaches met the same traffic at 3 signals."]
+
+
+def test_a_corridor_of_one_signal_is_told_as_such() -> None:
+    corridor = small_corridor()
+    alone = replace(corridor, signals=corridor.signals[:1])
+    assert "traffic at one signal" in " ".join(verdict(sample_results(), alone))
+    assert corridor_map(alone, []).caption.startswith("One signal, an RSU at each")
 
 
 def test_holes_of_the_table_are_counted() -> None:

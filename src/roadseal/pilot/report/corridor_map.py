@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from roadseal.pilot.corridor import Corridor, Point, Signal
 from roadseal.pilot.report.exhibit import DataTable, Exhibit
+from roadseal.pilot.report.verdict import signals_in_words
 from roadseal.pilot.scenario_file import BackhaulLink
 
 _WIDTH_PX = 800.0
@@ -68,12 +69,13 @@ def corridor_map(corridor: Corridor, links: Sequence[BackhaulLink]) -> Exhibit:
         w=frame.width,
         h=frame.height,
         name=corridor.name,
-        about=f"{len(corridor.roads)} roads, {len(corridor.signals)} signals with an RSU each, "
+        about=f"{len(corridor.roads)} roads, {signals_in_words(corridor)} with an RSU each, "
         "and the links from the traffic centre. North is up. The table below names them.",
     )
     caption = (
-        f"{len(corridor.signals)} signals, an RSU at each; {corridor.length_m / 1000:.1f} km of "
-        f"directed road. The centre stands where there is room, not where it is. "
+        f"{signals_in_words(corridor).capitalize()}, an RSU at each; "
+        f"{corridor.length_m / 1000:.1f} km of directed road. "
+        "The centre stands where there is room, not where it is. "
         f"Network: {corridor.source.rstrip('.')}."
     )
     picture = head + Markup("").join(layers) + Markup("</svg>")

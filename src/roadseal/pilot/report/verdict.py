@@ -35,7 +35,13 @@ def _scope(results: Results, corridor: Corridor) -> str:
     met = "One approach met" if count == 1 else f"{count} approaches met the same"
     seconds = results.about.get("duration_s")
     time = f" for {number(seconds)} s" if isinstance(seconds, int | float) else ""
-    return f"{met} traffic at {len(corridor.signals)} signals{time}."
+    return f"{met} traffic at {signals_in_words(corridor)}{time}."
+
+
+def signals_in_words(corridor: Corridor) -> str:
+    """How many signals there are, as a sentence has it."""
+    count = len(corridor.signals)
+    return "one signal" if count == 1 else f"{count} signals"
 
 
 def _attack(results: Results, measure: Measure | None, what: str) -> str:
