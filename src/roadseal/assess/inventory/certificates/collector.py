@@ -180,6 +180,8 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
 
 def _pem(source: Source, context: Context) -> Iterator[Output]:
     for block in pem.blocks(source.data, source.every(_PEM)):
+        if block.label == "PGP SIGNED MESSAGE":
+            continue  # a text, whose signature follows under a label of its own
         location = Location(source.uri, offset=block.offset, line=block.line)
         plain = block.octets if block.clean and block.label == "CERTIFICATE" else None
         if plain and (found := certificate(location, plain, "x509")):  # nearly all are so

@@ -11,6 +11,7 @@ from typing import Final
 
 from roadseal.assess.inventory.certificates.der import Element, dotted
 from roadseal.assess.inventory.certificates.keys import encrypted_key, material, private_key
+from roadseal.assess.inventory.certificates.openpgp_messages import message
 from roadseal.assess.inventory.collector import Context
 from roadseal.assess.inventory.finding import AlgorithmUse, Cause, Finding, Gap, Location, Role
 from roadseal.assess.inventory.identifiers import curve_from_oid, from_oid
@@ -75,7 +76,14 @@ def _new_length(data: bytes, at: int) -> tuple[int | None, int, bool]:
 def keys(
     location: Location, data: bytes, context: Context, base: int | None = None
 ) -> Iterator[Finding | Gap]:
-    """Describe every key packet; `base` makes offsets of `data` those of the file."""
+    """Describe every key packet, or else the message or signature.
+
+    Args:
+        location: of the whole.
+        data: packets without armour.
+        context: for what identifies a private key.
+        base: makes offsets of `data` those of the file.
+    """
     seen = False
     for tag, offset, body in packets(data):
         if tag not in {_SECRET, _PUBLIC, _SECRET_SUB, _PUBLIC_SUB}:
@@ -83,7 +91,11 @@ def keys(
         seen = True
         at = location if base is None else Location(location.uri, offset=base + offset)
         yield from _key(at, tag, body, context)
-    if not seen:
+    if seen:
+        return
+    found = list(message(location, packets(data), _CIPHERS))
+    yield from found
+    if not found:
         yield Gap(location, Cause.NOT_SUPPORTED, "OpenPGP without a key.")
 
 
