@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from roadseal.assess.inventory.estate.cell import cell_text
 from roadseal.assess.inventory.estate.note import Action, note
 from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, middle
 from roadseal.assess.inventory.estate.table import (
@@ -69,7 +70,7 @@ def _rows(path: Path, name: str, place: int | None, system: int | str) -> Iterat
                 yield (
                     number,
                     [
-                        _shape(cell, system) if at == place else _text(cell)
+                        _shape(cell, system) if at == place else cell_text(cell)
                         for at, cell in enumerate(row)
                     ],
                 )
@@ -151,19 +152,7 @@ def _shape(cell: Any, system: int | str) -> str:
         place = in_degrees(middle(package_corners(cell)), system)
     except ValueError:
         return "geometry that is none"
-    return f"POINT ({place.longitude!r} {place.latitude!r})" if place else ""
-
-
-def _text(cell: Any) -> str:
-    match cell:
-        case None:
-            return ""
-        case bytes():
-            return cell.hex() if len(cell) <= LIMITS.cell_chars // 2 else ""
-        case float() if cell.is_integer() and abs(cell) < 1e15:
-            return str(int(cell))
-        case _:
-            return str(cell)[: LIMITS.cell_chars]
+    return place.wkt if place else ""
 
 
 def _select(what: str, table: str) -> str:

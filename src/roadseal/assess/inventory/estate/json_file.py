@@ -137,7 +137,7 @@ def _record(feature: Mapping[str, Any], srid: int) -> Mapping[str, str]:
     if "id" in feature and "id" not in record and properties is not feature:
         record["id"] = _text(feature["id"])
     if place := in_degrees(shape_place(geometry), srid):
-        record[PLACE_COLUMN] = f"POINT ({place.longitude!r} {place.latitude!r})"
+        record[PLACE_COLUMN] = place.wkt
     return record
 
 

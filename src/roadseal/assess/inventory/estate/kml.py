@@ -84,7 +84,7 @@ def _record(placemark: Element, folder: str) -> dict[str, str]:
             case "SimpleData":
                 record[element.get("name", "")] = (element.text or "").strip()
     if place := _place(placemark):
-        record[PLACE_COLUMN] = f"POINT ({place.longitude!r} {place.latitude!r})"
+        record[PLACE_COLUMN] = place.wkt
     return record
 
 

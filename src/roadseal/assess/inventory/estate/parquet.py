@@ -6,13 +6,13 @@ Source: OGC GeoParquet 1.1.0, clauses "Column metadata" and "encoding" (WKB).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import polars
 
+from roadseal.assess.inventory.estate.cell import cell_text
 from roadseal.assess.inventory.estate.note import Action, note
 from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, middle
 from roadseal.assess.inventory.estate.table import (
@@ -70,7 +70,7 @@ def _rows(path: Path, place: int | None, system: int | str) -> Iterator[Row]:
             yield (
                 number,
                 [
-                    _shape(cell, system) if at == place else _text(cell)
+                    _shape(cell, system) if at == place else cell_text(cell)
                     for at, cell in enumerate(row)
                 ],
             )
@@ -100,29 +100,9 @@ def _geometry(metadata: dict[str, str]) -> tuple[str | None, int | str]:
 
 def _shape(cell: Any, system: int | str) -> str:
     if not isinstance(cell, bytes):
-        return _text(cell)
+        return cell_text(cell)
     try:
         place = in_degrees(middle(wkb_corners(cell)[1]), system)
     except ValueError:
         return "geometry that is none"
-    return f"POINT ({place.longitude!r} {place.latitude!r})" if place else ""
-
-
-def _text(cell: Any) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "yes" if cell else "no"
-        case float() if cell.is_integer() and abs(cell) < 1e15:
-            return str(int(cell))
-        case datetime() if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
-            return cell.date().isoformat()
-        case date() | datetime() | time():
-            return cell.isoformat()
-        case dict() | list():
-            return orjson.dumps(cell, default=str).decode()[: LIMITS.cell_chars]
-        case bytes():
-            return cell.hex() if len(cell) <= LIMITS.cell_chars // 2 else ""
-        case _:
-            return str(cell)[: LIMITS.cell_chars]
+    return place.wkt if place else ""

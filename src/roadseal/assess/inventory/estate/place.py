@@ -34,6 +34,11 @@ class Place(NamedTuple):
         """The same with its numbers exchanged."""
         return Place(self.longitude, self.latitude)
 
+    @property
+    def wkt(self) -> str:
+        """The point as text, which `parse_place` reads."""
+        return f"POINT ({self.longitude!r} {self.latitude!r})"
+
 
 GEOGRAPHIC: Final = frozenset({0, 4326, 4269, 4258, 4979, 4283, 4617})
 """EPSG codes in degrees that differ from WGS 84 by a metre or two; 0 says nothing."""

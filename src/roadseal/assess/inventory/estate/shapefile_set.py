@@ -10,12 +10,12 @@ import codecs
 import struct
 import warnings
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import shapefile
 
+from roadseal.assess.inventory.estate.cell import cell_text
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, middle
 from roadseal.assess.inventory.estate.table import (
@@ -76,8 +76,8 @@ def _rows(path: Path, encoding: str, system: int | str) -> Iterator[Row]:
                     return
                 corners = [(float(each[0]), float(each[1])) for each in shape.points]
                 place = in_degrees(middle(corners), system)
-                text = f"POINT ({place.longitude!r} {place.latitude!r})" if place else ""
-                yield number, [*map(_text, record), text]
+                text = place.wkt if place else ""
+                yield number, [*map(cell_text, record), text]
     except _BROKEN as error:
         raise unreadable(path.name, f"it is no whole shapefile ({error})") from None
 
@@ -127,19 +127,3 @@ def _beside(path: Path, suffix: str) -> Path | None:
     return next(
         (each for each in sorted(path.parent.iterdir()) if each.name.casefold() == wanted), None
     )
-
-
-def _text(cell: Any) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "yes" if cell else "no"
-        case float() if cell.is_integer() and abs(cell) < 1e15:
-            return str(int(cell))
-        case date():
-            return cell.isoformat()
-        case bytes():
-            return cell.decode("utf-8", errors="replace")
-        case _:
-            return str(cell).strip()

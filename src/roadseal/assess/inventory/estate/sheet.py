@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from roadseal.assess.inventory.estate.cell import cell_text
 from roadseal.assess.inventory.estate.header import HEADLESS, header_row, second_header
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.table import (
@@ -32,7 +32,7 @@ def read_sheet(path: Path) -> Table:
     """
     _check_unpacked_size(path)
     cells, notes = _fullest(path)
-    head = [[_text(cell) for cell in row] for row in cells[:_HEAD_ROWS]]
+    head = [[cell_text(cell) for cell in row] for row in cells[:_HEAD_ROWS]]
     header_at = header_row(head)
     if header_at is None:
         check_columns((), path.name)
@@ -55,7 +55,7 @@ def read_sheet(path: Path) -> Table:
 
     def rows() -> Iterator[Row]:
         for number, row in enumerate(cells[start + 1 :], start + 2):
-            yield number, [_text(cell) for cell in row]
+            yield number, [cell_text(cell) for cell in row]
 
     return Table("xlsx", columns, rows, (*notes, *renamed))
 
@@ -92,19 +92,3 @@ def _check_unpacked_size(path: Path) -> None:
         raise unreadable(path.name, str(error)) from None
     if size > LIMITS.unpacked_bytes:
         raise unreadable(path.name, f"it unpacks to {size >> 20} MiB")
-
-
-def _text(cell: Any) -> str:
-    match cell:
-        case bool():
-            return "yes" if cell else "no"
-        case float() if cell.is_integer() and abs(cell) < 1e15:
-            return str(int(cell))
-        case datetime() if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
-            return cell.date().isoformat()
-        case date() | datetime() | time():
-            return cell.isoformat()
-        case timedelta():
-            return str(cell)
-        case _:
-            return str(cell)

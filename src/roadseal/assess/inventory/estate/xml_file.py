@@ -76,7 +76,7 @@ def _record(
 ) -> Mapping[str, str]:
     record = {names[path]: value for path, value in fields.items()}
     if place:
-        record[PLACE_COLUMN] = f"POINT ({place.longitude!r} {place.latitude!r})"
+        record[PLACE_COLUMN] = place.wkt
     return record
 
 
