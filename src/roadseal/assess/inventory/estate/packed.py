@@ -87,6 +87,8 @@ def read_gzip(path: Path, read: Reader) -> Table:
 
 
 def _is_data(entry: zipfile.ZipInfo) -> bool:
+    if not entry.filename:  # `is_dir` looks at its last character
+        return False
     hidden = any(part.startswith((".", "__")) for part in PurePosixPath(entry.filename).parts)
     return not entry.is_dir() and not hidden and _suffix(entry.filename) in _DATA
 

@@ -24,8 +24,16 @@ from roadseal.assess.inventory.estate.table import (
     unreadable,
 )
 from roadseal.assess.inventory.estate.wkb import wkb_corners
+from roadseal.errors import RoadsealError
 
 _BATCH: Final = 50_000
+# What polars raises for damaged files: some make its Rust core panic, which is no `Exception`.
+_DAMAGED: Final = (
+    polars.exceptions.PolarsError,
+    polars.exceptions.PanicException,
+    OSError,
+    ValueError,
+)
 
 
 def read_parquet(path: Path) -> Table:
@@ -39,8 +47,8 @@ def read_parquet(path: Path) -> Table:
         names = lazy.collect_schema().names()
         count = int(lazy.select(polars.len()).collect().item())
         shape, system = _geometry(polars.read_parquet_metadata(path))
-    except (polars.exceptions.PolarsError, OSError, ValueError) as error:
-        raise unreadable(path.name, str(error).splitlines()[0]) from None
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from None
     columns, notes = distinct_columns(names)
     check_columns(columns if count else (), path.name)
     if count > LIMITS.rows:
@@ -63,8 +71,8 @@ def _rows(path: Path, place: int | None, system: int | str) -> Iterator[Row]:
     while True:
         try:
             part = lazy.slice(number, _BATCH).collect()
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise unreadable(path.name, str(error).splitlines()[0]) from None
+        except _DAMAGED as error:
+            raise _unreadable(path, error) from None
         for row in part.iter_rows():
             number += 1
             yield (
@@ -76,6 +84,12 @@ def _rows(path: Path, place: int | None, system: int | str) -> Iterator[Row]:
             )
         if part.height < _BATCH:
             return
+
+
+def _unreadable(path: Path, error: BaseException) -> RoadsealError:
+    if isinstance(error, polars.exceptions.PanicException):
+        return unreadable(path.name, "it is damaged where its values are packed")
+    return unreadable(path.name, (str(error).splitlines() or ["polars refuses it"])[0])
 
 
 def _geometry(metadata: dict[str, str]) -> tuple[str | None, int | str]:
