@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,7 +66,8 @@ def tallies(
     counts: dict[str, dict[str, int]] = {one.name: {} for one in strata}
     for stratum, wave, stage, state, offline, is_failing, number in rows:
         at = positions[stratum]
-        for kind in _kinds(at, wave, stage, TaskState(state), offline, is_failing):
+        task = _Alike(wave, stage, TaskState(state), bool(offline), bool(is_failing))
+        for kind in _kinds(at, task):
             counts[stratum][kind] = counts[stratum].get(kind, 0) + number
     return {name: Tally(**count) for name, count in counts.items()}
 
@@ -89,22 +90,6 @@ def claimable(strata: Sequence[Stratum]) -> sa.ColumnElement[bool]:
             TASK.c.stratum.in_([one.name for one in strata if one.phase in back]),
         ),
     )
-
-
-def _kinds(
-    at: Stratum, wave: int, stage: int, state: TaskState, offline: bool, failing: bool
-) -> list[str]:
-    """How a task counts in the tally of its stratum."""
-    if at.phase is Phase.ROLLING_BACK:
-        return ["undoing"] if state is TaskState.UNDOING and not offline else []
-    if state is TaskState.FAILED:  # it has counted in its own stage
-        return (["failed"] if wave == at.wave else ["failed_before"]) if stage == at.stage else []
-    kinds = ["failing"] if failing and wave <= at.wave and state is TaskState.READY else []
-    if wave != at.wave:
-        return kinds
-    if stage > at.stage or state is TaskState.FINISHED:
-        return ["succeeded"]
-    return [*kinds, "deferred" if offline else "pending"]
 
 
 def stratum_row(campaign: str, stratum: Stratum) -> dict[str, Any]:
@@ -141,3 +126,30 @@ def new_tasks(
                 }
             )
     return tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Where the tasks stand that one row of the tally counts."""
+
+    wave: int
+    stage: int
+    state: TaskState
+    is_offline: bool
+    is_failing: bool
+
+
+def _kinds(at: Stratum, task: _Alike) -> list[str]:
+    """How such tasks count in the tally of their stratum."""
+    if at.phase is Phase.ROLLING_BACK:
+        return ["undoing"] if task.state is TaskState.UNDOING and not task.is_offline else []
+    if task.state is TaskState.FAILED:  # it has counted in its own stage
+        kind = "failed" if task.wave == at.wave else "failed_before"
+        return [kind] if task.stage == at.stage else []
+    open_failing = task.is_failing and task.wave <= at.wave and task.state is TaskState.READY
+    kinds = ["failing"] if open_failing else []
+    if task.wave != at.wave:
+        return kinds
+    if task.stage > at.stage or task.state is TaskState.FINISHED:
+        return ["succeeded"]
+    return [*kinds, "deferred" if task.is_offline else "pending"]

@@ -50,24 +50,37 @@ class LinkModel:
     realign_s: float = 60.0
 
     def __post_init__(self) -> None:
-        sound = (
-            0 <= self.loss_db < 300
-            and 0 < self.clock_hz <= 1e12
-            and 0 < self.efficiency <= 1
-            and 0 <= self.dark_hz <= self.clock_hz
-            and 0 <= self.misalignment <= 0.5
-            and 0 <= self.intercepted <= 1
-            and 0 <= self.drift_rad_s < math.inf
-            and 0 < self.realign_s < math.inf
-        )
-        if not sound:
-            raise RoadsealError(
-                "qkd-link-impossible",
-                "No link has these parameters.",
-                advice="Give a loss from 0 to 300 dB, an efficiency above 0 and up to 1, a "
-                "misalignment up to 0.5, an intercepted share from 0 to 1, no more dark counts "
-                "than pulses, and a drift and an interval of realignment that are finite.",
-            )
+        for what, value, is_sound, sound in (
+            ("loss", self.loss_db, 0 <= self.loss_db < 300, "from 0 to below 300 dB"),
+            ("clock", self.clock_hz, 0 < self.clock_hz <= 1e12, "above 0 and up to 1e12 Hz"),
+            ("efficiency", self.efficiency, 0 < self.efficiency <= 1, "above 0 and up to 1"),
+            (
+                "rate of dark counts",
+                self.dark_hz,
+                0 <= self.dark_hz <= self.clock_hz,
+                f"from 0 to the clock's {self.clock_hz:g} Hz",
+            ),
+            ("misalignment", self.misalignment, 0 <= self.misalignment <= 0.5, "from 0 to 0.5"),
+            ("intercepted share", self.intercepted, 0 <= self.intercepted <= 1, "from 0 to 1"),
+            (
+                "drift",
+                self.drift_rad_s,
+                0 <= self.drift_rad_s < math.inf,
+                "from 0, in rad/s, and finite",
+            ),
+            (
+                "interval of realignment",
+                self.realign_s,
+                0 < self.realign_s < math.inf,
+                "above 0, in seconds, and finite",
+            ),
+        ):
+            if not is_sound:  # also of what is no number: it is in no range
+                raise RoadsealError(
+                    "qkd-link-impossible",
+                    f"No link has the {what} {value:g}.",
+                    advice=f"Give one {sound}.",
+                )
 
     @property
     def transmittance(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -72,9 +72,9 @@ def reconcile(
         retries: how often further passes follow where the keys still differ.
     """
     rate = min(max(error_rate, LEAST_ERROR_RATE), 0.5)
-    plan = {"variant": variant, "error_rate": rate, "seed": seed, "frame_bits": frame_bits}
-    answering = _core.CascadeResponder(packed(alice), len(alice), **plan)  # type: ignore[arg-type]
-    asking = _core.CascadeCorrector(packed(bob), len(bob), **plan)  # type: ignore[arg-type]
+    plan = _Plan(variant=variant, error_rate=rate, seed=seed, frame_bits=frame_bits)
+    answering = _core.CascadeResponder(packed(alice), len(alice), **plan)
+    asking = _core.CascadeCorrector(packed(bob), len(bob), **plan)
     question, messages, checks = asking.start(), 0, 0
     while True:
         while not asking.done:
@@ -160,5 +160,15 @@ def _one_run(
     bob = alice.copy()
     bob[draw.choice(bits, round(bits * error_rate), replace=False)] ^= True
     seed = int(draw.integers(1 << 62))
-    options = {"variant": variant, "error_rate": error_rate, "seed": seed}
-    return reconcile(alice, bob, frame_bits=frame_bits, **options)  # type: ignore[arg-type]
+    return reconcile(
+        alice, bob, variant=variant, error_rate=error_rate, seed=seed, frame_bits=frame_bits
+    )
+
+
+class _Plan(TypedDict):
+    """What both ends of Cascade agree on beforehand."""
+
+    variant: str
+    error_rate: float
+    seed: int
+    frame_bits: int

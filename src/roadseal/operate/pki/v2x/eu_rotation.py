@@ -143,9 +143,8 @@ def _make(keyring: Keyring, name: str, role: Role, algorithm: str, now: Time64, 
     keyring.keep(name, make_authority(role, name, algorithm, now, root=signer))
 
 
-def _role(name: str, system: str) -> Role:
-    role: Role = name.removeprefix(f"{system}-").split("-")[0]  # type: ignore[assignment]
-    return role
+def _role(name: str, system: str) -> str:
+    return name.removeprefix(f"{system}-").split("-")[0]
 
 
 def _number(name: str) -> int:
