@@ -21,7 +21,7 @@ from roadseal.app.cli.scms_common import (
     demand_known,
     open_authorities,
     tell,
-    unheard,
+    warn,
     write_file,
 )
 from roadseal.app.cli.v2x_input import AsJson, iso, write_json_line
@@ -193,8 +193,8 @@ def serve(
         async def handle(request: Request) -> Response:
             return await service(request)
 
-        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=unheard)
-        making = asyncio.create_task(make_batches(us.ra, clock, batch_every)) if us else None
+        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=warn)
+        making = asyncio.create_task(make_batches(us.ra, clock, batch_every, warn)) if us else None
         # Lists name the address, and only now a free port is known.
         address = access_point or f"http://{host}:{server.port}"
         service = HttpService(clock, address, eu=eu, us=us)

@@ -72,6 +72,12 @@ def unheard(event: Event) -> None:
     """Nobody listens here: a server that kept its events would grow with every refused request."""
 
 
+def warn(event: Event) -> None:
+    """Say on stderr what a server could not do."""
+    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
+    typer.echo(f"{event.kind} {event.subject} {facts}".rstrip(), err=True)
+
+
 def demand_known(algorithm: str) -> None:
     """Refuse an algorithm that cannot sign certificates.
 

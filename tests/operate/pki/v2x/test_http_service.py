@@ -123,7 +123,7 @@ class Served:
             assert (read.verdict, len(read.credentials)) == ("ok", 2)
 
     async def _until_batches_are_made(self) -> None:
-        making = asyncio.create_task(make_batches(self.us.ra, self.clock, 0.01))
+        making = asyncio.create_task(make_batches(self.us.ra, self.clock, 0.01, self.log))
         while sum(event.kind == "batch.made" for event in self.log.events) < 2:
             await asyncio.sleep(0.01)
             assert not making.done()
@@ -210,6 +210,34 @@ def test_a_clock_that_jumps_grants_nothing_and_comes_back(served: Served, jump: 
             trusted = [served.eu.root, served.eu.keys["eu-tlm"].certificate]
             assert read_list(octets, trusted, NOW).reason is Reason.OK, path
     assert read_crl(served.get(LISTS[3]).body, [served.us.root], NOW).reason is Reason.OK
+
+
+def test_batches_are_made_when_the_database_is_back(served: Served) -> None:
+    engine, week = served.us.ra.ledger.store.engine, 7 * 24 * 60 * MINUTE
+
+    def rename(old: str, new: str) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    async def told(making: asyncio.Task[None], kind: str) -> None:
+        before = sum(event.kind == kind for event in served.log.events)
+        while sum(event.kind == kind for event in served.log.events) == before:
+            await asyncio.sleep(0.01)
+            assert not making.done()
+
+    async def run() -> None:
+        making = asyncio.create_task(make_batches(served.us.ra, served.clock, 0.01, served.log))
+        await told(making, "batch.unavailable")
+        rename("gone", "scms_item")
+        await told(making, "batch.made")
+        making.cancel()
+
+    try:
+        served.clock.time = Time64(NOW + 2 * week)
+        rename("scms_item", "gone")
+        asyncio.run(asyncio.wait_for(run(), 30))
+    finally:
+        served.clock.time = NOW
 
 
 def _nasty() -> Iterator[bytes]:

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import sqlalchemy as sa
+
 from roadseal.clock import Clock, Time64
+from roadseal.events import Emit, Event
 from roadseal.net.http import Request, Response
 from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.eu_system import EuSystem
@@ -22,22 +25,30 @@ from roadseal.operate.pki.v2x.us_system import UsSystem
 
 MAX_REQUEST_BYTES: Final = 65_536
 LIST_AGE_US: Final = 60_000_000
+RETRY_S: Final = 10.0
 _OCTETS: Final = "application/octet-stream"
 
 
-async def make_batches(ra: RegistrationAuthority, clock: Clock, every_s: float) -> None:
+async def make_batches(ra: RegistrationAuthority, clock: Clock, every_s: float, emit: Emit) -> None:
     """Make the batches of this period and the next, for who asked since; until cancelled.
+
+    A database that fails costs the batches of this turn: they are made when it answers again.
 
     Args:
         ra: whose devices.
         clock: tells now.
         every_s: how long to wait in between, in seconds.
+        emit: hears ``batch.unavailable``.
     """
     while True:
-        now = clock.now()
-        for i in (period_of(now), period_of(now) + 1):
-            await asyncio.to_thread(ra.produce, i, now)
-        await asyncio.sleep(every_s)
+        now, wait_s = clock.now(), every_s
+        try:
+            for i in (period_of(now), period_of(now) + 1):
+                await asyncio.to_thread(ra.produce, i, now)
+        except sa.exc.DBAPIError as error:
+            emit(Event(now, "database", "batch.unavailable", {"reason": type(error.orig).__name__}))
+            wait_s = min(every_s, RETRY_S)
+        await asyncio.sleep(wait_s)
 
 
 class HttpService:
