@@ -63,7 +63,7 @@ def rules(done: Import) -> Counter[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("name", "rows", "assets", "kinds"),
     [
-        ("sf_traffic_signals.csv", 1487, 1420, {Kind.SIGNAL: 1284}),
+        ("sf_traffic_signals.csv", 1487, 1420, {Kind.SIGNAL: 1299, Kind.UNKNOWN: 5}),
         ("calgary_traffic_signals.csv", 1538, 1538, {Kind.SIGNAL: 1128, Kind.BEACON: 251}),
         ("glasgow_osm_signals.geojson", 649, 649, {Kind.SIGNAL: 649}),
     ],

@@ -12,9 +12,11 @@ from roadseal.assess.inventory.estate.lexicon import western
 
 FIRST_YEAR: Final = 1860  # the first traffic signal stood in 1868
 LAST_YEAR: Final = 2100
+NO_DATES: Final = {(1899, 12, 30), (1899, 12, 31), (1900, 1, 1)}
+"""The first day of spreadsheets and databases: what they write for no date."""
 
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:[T ].*)?")
-_YEAR_LAST: Final = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})(?:[T ,].*)?")
+_YEAR_LAST: Final = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4,6})(?:[T ,].*)?")
 _MONTH_YEAR: Final = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _YEAR: Final = re.compile(r"(\d{1,4})(?:\.0+)?")
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -117,6 +119,8 @@ def _calendar(year: int, month: int, day: int) -> Parsed:
     known = _year(year)
     if known.rule:
         return known
+    if (year, month, day) in NO_DATES:
+        return Parsed(None, "no-date")
     if not 1 <= month <= 12:
         return Parsed(known.iso, "ambiguous-date") if month == 0 else Parsed(None, "not-a-date")
     if not day:

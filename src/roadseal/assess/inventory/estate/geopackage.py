@@ -59,7 +59,9 @@ def _fullest(path: Path, database: sqlite3.Connection) -> Table:
         notes = (note(0, "file", Action.REPAIRED, "other-sheets", others, name), *notes)
     if place is not None and not is_known_system(system):
         notes = (*notes, note(0, "file", Action.DOUBTED, "projection", str(system)[:80]))
-    return Table("geopackage", columns, lambda: _rows(path, name, place, system), notes, shape)
+    return Table(
+        "geopackage", columns, lambda: _rows(path, name, place, system), notes, shape, name
+    )
 
 
 def _rows(path: Path, name: str, place: int | None, system: int | str) -> Iterator[Row]:

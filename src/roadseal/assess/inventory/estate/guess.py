@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from roadseal.assess.inventory.estate.asset import Kind
-from roadseal.assess.inventory.estate.dates import order_of, parse_date
+from roadseal.assess.inventory.estate.dates import Order, order_of, parse_date
+from roadseal.assess.inventory.estate.guess_kind import column_of_kinds, kind_of_rows
+from roadseal.assess.inventory.estate.guess_name import is_words, propose_name
 from roadseal.assess.inventory.estate.guess_place import PlaceProposal, is_place
 from roadseal.assess.inventory.estate.lexicon import (
     column_likeness,
     is_absent,
+    is_answer,
+    is_other,
     meaning_of,
     normal,
     words,
@@ -24,7 +27,6 @@ from roadseal.assess.inventory.estate.sample import PARTS, Choice, Column
 from roadseal.assess.inventory.estate.table import Table
 
 SAMPLE_ROWS: Final = 20_000
-_NAME_COLUMNS: Final = 3
 _ADDRESS: Final = re.compile(
     r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?|[0-9a-fA-F:]*:[0-9a-fA-F:]+|[\w-]+(?:\.[\w-]+)+"
 )
@@ -60,44 +62,35 @@ class _Proposal:
         self.choice = Choice(columns)
         self.chosen, self.reasons = self.choice.chosen, self.choice.reasons
         self.values: dict[str, dict[str, str]] = {}
+        self.kind, self.kind_reason = kind_of_rows(table)
 
     def guess(self) -> Guess:
         place = PlaceProposal(self.choice)
         place.propose(self.table.place)
-        self.choice.pick(
-            "id",
-            lambda each: (
-                # What is called a number of a signal is one, though some be given twice.
-                each.distinct_share >= (0.9 if column_likeness(each.name, "id") > 0.9 else 0.98)
-                and not each.share(is_place) > 0.5
-            ),
-        )
-        self.choice.pick("installed", lambda each: each.share(_is_date) > 0.6)
-        self.choice.pick("end_of_life", lambda each: each.share(_is_date) > 0.6)
+        self._id()
+        self.choice.pick("installed", _is_of_dates)
+        self.choice.pick("end_of_life", _is_of_dates)
         self.choice.pick("address", lambda each: each.share(_is_address) > 0.8)
         self._translated("kind", limit=100)
         self._translated("exposure", limit=200)
         self._translated("update_path", limit=20, at_least=0.6)
         self._translated("services", limit=200, at_least=0.6)
+        self._asked_services()
         self._vendor()
         self.choice.pick("model", lambda each: _few(each) and not each.share(_is_date) > 0.8)
         self.choice.pick("firmware", lambda each: bool(each.filled), at_least=0.6)
         for name in ("owner", "corridor"):
             self.choice.pick(name, lambda each: bool(each.filled) and not each.unique, at_least=0.6)
-        self._name()
+        propose_name(self.choice)
         reject = self._reject()
-        dates = [
-            cell
-            for name in ("installed", "end_of_life")
-            for column in self.chosen.get(name, ())
-            for cell in self.columns[column].distinct
-        ]
+        if self.kind is not Kind.UNKNOWN:
+            self.reasons.setdefault("kind", f"{self.kind}: {self.kind_reason}")
         mapping = Mapping(
             {name: self.chosen[name] for name in sorted(self.chosen)},
             self.values,
             {},
-            self._default_kind(),
-            order_of(dates),
+            self.kind,
+            self._date_order(),
             reject,
             place.epsg,
             place.swap,
@@ -106,7 +99,19 @@ class _Proposal:
         )
         return Guess(mapping, self.reasons)
 
-    # --- place ------------------------------------------------------------------------------------
+    def _id(self) -> None:
+        def fits(column: Column) -> bool:
+            likeness = column_likeness(column.name, "id")
+            if likeness <= 0.5 and not column.share(_is_reference) > 0.9:
+                return False
+            # What is called a number of a signal is one, though some be given twice.
+            enough = 0.9 if likeness > 0.8 else 0.98
+            return column.distinct_share >= enough and not column.share(is_place) > 0.5
+
+        # A count of the file's rows is a worse name than any that was given.
+        self.choice.pick("id", lambda each: fits(each) and not each.counts_rows, at_least=0.8)
+        if "id" not in self.chosen:
+            self.choice.pick("id", fits)
 
     def _translated(self, field: str, *, limit: int, at_least: float = 0.5) -> None:
         def fits(column: Column) -> bool:
@@ -118,17 +123,48 @@ class _Proposal:
                 return False  # a comm type is a medium before it is a type
             return 0 < len(column.distinct) <= limit and known > (0.25 if field == "kind" else 0.2)
 
-        while column := self.choice.pick(field, fits, at_least=at_least):
+        while column := self.choice.pick(field, fits, at_least=at_least) or self._unnamed(field):
             values = column.distinct if field == "kind" else column.parts()
             table = self.values.setdefault(field, {})
             for value in values:
                 meaning = (
                     "" if field == "services" and is_absent(value) else meaning_of(value, field)
                 )
-                if meaning is not None or field == "kind":
-                    table.setdefault(value, meaning or "unknown")
+                if field == "kind":
+                    meaning = meaning or str(Kind.UNKNOWN if is_other(value) else self.kind)
+                if meaning is not None:
+                    table.setdefault(value, meaning)
             if field not in ("services",):
                 return
+
+    def _unnamed(self, field: str) -> Column | None:
+        if field != "kind":
+            return None
+        unused = (each for name, each in self.columns.items() if name not in self.choice.used)
+        if column := column_of_kinds(unused):
+            self.choice.choose("kind", column, "its values are kinds")
+        return column
+
+    def _date_order(self) -> Order:
+        """Of the columns that are taken for dates, or else of the others beside them."""
+        taken = [
+            self.columns[name]
+            for field in ("installed", "end_of_life")
+            for name in self.chosen.get(field, ())
+        ]
+        order = order_of(cell for column in taken for cell in column.distinct)
+        if taken and order is Order.UNKNOWN:
+            beside = [each for each in self.columns.values() if each.share(_is_date) > 0.6]
+            order = order_of(cell for column in beside for cell in column.distinct)
+        return order
+
+    def _asked_services(self) -> None:
+        """Columns that ask whether there is a service; a yes is read as the column's name."""
+        for name, column in self.columns.items():
+            service = meaning_of(name, "service_columns")
+            if service and name not in self.choice.used and column.share(is_answer) == 1.0:
+                self.choice.choose("services", column, "its name asks, and its values say yes")
+                self.values.setdefault("services", {})[name] = service
 
     def _vendor(self) -> None:
         known = words("vendors")["words"]
@@ -152,29 +188,6 @@ class _Proposal:
                 self.choice.choose("vendor", column, "its values are makers")
                 return
 
-    def _name(self) -> None:
-        used = self.choice.used - set(self.chosen.get("corridor", ()))
-        likely = [
-            (column_likeness(each.name, "name"), each)
-            for each in self.columns.values()
-            if each.name not in used
-            and each.filled
-            and column_likeness(each.name, "name") >= 0.5
-            and each.share(_is_words) > 0.5
-        ]
-        best = sorted(likely, key=lambda item: (-item[0], item[1].at))[:_NAME_COLUMNS]
-        if not best:
-            return
-        if len({_street(each.name) for _, each in best}) == 1 or not _street(best[0][1].name):
-            best = best[:1] if not _street(best[0][1].name) else best
-        else:
-            best = [item for item in best if _street(item[1].name)]
-        for _, column in sorted(best, key=lambda item: item[1].at):
-            self.choice.choose("name", column, "its name")
-        if "corridor" not in self.chosen and len(best) > 1:
-            self.chosen["corridor"] = self.chosen["name"][:1]
-            self.reasons["corridor"] = "the first street, for want of better"
-
     def _reject(self) -> tuple[Rejection, ...]:
         found = []
         for column in self.columns.values():
@@ -186,14 +199,6 @@ class _Proposal:
                 self.reasons.setdefault("reject", "values that say planned, pending or removed")
         return tuple(found)
 
-    def _default_kind(self) -> Kind:
-        if self.table.format == "cvmanager":
-            return Kind.RSU
-        if self.chosen.get("kind"):
-            return Kind.UNKNOWN
-        hints = Counter(filter(None, (meaning_of(name, "kind") for name in self.columns)))
-        return Kind(hints.most_common(1)[0][0]) if hints else Kind.UNKNOWN
-
 
 def _parts(cell: str, field: str) -> Iterable[str]:
     return (cell,) if field == "kind" else PARTS.split(cell)
@@ -202,36 +207,28 @@ def _parts(cell: str, field: str) -> Iterable[str]:
 def _few(column: Column) -> bool:
     return (
         0 < len(column.distinct) <= max(60, len(column.filled) // 4)
-        and column.share(_is_words) > 0.3
+        and column.share(is_words) > 0.3
     )
 
 
-def _is_words(cell: str) -> bool:
-    return any(char.isalpha() for char in cell) and "{" not in cell
+def _is_reference(cell: str) -> bool:
+    return any(char.isdigit() for char in cell) and " " not in cell
+
+
+def _is_of_dates(column: Column) -> bool:
+    """Whether a column holds dates; what is called one may hold impossible ones."""
+    return column.share(_is_date) > 0.6 or (
+        column_likeness(column.name, "installed") > 0.9 and column.share(_is_dated) > 0.6
+    )
 
 
 def _is_date(cell: str) -> bool:
     return parse_date(cell).iso is not None or cell == "0"
 
 
+def _is_dated(cell: str) -> bool:
+    return parse_date(cell).rule != "not-a-date"
+
+
 def _is_address(cell: str) -> bool:
     return _ADDRESS.fullmatch(cell) is not None
-
-
-def _street(name: str) -> bool:
-    """Whether a column holds one of the streets that meet, rather than a whole name."""
-    streets = (
-        "street",
-        "crossst",
-        "road",
-        "calle",
-        "rue",
-        "straat",
-        "ulica",
-        "via",
-        "rua",
-        "strasse",
-        "main",
-        "side",
-    )
-    return any(word in normal(name).replace(" ", "") for word in streets)

@@ -12,7 +12,7 @@ from typing import Final
 
 from roadseal.assess.inventory.estate.asset import Asset, Exposure, Kind, UpdatePath
 from roadseal.assess.inventory.estate.dates import parse_date
-from roadseal.assess.inventory.estate.lexicon import normal, unknown_words, words
+from roadseal.assess.inventory.estate.lexicon import is_answer, is_yes, normal, unknown_words, words
 from roadseal.assess.inventory.estate.mapping import DEGREES, Mapping
 from roadseal.assess.inventory.estate.note import Action, Note, note
 from roadseal.assess.inventory.estate.place import (
@@ -31,6 +31,8 @@ from roadseal.errors import RoadsealError
 FAR_DEGREES: Final = 5.0
 MAX_TEXT_CHARS: Final = 200
 
+_NULLS: Final = ("0", "None")
+"""What databases and Python write into a text that is not there."""
 _UNFIT_IN_ID: Final = re.compile(r"[^\w.@:+-]+")
 
 
@@ -215,7 +217,8 @@ class _Cleaner:
 
     def _text(self, field: str, cells: list[str]) -> str | None:
         at = self._at.get(field)
-        return self._clean(cells[at[0]]) if at else None
+        text = self._clean(cells[at[0]]) if at else None
+        return None if text in _NULLS and field != "id" else text
 
     def _clean(self, cell: str) -> str | None:
         """One line of text without control characters; ``None`` if it says nothing."""
@@ -233,7 +236,7 @@ class _Cleaner:
 
     def _name(self, cells: list[str]) -> str:
         parts = [self._clean(cells[at]) for at in self._at.get("name", ())]
-        return " & ".join(dict.fromkeys(filter(None, parts)))
+        return " & ".join(dict.fromkeys(each for each in parts if each and each not in _NULLS))
 
     def _date(self, field: str, number: int, cells: list[str]) -> str | None:
         at = self._at.get(field)
@@ -263,6 +266,10 @@ class _Cleaner:
         for at in self._at.get(field, ()):
             if not (text := self._clean(cells[at])):
                 continue
+            if field == "services" and is_answer(text):
+                if not is_yes(text):
+                    continue
+                text = self._header[at]  # its name asked
             key = (field, text)
             if key not in self._translations:
                 self._translations[key] = self._look_up(field, text)

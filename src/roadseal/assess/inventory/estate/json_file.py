@@ -40,7 +40,14 @@ def read_json(path: Path) -> Table:
     if records and not is_known_system(srid):
         notes = (note(0, "file", Action.DOUBTED, "projection", f"EPSG:{srid}"),)
     placed = any(PLACE_COLUMN in record for record in records)
-    return table_of_records("geojson", records, notes=notes, place=PLACE_COLUMN if placed else None)
+    said = root.get("name") if isinstance(root, dict) else None
+    return table_of_records(
+        "geojson",
+        records,
+        notes=notes,
+        place=PLACE_COLUMN if placed else None,
+        title=said if isinstance(said, str) else "",
+    )
 
 
 def _load(path: Path) -> Any:

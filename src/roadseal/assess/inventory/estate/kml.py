@@ -35,11 +35,15 @@ def read_kml(path: Path) -> Table:
         raise unreadable(path.name, f"its XML is refused ({error})") from None
     if not records:
         raise unreadable(path.name, "it is KML without placemarks", "Export the layer itself.")
+    title = ""
     if len({record["folder"] for record in records}) == 1:
+        title = records[0]["folder"]
         for record in records:
             del record["folder"]
     placed = any(PLACE_COLUMN in record for record in records)
-    return table_of_records("kml", list(records), place=PLACE_COLUMN if placed else None)
+    return table_of_records(
+        "kml", list(records), place=PLACE_COLUMN if placed else None, title=title
+    )
 
 
 def _placemarks(path: Path) -> Iterator[tuple[Element, str]]:

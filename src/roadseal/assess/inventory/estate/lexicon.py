@@ -14,7 +14,8 @@ from typing import Any, Final
 _SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _SIGNS: Final = {"٫": ".", "．": ".", "٬": "", "，": ",", "،": ",", "º": "°", "˚": "°", "−": "-"}
-_TRUNCATED_CHARS: Final = 6
+_CUT_CHARS: Final = 10
+"""So long is a name of dBASE, which cuts the longer ones."""
 _TELLING_CHARS: Final = 4
 """So long a hint is one inside of a word, too: ``coord`` is no hint of the Dutch ``rd``."""
 
@@ -71,26 +72,98 @@ def column_likeness(column: str, meaning: str) -> float:
     for rank, word in enumerate(known):
         if name == word or joined == word.replace(" ", ""):
             return 1.0 - rank / 1000  # the words of a field stand in order of preference
+    if meaning == "name" and (bare := name.rstrip(" 0123456789")) != name and bare in known:
+        return 0.9  # the first and second of several
     for rank, word in enumerate(known):
-        if len(joined) >= _TRUNCATED_CHARS and word.replace(" ", "").startswith(joined):
+        if len(column.strip()) >= _CUT_CHARS and word.replace(" ", "").startswith(joined):
             return 0.8 - rank / 1000
     tokens = set(name.split())
+    if meaning == "id" and (likeness := _reference_likeness(tokens)):
+        return likeness
     for rank, word in enumerate(known):
+        if _runs_on(word) and word in joined:
+            return 0.7 - rank / 1000
         if len(word) > 2 and set(word.split()) <= tokens:
-            return 0.6 - rank / 1000
+            beside = tokens - set(word.split())
+            return (0.6 if _says_it_of_the_thing(meaning, beside) else 0.3) - rank / 1000
     return 0.0
+
+
+def _reference_likeness(tokens: set[str]) -> float:
+    """``Signal-Nr``, ``AmpelId``: the number of a thing; ``Semáforo``: the thing itself."""
+    kinds = _tokens("kind") - set(words("title")["dumb"]) | {"traffic"}
+    references = {"id", "no", "nr", "num", "number", "code", "ref", "key"}
+    if tokens & kinds and tokens <= kinds | references:
+        return 0.85 if tokens & references else 0.5
+    return 0.0
+
+
+def _says_it_of_the_thing(meaning: str, beside: set[str]) -> bool:
+    """Whether the other words of a column's name leave its meaning what it is.
+
+    ``SCOOT_STATUS`` is a programme's, and ``COMM_STATUS`` is no medium.
+    """
+    if meaning in ("status", "installed", "end_of_life"):
+        return beside <= _tokens("kind") | _tokens("thing")
+    if meaning in ("kind", "exposure", "vendor", "model", "firmware", "owner", "update_path"):
+        return not beside & _tokens("aside")
+    return True
+
+
+@cache
+def _tokens(section: str) -> frozenset[str]:
+    return frozenset(
+        token for known in words(section).values() for word in known for token in word.split()
+    )
 
 
 @lru_cache(maxsize=65_536)
 def meaning_of(value: str, section: str) -> str | None:
     """What a value stands for: the longest known word in it decides, whole words only."""
     text = f" {normal(value)} "
+    if "." in text:
+        text += text.replace(".", " ")  # Veic.C/Ped.
     best, length = None, 0
     for meaning, known in words(section).items():
         for word in known:
-            if len(word) > length and f" {word} " in text:
+            if len(word) > length and (
+                f" {word} " in text or f" {word}s " in text or (_runs_on(word) and word in text)
+            ):
                 best, length = meaning, len(word)
     return best
+
+
+def kind_of_title(title: str) -> str | None:
+    """The kind of thing that a file or layer is called after: the last one named.
+
+    >>> kind_of_title("Traffic_Camera_Locations_En"), kind_of_title("Ampeln der Stadt")
+    ('camera', 'signal')
+    >>> kind_of_title("intersections_2024") is None
+    True
+    """
+    text = f" {normal(title)} "
+    dumb = set(words("title")["dumb"])
+    found = [
+        (at + len(word), len(word), meaning)
+        for meaning, known in words("kind").items()
+        for word in known
+        if word not in dumb and (at := _last(word, text)) >= 0
+    ]
+    return max(found)[2] if found else None
+
+
+def _last(word: str, text: str) -> int:
+    if _runs_on(word):
+        return text.rfind(word)
+    return max(text.rfind(f" {word}{ending} ") for ending in ("", "s", "n"))
+
+
+@cache
+def _runs_on(word: str) -> bool:
+    """Whether a word is of a script that joins words: Chinese, Japanese, Korean."""
+    return len(word) > 1 and all(
+        "\u3040" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7a3" for char in word
+    )
 
 
 def is_absent(value: str) -> bool:
@@ -98,6 +171,21 @@ def is_absent(value: str) -> bool:
     absent = words("absent")["words"]
     parts = [f" {normal(part)} " for part in value.split("/")]
     return all(any(f" {word} " in part for word in absent) for part in parts)
+
+
+def is_answer(cell: str) -> bool:
+    """Whether a cell says only yes or no."""
+    return is_yes(cell) or normal(cell) in words("answer")["no"]
+
+
+def is_other(value: str) -> bool:
+    """Whether a kind says that it is none of those that the file is about."""
+    return any(word in words("other")["words"] for word in normal(value).split())
+
+
+def is_yes(cell: str) -> bool:
+    """Whether a cell says only yes."""
+    return normal(cell) in words("answer")["yes"] or cell.strip() == "-1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ RULES: Final = {
     "serial-date": "A number of five digits for a date counts days as a spreadsheet does.",
     "year-zero": "Year 0 means that the year is unknown.",
     "year-out-of-range": "A year before 1860 or after 2100 leaves the date unknown.",
+    "no-date": "The first day of spreadsheets and databases, such as 1 January 1900, is no date.",
     "ambiguous-date": "Where day and month cannot be told apart only the year is kept.",
 }
 """Every rule, in one sentence. The documentation prints this table."""

@@ -62,6 +62,7 @@ def read_zip(path: Path, read: Reader) -> Table:
     except NotImplementedError as error:
         raise unreadable(path.name, str(error)) from None
     table = _kept(read(unpacked), folder)
+    table = replace(table, title=f"{PurePosixPath(name).stem} {table.title}".strip())
     if others := ", ".join(each for each in sizes if each != name):
         table = replace(
             table,

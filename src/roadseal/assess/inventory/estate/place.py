@@ -53,7 +53,7 @@ _WKT: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PAIR: Final = re.compile(rf"\s*[\[(]?\s*({_NUMBER})\s*°?\s*[,; ]\s*({_NUMBER})\s*°?\s*[\])]?\s*")
-_TRAILING_PAIR: Final = re.compile(rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*$")
+_TRAILING_PAIR: Final = re.compile(rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)[\s,;]*$")
 _DMS: Final = re.compile(
     r"\s*([-−]?\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*['′’:m\s]\s*)?"
     r"(?:(\d{1,2}(?:[.,]\d+)?)\s*(?:\"|″|''|”|s(?=\s*[NSEWO]))?\s*)?([NSEWO]?)\s*",

@@ -14,6 +14,7 @@ PARTS: Final = re.compile(r"\s*[,;/&|+()\[\]]+\s*")
 """Where a cell that names several things is cut."""
 
 _MAX_VALUES: Final = 500
+_NAMELESS: Final = frozenset({"id", "no", "nr", "num", "number", "fid", "ogcfid", "objectid"})
 
 
 class Column:
@@ -47,6 +48,16 @@ class Column:
         """Share of the cells that are one of a kind; 0 where many are empty."""
         enough = self.share_filled > 0.9 and self.filled
         return len(self.distinct) / len(self.filled) if enough else 0.0
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it only counts the rows, from 0 or 1, and is called after nothing."""
+        first = self.cells[0] if self.cells else ""
+        if normal(self.name).replace(" ", "") not in _NAMELESS:
+            return False
+        return first in ("0", "1") and self.cells == [
+            str(number) for number in range(int(first), int(first) + len(self.cells))
+        ]
 
     def parts(self) -> list[str]:
         """The distinct values, cut where a cell names several things."""

@@ -31,7 +31,7 @@ def read_sheet(path: Path) -> Table:
         RoadsealError: ``estate-unreadable``, ``estate-empty``, ``estate-too-large``.
     """
     _check_unpacked_size(path)
-    cells, notes = _fullest(path)
+    title, cells, notes = _fullest(path)
     head = [[cell_text(cell) for cell in row] for row in cells[:_HEAD_ROWS]]
     header_at = header_row(head)
     if header_at is None:
@@ -57,10 +57,10 @@ def read_sheet(path: Path) -> Table:
         for number, row in enumerate(cells[start + 1 :], start + 2):
             yield number, [cell_text(cell) for cell in row]
 
-    return Table("xlsx", columns, rows, (*notes, *renamed))
+    return Table("xlsx", columns, rows, (*notes, *renamed), title=title)
 
 
-def _fullest(path: Path) -> tuple[list[list[Any]], tuple[Note, ...]]:
+def _fullest(path: Path) -> tuple[str, list[list[Any]], tuple[Note, ...]]:
     try:
         workbook = CalamineWorkbook.from_path(path)
         sheets = {
@@ -78,7 +78,7 @@ def _fullest(path: Path) -> tuple[list[list[Any]], tuple[Note, ...]]:
     )
     others = ", ".join(each for each in sheets if each != name)
     notes = (note(0, "file", Action.REPAIRED, "other-sheets", others, name),) if others else ()
-    return sheets[name], notes
+    return name, sheets[name], notes
 
 
 def _check_unpacked_size(path: Path) -> None:

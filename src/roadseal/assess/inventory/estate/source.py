@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -75,9 +76,10 @@ def read_source(source: str | Path, encoding: str | None = None) -> Table:
         if head.startswith(magic):
             raise unreadable(path.name, why, advice)
     try:
-        return _read(path, head, encoding)
+        table = _read(path, head, encoding)
     except OSError as error:
         raise unreadable(path.name, error.strerror or "the disk refuses") from None
+    return replace(table, title=f"{path.name.split('.')[0]} {table.title}".strip())
 
 
 def _read(path: Path, head: bytes, encoding: str | None, *, packed: bool = False) -> Table:

@@ -47,6 +47,7 @@ class Table:
         rows: starts reading from the first row.
         notes: what had to be done to the file as a whole.
         place: name of the column that the format itself defines as the place.
+        title: what the file, and its layer or sheet, are called.
     """
 
     format: str
@@ -54,6 +55,7 @@ class Table:
     rows: Callable[[], Iterator[Row]]
     notes: tuple[Note, ...] = ()
     place: str | None = None
+    title: str = ""
 
 
 def table_of_records(
@@ -62,6 +64,7 @@ def table_of_records(
     *,
     notes: tuple[Note, ...] = (),
     place: str | None = None,
+    title: str = "",
 ) -> Table:
     """Make a table of records that need not have the same keys; columns by first appearance."""
     columns = tuple(dict.fromkeys(key for record in records for key in record))
@@ -71,7 +74,7 @@ def table_of_records(
         for number, record in enumerate(records, 1):
             yield number, [record.get(column, "") for column in columns]
 
-    return Table(format_name, columns, rows, notes, place)
+    return Table(format_name, columns, rows, notes, place, title)
 
 
 def distinct_columns(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[Note, ...]]:
