@@ -171,10 +171,12 @@ def test_chronyd_takes_the_keys_that_are_read(tmp_path: Path) -> None:
 
 
 def test_a_keystore_that_is_not_read_is_said() -> None:
-    for name in ("trust.bks", "trust.bcfks", "trust.ubr"):
-        found, gaps = read(name, b"\0\0\0\2\0\0\0\x14" + b"s" * 20 + b"\0\0\4\0" + b"\xa7" * 90)
+    for name in ("trust.bks", "trust.bcfks", "trust.ubr", "trust.jks"):
+        found, gaps = read(name, b"no keystore at all" * 9)
         assert not found
-        assert [gap.cause for gap in gaps] == [Cause.NOT_SUPPORTED]
+        assert len(gaps) == 1
+    _, gaps = read("trust", b"\0\0\0\2\0\0\0\x14" + b"s" * 20 + b"\0\0\4\0" + b"\xa7" * 90)
+    assert [gap.cause for gap in gaps] == [Cause.UNREADABLE]
 
 
 def test_numbered_lines_of_prose_are_no_keys() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from roadseal.assess.inventory.certificates import (
+    bouncy_castle,
     cms,
     der,
     ieee1609,
@@ -23,9 +24,9 @@ from roadseal.assess.inventory.certificates.keys import (
     ec_parameters,
     encrypted_key,
     material,
-    pkcs12,
 )
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
+from roadseal.assess.inventory.certificates.pkcs12 import pkcs12
 from roadseal.assess.inventory.certificates.status import status
 from roadseal.assess.inventory.certificates.texts import is_wrapped
 from roadseal.assess.inventory.certificates.x509 import (
@@ -57,7 +58,22 @@ _BODY: Final = re.compile(  # base64 or a header follows the label, or many stri
 )
 _ENCODED_LINE: Final = re.compile(rb"^[^\s\"']{40,80}\r?$", re.MULTILINE)
 _SIGNED_DATA, _DATA = "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.1"
-_DER_NAMES: Final = {"der", "cer", "crt", "p12", "pfx", "p7b", "p7c", "p7m", "p7s", "ors", "tsr"}
+_DER_NAMES: Final = {
+    "der",
+    "cer",
+    "crt",
+    "p12",
+    "pfx",
+    "bcfks",
+    "p7b",
+    "p7c",
+    "p7m",
+    "p7s",
+    "ors",
+    "tsr",
+}
+_KEYSTORE_NAMES: Final = frozenset({"jks", "jceks", "keystore", "truststore", "kbx"})
+_KEYBOX: Final = b"KBXf"
 _MAX_DER_BYTES: Final = 256 << 20
 _MAX_MISSING_BYTES: Final = 1 << 16
 _OF_WHOLE: Final = frozenset({"sha256", "spki_sha256", "key_id"})
@@ -77,13 +93,14 @@ class CertificateCollector:
         *map(Signature, _GNUPG_KEYS),
         Signature(JKS_MAGIC, 0),
         Signature(JCEKS_MAGIC, 0),
+        Signature(_KEYBOX, 8),
         *(Signature(start, 0) for start in _DER_STARTS + _SMALL_DER_STARTS),
         *(Signature(start, 0) for start in ieee1609.STARTS + ieee1609.MESSAGE_STARTS),
     )
     names: Sequence[str] = (
         "*.der", "*.cer", "*.crt", "*.p12", "*.pfx", "*.p7b", "*.p7c", "*.p7m", "*.p7s",
-        "*.ors", "*.tsr", "*.jks", "*.keystore", "*.gpg", "*.pgp", "*.kbx",
-        "*.oer", "*.coer", "*.ctl", "*.tlm",
+        "*.ors", "*.tsr", "*.gpg", "*.pgp", "*.kbx", "*.oer", "*.coer", "*.ctl", "*.tlm",
+        "*.jks", "*.jceks", "*.keystore", "*.truststore", "*.bcfks",
     )  # fmt: skip
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
@@ -113,14 +130,18 @@ class CertificateCollector:
                 yield from ieee1609.certificates(source.uri, source.data[:])
         elif suffix in {"gpg", "pgp"} and _PEM not in source.hits:
             yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)
-        elif (
-            suffix in _DER_NAMES
-            and _PEM not in source.hits
-            and not is_wrapped(source.data[:_HEAD_BYTES])
-        ):
-            yield Gap(Location(source.uri), Cause.UNREADABLE, "Neither DER nor PEM.")
-        elif suffix == "kbx" and source.data[8:12] == b"KBXf":
+        elif source.data[8:12] == _KEYBOX:
             yield from _keybox(source, context)
+        elif _PEM not in source.hits and not is_wrapped(source.data[:_HEAD_BYTES]):
+            yield from _only_named(source, suffix, head)
+
+
+def _only_named(source: Source, suffix: str, head: bytes) -> Iterator[Gap]:
+    """A file that is called what nothing in it confirms."""
+    if suffix in _DER_NAMES:
+        yield Gap(Location(source.uri), Cause.UNREADABLE, "Neither DER nor PEM.")
+    elif suffix in _KEYSTORE_NAMES and head and not head.startswith(bouncy_castle.STARTS):
+        yield Gap(Location(source.uri), Cause.UNREADABLE, "A keystore of no known kind.")
 
 
 def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Finding | Gap]:
@@ -135,6 +156,7 @@ def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Fin
         yield found
         return
     yield from status(location, encoded)
+    yield from bouncy_castle.bcfks(location, encoded)
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 2) if outer else []
     match [one.tag for one in parts]:

@@ -9,6 +9,8 @@ INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04
 OID: Final = 0x06
+OCTET_STRINGS: Final = frozenset({OCTET_STRING, OCTET_STRING | 0x20})
+"""In one piece, and by BER in several."""
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
@@ -70,6 +72,14 @@ def shape(data: bytes, parent: Element, most: int = 12) -> list[Element]:
         if len(found) == most:
             break
     return found
+
+
+def octets(data: bytes, one: Element) -> bytes:
+    """Return the content of an OCTET STRING; by BER it may come in pieces (X.690 §8.7.3)."""
+    if not one.tag & 0x20:
+        return data[one.content : one.end]
+    pieces = (each for each in children(data, one) if each.tag == OCTET_STRING)
+    return b"".join(data[each.content : each.end] for each in pieces)
 
 
 def integer_bits(data: bytes, one: Element) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
 from roadseal.assess.inventory.certificates import (
+    bouncy_castle,
     json_keys,
-    keystore,
     krl,
     small_keys,
     time_keys,
@@ -20,8 +20,32 @@ from roadseal.assess.inventory.finding import Cause, Gap, Location
 
 _TIME_KEYS: Final = ("chrony*.keys", "ntp*.keys", "*.ntpkeys", "ntpkeys")
 _TIME_WORDS: Final = (b" HEX:", b" ASCII:", b" SHA1 ", b" MD5 ", b" AES128 ", b" AES128CMAC ")
-_BOUNCY_CASTLE: Final = ("*.bks", "*.bcfks", "*.ubr", "*.uber")  # the first in clear, if whole
+_BOUNCY_CASTLE: Final = ("*.bks", "*.ubr", "*.uber")
 _MAX_BYTES: Final = 16 << 20
+
+
+_Read = Callable[[str, bytes, Context], Iterator[Output]]
+"""Shown the uri and the octets of a file that begins as its reader expects."""
+
+
+def _age_file(uri: str, data: bytes, context: Context) -> Iterator[Output]:
+    yield from small_keys.age_file(Location(uri, offset=0), data)
+
+
+def _revocation_list(uri: str, data: bytes, context: Context) -> Iterator[Output]:
+    yield from krl.revocation_list(uri, data)
+
+
+_BY_START: Final[tuple[tuple[Sequence[bytes], _Read], ...]] = (
+    ((vendor_keys.PUTTY,), vendor_keys.putty),
+    ((vendor_keys.PVK,), vendor_keys.pvk),
+    (vendor_keys.BLOBS, vendor_keys.blob),
+    ((vendor_keys.SSH_1,), vendor_keys.ssh_1),
+    ((krl.MAGIC,), _revocation_list),
+    ((small_keys.AGE_FILE,), _age_file),
+    ((small_keys.COMMENT,), small_keys.signed_by_small_tools),
+    (bouncy_castle.STARTS, bouncy_castle.bks_or_uber),
+)
 
 
 @dataclass(frozen=True)
@@ -33,55 +57,40 @@ class KeyFileCollector:
 
     name: str = "key-file"
     signatures: Sequence[Signature] = (
-        Signature(vendor_keys.PUTTY, 0),
-        Signature(vendor_keys.PVK, 0),
-        Signature(vendor_keys.SSH_1, 0),
+        *(Signature(start, 0) for starts, _ in _BY_START for start in starts),
         Signature(vendor_keys.SSH_COM),
-        Signature(krl.MAGIC, 0),
-        *(Signature(start, 0) for start in vendor_keys.BLOBS),
         *map(Signature, _TIME_WORDS),
-        *(Signature(start, 0) for start in keystore.BKS_STARTS),
         Signature(json_keys.KEY_TYPE),
         *map(Signature, small_keys.AGE_SECRETS),
-        Signature(small_keys.AGE_FILE, 0),
-        Signature(small_keys.COMMENT, 0),
     )
     names: Sequence[str] = _TIME_KEYS + _BOUNCY_CASTLE
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is in `source`."""
-        head, data = source.data[:64], source.data[:_MAX_BYTES]
+        data = source.data[:_MAX_BYTES]
         if json_keys.KEY_TYPE in source.hits:
             yield from json_keys.web_keys(source, context)
         if any(mark in source.hits for mark in small_keys.AGE_SECRETS):
             yield from small_keys.age_identities(source.uri, data, context)
-        if head.startswith(vendor_keys.PUTTY):
-            yield from vendor_keys.putty(source.uri, data, context)
-        elif head.startswith(vendor_keys.PVK):
-            yield from vendor_keys.pvk(source.uri, data, context)
-        elif head.startswith(vendor_keys.BLOBS):
-            yield from vendor_keys.blob(source.uri, data, context)
-        elif head.startswith(vendor_keys.SSH_1):
-            yield from vendor_keys.ssh_1(source.uri, data, context)
-        elif head.startswith(krl.MAGIC):
-            yield from krl.revocation_list(source.uri, data)
-        elif head.startswith(small_keys.AGE_FILE):
-            yield from small_keys.age_file(Location(source.uri, offset=0), data)
-        elif head.startswith(small_keys.COMMENT):
-            yield from small_keys.signed_by_small_tools(source.uri, data, context)
-        elif head.startswith(keystore.BKS_STARTS):
-            yield from keystore.bouncy_castle(source.uri, source.data[:])
-        elif any(fnmatch(source.name.lower(), each) for each in _BOUNCY_CASTLE):
+        for starts, read in _BY_START:
+            if data.startswith(tuple(starts)):
+                yield from read(source.uri, data, context)
+                return
+        if _is_named(source, _BOUNCY_CASTLE):
             detail = "A keystore of Bouncy Castle: keytool exports its certificates."
             yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
-        else:
-            for offset in source.hits.get(vendor_keys.SSH_COM, ()):
-                following = source.data[offset + len(vendor_keys.SSH_COM) :][:1]
-                if following in {b"\r", b"\n"}:  # programs have the bare words
-                    yield from vendor_keys.ssh_com(source.uri, data, offset, context)
-            by_name = any(fnmatch(source.name.lower(), name) for name in _TIME_KEYS)
-            if by_name or any(word in source.hits for word in _TIME_WORDS):
-                yield from time_keys.keys(source.uri, data, by_name=by_name)
+            return
+        for offset in source.hits.get(vendor_keys.SSH_COM, ()):
+            following = source.data[offset + len(vendor_keys.SSH_COM) :][:1]
+            if following in {b"\r", b"\n"}:  # programs have the bare words
+                yield from vendor_keys.ssh_com(source.uri, data, offset, context)
+        by_name = _is_named(source, _TIME_KEYS)
+        if by_name or any(word in source.hits for word in _TIME_WORDS):
+            yield from time_keys.keys(source.uri, data, by_name=by_name)
+
+
+def _is_named(source: Source, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(source.name.lower(), each) for each in patterns)
 
 
 KEY_FILES: Final = KeyFileCollector()

@@ -1,13 +1,12 @@
 """Public and private keys in DER: what they are, never what they say.
 
 Source: RFC 5280 (SubjectPublicKeyInfo), RFC 5958 and 5208 (PKCS #8), RFC 8017 (PKCS #1), RFC 5915
-(SEC 1), RFC 8018 (PKCS #5), RFC 7292 (PKCS #12).
+(SEC 1).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 
 from roadseal import _core
@@ -20,6 +19,7 @@ from roadseal.assess.inventory.certificates.names import (
     key_name_from,
     oids_in,
 )
+from roadseal.assess.inventory.certificates.protection import protections
 from roadseal.assess.inventory.collector import Context
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
@@ -31,13 +31,6 @@ from roadseal.assess.inventory.finding import (
 )
 from roadseal.events import Fact
 
-_PBES2, _PBMAC1, _PBKDF2, _SCRYPT = (
-    "1.2.840.113549.1.5.13",
-    "1.2.840.113549.1.5.14",
-    "1.2.840.113549.1.5.12",
-    "1.3.6.1.4.1.11591.4.11",
-)
-_KEY_BAG = "1.2.840.113549.1.12.10.1.1"  # a key that is not encrypted, RFC 7292 §4.2.1
 _LARGEST_GENERATOR = 16  # of Diffie-Hellman by PKCS #3
 _MAX_RSA_EXPONENT_BITS = 64  # of one that is public; the two numbers of a signature are longer
 
@@ -86,35 +79,16 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
     if outer is None or outer.tag != der.SEQUENCE:
         return None
     parts = der.shape(encoded, outer)
-    form: Form | None = None
     match [one.tag for one in parts[:3]]:
         case [der.SEQUENCE, der.BIT_STRING, *_]:
             return public_key(location, encoded)
         case [der.SEQUENCE, der.OCTET_STRING, *_]:
-            return _encrypted(location, encoded, parts, context)
-        case [der.INTEGER, der.SEQUENCE, der.OCTET_STRING]:
-            name = _algorithm_name(encoded, parts[1], parts[2])
-            form = form_of(name or "", encoded, parts[2])
-        case [der.INTEGER, der.OCTET_STRING, *_]:
-            name = _sec1_name(encoded, parts)
-        case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) >= 9:
-            name = f"rsa-{der.integer_bits(encoded, parts[1])}"
-        case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) == 6:
-            name = f"dsa-{der.integer_bits(encoded, parts[1])}"
+            return _encrypted(location, encoded, parts)
         case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) == 3:
             return _domain(location, encoded, parts)
         case [der.INTEGER, der.INTEGER] if len(parts) == 2:
-            exponent = int.from_bytes(encoded[parts[1].content : parts[1].end])
-            bits = der.integer_bits(encoded, parts[0])
-            if exponent <= _LARGEST_GENERATOR and _is_prime(encoded, parts[0]):
-                return dh_parameters(location, encoded)
-            if not exponent & 1 or exponent.bit_length() > _MAX_RSA_EXPONENT_BITS or bits < 384:
-                return None
-            use = AlgorithmUse(f"rsa-{bits}", Role.UNKNOWN)
-            facts: dict[str, Fact] = {"sha256": hashlib.sha256(encoded).hexdigest()}
-            return material(location, "public-key", f"public key rsa-{bits}", [use], facts)
-        case _:
-            return None
+            return _two_numbers(location, encoded, parts)
+    name, form = _private_name(encoded, parts)
     if name is None:
         return None
     secret = encoded[outer.start : outer.end]
@@ -125,6 +99,34 @@ def der_key(location: Location, encoded: bytes, context: Context) -> Finding | N
     if form.defect:
         stated["defects"] = form.defect
     return replace(found, confidence=0.8 if form.defect else 1.0, facts=stated)
+
+
+def _private_name(encoded: bytes, parts: list[der.Element]) -> tuple[str | None, Form | None]:
+    """The algorithm of PKCS #8, SEC 1, or the bare numbers of RSA or DSA; a lattice key's form."""
+    match [one.tag for one in parts[:3]]:
+        case [der.INTEGER, der.SEQUENCE, der.OCTET_STRING]:
+            name = _algorithm_name(encoded, parts[1], parts[2])
+            return name, form_of(name or "", encoded, parts[2])
+        case [der.INTEGER, der.OCTET_STRING, *_]:
+            return _sec1_name(encoded, parts), None
+        case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) >= 9:
+            return f"rsa-{der.integer_bits(encoded, parts[1])}", None
+        case [der.INTEGER, der.INTEGER, der.INTEGER] if len(parts) == 6:
+            return f"dsa-{der.integer_bits(encoded, parts[1])}", None
+    return None, None
+
+
+def _two_numbers(location: Location, encoded: bytes, parts: list[der.Element]) -> Finding | None:
+    """Modulus and exponent of RSA, or p and g of Diffie-Hellman."""
+    exponent = int.from_bytes(encoded[parts[1].content : parts[1].end])
+    bits = der.integer_bits(encoded, parts[0])
+    if exponent <= _LARGEST_GENERATOR and _is_prime(encoded, parts[0]):
+        return dh_parameters(location, encoded)
+    if not exponent & 1 or exponent.bit_length() > _MAX_RSA_EXPONENT_BITS or bits < 384:
+        return None
+    use = AlgorithmUse(f"rsa-{bits}", Role.UNKNOWN)
+    facts: dict[str, Fact] = {"sha256": hashlib.sha256(encoded).hexdigest()}
+    return material(location, "public-key", f"public key rsa-{bits}", [use], facts)
 
 
 def _domain(location: Location, encoded: bytes, parts: list[der.Element]) -> Finding | None:
@@ -198,99 +200,12 @@ def dsa_parameters(location: Location, encoded: bytes) -> Finding | None:
     return material(location, "dsa-parameters", f"parameters {name}", [use])
 
 
-def pkcs12(location: Location, encoded: bytes, context: Context) -> Iterator[Finding]:
-    """Describe a PKCS #12 file: how it is protected, and certificates and keys that are not."""
-    outer = der.element(encoded, 0, len(encoded))
-    parts = der.shape(encoded, outer, 3) if outer else []
-    if len(parts) < 2 or [parts[0].tag, parts[1].tag] != [der.INTEGER, der.SEQUENCE]:
-        return
-    uses: list[AlgorithmUse] = []
-    plain: list[bytes] = []
-    keys: list[bytes] = []
-    for name in _protection(_pkcs12_oids(encoded, parts[1], plain, keys)):
-        uses.append(AlgorithmUse(name, Role.STORAGE))
-    if len(parts) > 2:
-        digests = oids_in(encoded, parts[2])
-        if _PBMAC1 in digests:
-            uses += [AlgorithmUse(name, Role.INTEGRITY) for name in _protection(digests)]
-        elif digests:
-            digest = identifiers.from_oid(digests[0])
-            uses.append(AlgorithmUse(f"pkcs12-kdf-{digest}", Role.INTEGRITY))
-    else:
-        uses.append(AlgorithmUse("null", Role.INTEGRITY))
-    if not any(use.role is Role.STORAGE for use in uses):
-        uses.append(AlgorithmUse("null", Role.STORAGE))
-    yield material(location, "pkcs12", "PKCS #12 keystore", list(dict.fromkeys(uses)))
-    for each in keys:
-        if found := der_key(location, each, context):
-            yield found
-    from roadseal.assess.inventory.certificates.x509 import certificate
-
-    for each in plain:
-        if found := certificate(location, each, "pkcs12"):
-            yield found
-
-
-def protection_of(encoded: bytes) -> list[str]:
-    """Name what an EncryptedPrivateKeyInfo is encrypted with."""
-    outer = der.element(encoded, 0, len(encoded))
-    first = next(der.children(encoded, outer), None) if outer else None
-    return _protection(oids_in(encoded, first)) if first else []
-
-
-def _encrypted(
-    location: Location, encoded: bytes, parts: list[der.Element], context: Context
-) -> Finding | None:
+def _encrypted(location: Location, encoded: bytes, parts: list[der.Element]) -> Finding | None:
     oids = oids_in(encoded, parts[0])
-    ciphers = _protection(oids)
+    ciphers = protections(oids)
     if not any(identifiers.from_oid(oid) == name for oid in oids for name in ciphers):
         return None  # a DigestInfo or the like
     return encrypted_key(location, "private-key", ciphers)
-
-
-def _protection(oids: list[str]) -> list[str]:
-    """Canonical names of the algorithms of PBES1, PBES2 and PBMAC1 identifiers, in their order."""
-    names: list[str] = []
-    for index, oid in enumerate(oids):
-        if oid == _PBKDF2:  # the function stands after it, or is HMAC with SHA-1
-            following = oids[index + 1] if index + 1 < len(oids) else ""
-            function = identifiers.from_oid(following)
-            hash_ = function.removeprefix("hmac-") if function.startswith("hmac-") else "sha-1"
-            names.append(f"pbkdf2-{hash_}")
-        elif oid == _SCRYPT:
-            names.append("scrypt")
-        elif oid not in {_PBES2, _PBMAC1} and not (name := identifiers.from_oid(oid)).startswith(
-            ("oid:", "hmac-")
-        ):
-            names.append(name)
-    return list(dict.fromkeys(names))
-
-
-def _pkcs12_oids(
-    encoded: bytes, content: der.Element, plain: list[bytes], keys: list[bytes]
-) -> list[str]:
-    """Encryption identifiers in the authenticated safes; what is in clear goes to the lists."""
-    found: list[str] = []
-    pending: list[tuple[bytes, der.Element, int]] = [(encoded, content, 0)]
-    while pending and len(found) < 256:
-        data, one, depth = pending.pop()
-        if one.tag == der.OID:
-            found.append(der.dotted(data, one))
-        elif one.tag == der.OCTET_STRING and one.end - one.content > 32:
-            inner = data[one.content : one.end]
-            if _core.certificate_outline(inner):
-                plain.append(inner)
-            elif (nested := der.element(inner, 0, len(inner))) and nested.tag == der.SEQUENCE:
-                pending.append((inner, nested, depth + 1))
-        elif one.tag & 0x20 and depth < 24:
-            inside = der.shape(data, one, 512)
-            if len(inside) > 1 and der.dotted(data, inside[0]) == _KEY_BAG:
-                keys.append(data[inside[1].content : inside[1].end])
-                continue
-            pending.extend((data, each, depth + 1) for each in reversed(inside))
-    return [
-        oid for oid in found if not oid.startswith(("1.2.840.113549.1.7", "1.2.840.113549.1.9"))
-    ]
 
 
 def _algorithm_name(encoded: bytes, algorithm: der.Element, key: der.Element) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from roadseal.assess.inventory.certificates import bouncy_castle
 from roadseal.assess.inventory.certificates.x509 import certificate
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import (
@@ -38,9 +39,10 @@ _MCUBOOT_TLVS: Final = {
     0x30: ("rsa-oaep", Role.ENCRYPTION), 0x31: ("aes-wrap", Role.ENCRYPTION),
     0x32: ("ecies-p256", Role.ENCRYPTION), 0x33: ("x25519", Role.ENCRYPTION),
 }  # fmt: skip
-_READ_ELSEWHERE: Final = tuple(
-    map(bytes.fromhex, ("30", "feedfeed", "cececece", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1",
-                        "a1b23c4d", "0a0d0d0a"))
+_READ_ELSEWHERE: Final = (
+    *bouncy_castle.STARTS,
+    *map(bytes.fromhex, ("30", "feedfeed", "cececece", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1",
+                        "a1b23c4d", "0a0d0d0a")),
 )  # fmt: skip
 _MAX_IMAGES: Final = 64
 
@@ -68,7 +70,7 @@ class ImageCollector:
             for offset in source.hits.get(magic, ())[:_MAX_IMAGES]:
                 yield from _signature_list(source, offset, magic)
         # other collectors read these to their end
-        if not source.data[:4].startswith(_READ_ELSEWHERE) and source.data[8:12] != b"KBXf":
+        if not source.data[:8].startswith(_READ_ELSEWHERE) and source.data[8:12] != b"KBXf":
             yield from carve(source, context, set(source.hits.get(_ESL_X509, ())))
 
 
