@@ -112,9 +112,24 @@ def test_every_quotation_says_what_it_was_read_in() -> None:
     assert [rule.id for rule in rules if rule.quote and not rule.read_in] == []
 
 
-def test_only_a_study_without_readable_text_is_without_any_quotation() -> None:
-    mute = {pack.id for pack in shipped_packs() if not any(rule.quote for rule in pack.rules)}
-    assert mute == {"etsi-tr-103-949"}
+def test_only_a_study_without_readable_text_is_without_quotation_and_says_so() -> None:
+    mute = {(pack.id, rule.id) for pack in shipped_packs() for rule in pack.rules if not rule.quote}
+    assert mute == {("etsi-tr-103-949", "inventory")}
+    said = CliRunner().invoke(app, ["policy", "show", "etsi-tr-103-949"]).stdout
+    assert "no quotation" in " ".join(said.split())
+    assert (
+        judge(
+            load_pack("etsi-tr-103-949"), "ecdsa-p256", SIGN, date(2040, 1, 1), tuple(Scope)
+        ).standing
+        is Standing.SILENT
+    )  # what nobody read decides nothing
+
+
+def test_advice_lets_no_algorithm_fall() -> None:
+    eu = load_pack("eu-roadmap")
+    firmware = judge(eu, "ecdsa-p256", FIRMWARE, date(2031, 1, 1))
+    assert firmware.standing is Standing.ALLOWED
+    assert judge(eu, "ecdsa-p256", FIRMWARE, date(2036, 1, 1)).standing is Standing.DISALLOWED
 
 
 def test_a_quotation_needs_its_status() -> None:

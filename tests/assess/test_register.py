@@ -141,8 +141,31 @@ def test_profiles_say_what_was_published() -> None:
     assert profile.probability(2034.0) == pytest.approx(0.31)
     assert profile.probability(2039.0, high=False) == pytest.approx(0.33)
     assert profile.probability(2024.0) == 0.0
+    assert profile.probability(2034.0, high=False) == pytest.approx(0.17)
     assert crqc_profile("gri-2024").probability(2035.0) == pytest.approx(0.34)
     assert all(each.source for each in crqc_profiles())
+    assert crqc_profiles()[0].name == Inputs([], DAY).crqc
+
+
+def test_the_survey_of_2025_follows_from_its_answers() -> None:
+    """How many of 26 experts ticked each range, by horizon (the report's appendix A.4)."""
+    bounds = np.array([0, 1, 5, 30, 70, 95, 99, 100]) / 100
+    ticked = {
+        5: (13, 5, 6, 1, 1, 0, 0),
+        10: (3, 4, 6, 7, 4, 1, 1),
+        15: (0, 3, 5, 3, 9, 4, 2),
+        20: (0, 0, 2, 6, 6, 4, 8),
+        30: (0, 0, 1, 3, 5, 5, 12),
+    }
+    profile = crqc_profile("gri-2025")
+    for years, counts in ticked.items():
+        assert sum(counts) == 26
+        for high in (False, True):
+            ends = bounds[1:] if high else bounds[:-1]
+            average = np.dot(counts, ends) / 26
+            assert profile.probability(2026.0 + years, high=high) == pytest.approx(
+                average, abs=0.005
+            )
 
 
 @pytest.mark.parametrize("flow", ["v2x-provisioning", "management", "archive"])

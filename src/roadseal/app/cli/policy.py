@@ -81,6 +81,8 @@ def show(
         words = escape(rule.says)
         if rule.quote:
             words += f"\n[italic]“{escape(rule.quote)}”[/] [dim]({rule.quote_status.value})[/]"
+        else:
+            words += "\n[dim](no quotation: its own words were not read)[/]"
         after = f"after {rule.after}" if rule.after else "now"
         what = f"{rule.state.value}\n[dim]{', '.join(rule.roles)}; {rule.scope.value}[/]"
         table.add_row(rule.id, after, what, words, escape(rule.where))

@@ -67,7 +67,7 @@ def build(
     ] = None,
     crqc: Annotated[
         str, typer.Option(help="When a quantum computer comes: a profile.")
-    ] = "gri-2023",
+    ] = "gri-2025",
     as_of: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: today.")
     ] = None,

@@ -47,7 +47,7 @@ class Inputs:
     estates: Sequence[Mapping[str, Any]] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
     templates: Sequence[Template] = field(default_factory=shipped_templates)
-    crqc: str = "gri-2023"
+    crqc: str = "gri-2025"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ class ScoreModel:
     """The numbers of one version of the score.
 
     Args:
-        version: such as ``score/1``.
-        sha256: of the files that it was read from, hexadecimal.
+        version: such as ``score/2``.
+        sha256: of the files that it was read from and of the CRQC profiles, hexadecimal.
         draws_log2: how many draws, as a power of two.
         seed: of the Sobol sequence's scrambling.
         impact: rating → share of the worst harm.
@@ -100,8 +100,8 @@ class ScoreModel:
 @cache
 def score_model() -> ScoreModel:
     """The shipped numbers."""
-    texts = [_text("score.toml"), _text("flows.toml")]
-    score, flows = map(tomllib.loads, texts)
+    texts = [_text(name) for name in ("score.toml", "flows.toml", "crqc.toml")]
+    score, flows = map(tomllib.loads, texts[:2])
     return ScoreModel(
         score["version"],
         hashlib.sha256("".join(texts).encode()).hexdigest(),
