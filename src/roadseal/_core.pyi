@@ -29,6 +29,7 @@ __all__ = [
     "encode_to_be_signed_certificate",
     "encode_to_be_signed_data",
     "find_messages",
+    "fn_dsa_count_valid",
     "hash_of",
     "p256_add_base",
     "p256_multiply_add",
@@ -348,6 +349,9 @@ def p256_multiply_add(scalar: bytes, point: bytes, other: bytes) -> bytes:
 
 def hash_of(algorithm_id: str) -> str:
     """The name of the hash that goes with a key of this algorithm."""
+
+def fn_dsa_count_valid(public_key: bytes, messages: list[bytes], signatures: list[bytes]) -> int:
+    """How many FN-DSA-512 signatures hold by the library's own verification."""
 
 def signing_digest(algorithm_id: str, signed: bytes, signer_digest: bytes | None = None) -> bytes:
     """What a signer signs: H(H(signed) ‖ H(signer's certificate))."""

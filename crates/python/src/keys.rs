@@ -1,5 +1,6 @@
 //! Keys.
 
+use fn_dsa::{DOMAIN_NONE, HASH_ID_RAW, VerifyingKey as _, VerifyingKey512};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -122,6 +123,21 @@ impl VerifyingKey {
         };
         self.0.verify(&digest, &signature)
     }
+}
+
+/// How many FN-DSA-512 signatures hold by the `fn-dsa` library's own verification: what ours is measured by.
+#[pyfunction]
+pub fn fn_dsa_count_valid(
+    py: Python<'_>,
+    public_key: &[u8],
+    messages: Vec<PyBackedBytes>,
+    signatures: Vec<PyBackedBytes>,
+) -> PyResult<usize> {
+    let key = VerifyingKey512::decode(public_key).ok_or_else(|| refused("not a public key of FN-DSA-512"))?;
+    let valid = |(message, signature): &(&PyBackedBytes, &PyBackedBytes)| {
+        key.verify(signature, &DOMAIN_NONE, &HASH_ID_RAW, message)
+    };
+    Ok(py.detach(|| messages.iter().zip(&signatures).filter(valid).count()))
 }
 
 /// What a signer signs: H(H(signed) ‖ H(signer's certificate)).

@@ -33,7 +33,7 @@ mod _core {
     #[pymodule_export]
     use crate::flows::{FlowReader, read_answer, read_tls_recording};
     #[pymodule_export]
-    use crate::keys::{SigningKey, VerifyingKey, signing_digest};
+    use crate::keys::{SigningKey, VerifyingKey, fn_dsa_count_valid, signing_digest};
     #[pymodule_export]
     use crate::messages::{encode_signed_data, encode_to_be_signed_data, hash_of, signer_certificates};
     #[pymodule_export]

@@ -9,6 +9,7 @@ pub mod butterfly;
 pub mod certificate;
 pub mod coer;
 pub mod encode;
+mod fn_dsa_512;
 pub mod identity;
 mod judge;
 mod knowledge;

@@ -6,10 +6,10 @@ use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ML_DSA_44, ML_DSA_65, ParsedPublicKey,
 };
-use fn_dsa::{DOMAIN_NONE, HASH_ID_RAW, VerifyingKey as _, VerifyingKey512};
 
 use crate::algorithm::{Algorithm, Hash};
 use crate::brainpool;
+use crate::fn_dsa_512;
 use crate::nist::{Curve, Point};
 use crate::wire::{CurvePoint, PublicKey, Signature};
 
@@ -21,10 +21,10 @@ enum Inner {
     P384(Nist),
     BrainpoolP256(brainpool::Key256),
     BrainpoolP384(brainpool::Key384),
-    FnDsa512(Box<VerifyingKey512>),
+    FnDsa512(Box<fn_dsa_512::Key>),
     MlDsa44(ParsedPublicKey),
     MlDsa65(ParsedPublicKey),
-    Dual { ecdsa: Nist, fn_dsa: Box<VerifyingKey512> },
+    Dual { ecdsa: Nist, fn_dsa: Box<fn_dsa_512::Key> },
 }
 
 /// A key on a NIST curve: parsed for verification and, once a signature carries R in full, as a point.
@@ -61,12 +61,12 @@ impl VerifyingKey {
     /// compressed point followed by the FN-DSA-512 key for the dual algorithm.
     pub fn from_octets(algorithm: Algorithm, octets: &[u8]) -> Option<Self> {
         Some(Self(match algorithm {
-            Algorithm::FnDsa512 => Inner::FnDsa512(Box::new(VerifyingKey512::decode(octets)?)),
+            Algorithm::FnDsa512 => Inner::FnDsa512(Box::new(fn_dsa_512::Key::decode(octets)?)),
             Algorithm::MlDsa44 => Inner::MlDsa44(ParsedPublicKey::new(&ML_DSA_44, octets).ok()?),
             Algorithm::MlDsa65 => Inner::MlDsa65(ParsedPublicKey::new(&ML_DSA_65, octets).ok()?),
             Algorithm::EcdsaP256FnDsa512 => {
                 let (point, key) = octets.split_at_checked(33)?;
-                let fn_dsa = Box::new(VerifyingKey512::decode(key)?);
+                let fn_dsa = Box::new(fn_dsa_512::Key::decode(key)?);
                 Inner::Dual { ecdsa: Nist::new(Curve::P256, point)?, fn_dsa }
             }
             _ => return Self::from_sec1(algorithm, octets),
@@ -106,14 +106,14 @@ impl VerifyingKey {
                 key.verify(digest.as_ref(), r, s)
             }
             (Inner::FnDsa512(key) | Inner::Dual { fn_dsa: key, .. }, Signature::Octets(FnDsa512, octets)) => {
-                verify_fn_dsa(key, digest.as_ref(), octets)
+                key.verify(digest.as_ref(), octets)
             }
             (Inner::MlDsa44(_), Signature::Octets(MlDsa44, octets))
             | (Inner::MlDsa65(_), Signature::Octets(MlDsa65, octets)) => {
                 self.verify_octets(digest.as_ref(), octets)
             }
             (Inner::Dual { ecdsa, fn_dsa }, Signature::Dual { r, s, fn_dsa: octets }) => {
-                verify_fn_dsa(fn_dsa, digest.as_ref(), octets) && ecdsa.verify(digest, r, s)
+                fn_dsa.verify(digest.as_ref(), octets) && ecdsa.verify(digest, r, s)
             }
             _ => false,
         }
@@ -122,7 +122,7 @@ impl VerifyingKey {
     /// Whether `signature` is this post-quantum key's over a message of any length; curves sign digests only.
     pub fn verify_octets(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
-            Inner::FnDsa512(key) => verify_fn_dsa(key, message, signature),
+            Inner::FnDsa512(key) => key.verify(message, signature),
             Inner::MlDsa44(key) | Inner::MlDsa65(key) => key.verify_sig(message, signature).is_ok(),
             _ => false,
         }
@@ -189,10 +189,6 @@ impl Nist {
 /// A digest computed elsewhere; `None` if its length is not the hash's.
 pub fn digest_value(hash: Hash, octets: &[u8]) -> Option<Digest> {
     Digest::import_less_safe(octets, hash.provider()).ok()
-}
-
-fn verify_fn_dsa(key: &VerifyingKey512, message: &[u8], signature: &[u8]) -> bool {
-    key.verify(signature, &DOMAIN_NONE, &HASH_ID_RAW, message)
 }
 
 /// The number without its last bit: Hₙ of SEC 4 clause 2.3, the leftmost ⌊log₂ n⌋ = 255 bits.

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Final, Literal
 
@@ -42,6 +43,7 @@ FIGURES: Final = 2 * len(DECISION_TARGETS) + 3
 _NOW = Time64(700_000_000_000_000)
 _PAYLOAD = bytes(85)
 _DIGEST_BYTES = 32
+_FN_DSA = "fn-dsa-512/pre1"
 _HOLDS = {"≥": operator.ge, "≤": operator.le}
 
 
@@ -215,14 +217,19 @@ def _taking_turns(
 
 
 def _bare_check(vehicle: Credential, count: int) -> Callable[[], None]:
-    """Signatures over digests, checked by the key alone."""
+    """Signatures over digests, checked by the library alone."""
     signer = vehicle.signer
     digests = [number.to_bytes(_DIGEST_BYTES, "big") for number in range(count)]
     signatures = [signer.sign(digest) for digest in digests]
-    key = _core.VerifyingKey(signer.algorithm, signer.public_key)
+    count_valid: Callable[[list[bytes], list[bytes]], int]
+    if signer.algorithm == _FN_DSA:
+        # The engine hashes faster than this library; it is measured by the library all the same.
+        count_valid = partial(_core.fn_dsa_count_valid, signer.public_key)
+    else:
+        count_valid = _core.VerifyingKey(signer.algorithm, signer.public_key).count_valid
 
     def check() -> None:
-        if key.count_valid(digests, signatures) != count:
+        if count_valid(digests, signatures) != count:
             raise AssertionError("a signature that was just made does not hold")
 
     return check
