@@ -96,6 +96,14 @@ def certificate(folder: Path, form: str = "DER") -> bytes:
     return run("openssl", *options.split(), "-outform", form, cwd=folder)
 
 
+def test_the_form_of_a_key_in_a_library_is_no_key() -> None:
+    """What libcrypto 3.5 has of ML-DSA-44, with other data behind it; and the same with a key."""
+    form = bytes.fromhex("30820532300b06096086480165030403110382052100")
+    for tail, expected in ((bytes(1400), []), (os.urandom(1400), ["ml-dsa-44"])):
+        found, _ = read("libcrypto.dll", b"\x7f" * 40 + form + tail)
+        assert algorithms(found) == expected
+
+
 def test_signature_list_and_carved_material(tmp_path: Path) -> None:
     encoded = certificate(tmp_path)
     each = 16 + len(encoded)

@@ -37,8 +37,16 @@ CONTENTS: Final = frozenset(
 """Object identifiers of content types that `message` reads or names."""
 
 
-def message(location: Location, encoded: bytes) -> Iterator[Finding | Gap]:
-    """Describe the ContentInfo at the start of `encoded`, whose type is one of `CONTENTS`."""
+def message(
+    location: Location, encoded: bytes, signs: Role = Role.MESSAGE_SIGNATURE
+) -> Iterator[Finding | Gap]:
+    """Describe the ContentInfo at the start of `encoded`, whose type is one of `CONTENTS`.
+
+    Args:
+        location: of the message.
+        encoded: it, and whatever follows it.
+        signs: what its signatures are for.
+    """
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 2) if outer else []
     kind = der.dotted(encoded, parts[0]) if parts and parts[0].tag == der.OID else ""
@@ -54,7 +62,7 @@ def message(location: Location, encoded: bytes) -> Iterator[Finding | Gap]:
     if kind == _SIGNED:
         yield from certificates_in(location, encoded, "pkcs7")
         yield from _revocations(location, encoded, fields)
-        title, uses = "signed message", _signers(encoded, fields)
+        title, uses = "signed message", _signers(encoded, fields, signs)
     else:
         title = "encrypted message"
         uses = [*_recipients(encoded, fields), *_content_cipher(encoded, fields)]
@@ -81,7 +89,7 @@ def _revocations(
                     yield found
 
 
-def _signers(encoded: bytes, fields: list[der.Element]) -> list[AlgorithmUse]:
+def _signers(encoded: bytes, fields: list[der.Element], signs: Role) -> list[AlgorithmUse]:
     """Signature and digest of every SignerInfo: version, sid, digest, [0]?, signature."""
     uses: list[AlgorithmUse] = []
     signers = fields[-1] if len(fields) > 3 and fields[-1].tag == der.SET else None
@@ -95,7 +103,7 @@ def _signers(encoded: bytes, fields: list[der.Element]) -> list[AlgorithmUse]:
         digest = identifiers.from_oid(digest_oid)
         name = signature_name(oid, parameters) or ""
         bare = {"rsa": f"rsa-pkcs1-{digest}", "ec": f"ecdsa-{digest}", "dsa": f"dsa-{digest}"}
-        uses.append(AlgorithmUse(bare.get(name, name), Role.MESSAGE_SIGNATURE))
+        uses.append(AlgorithmUse(bare.get(name, name), signs))
         uses.append(AlgorithmUse(digest, Role.INTEGRITY))
     return uses
 
@@ -144,3 +152,21 @@ def _content_cipher(encoded: bytes, fields: list[der.Element]) -> list[Algorithm
         if found and parts[0].tag == der.OID:
             return [AlgorithmUse(identifiers.from_oid(found[0]), Role.ENCRYPTION)]
     return []
+
+
+def content_of(encoded: bytes) -> bytes | None:
+    """Return the octets that a signed message carries; None where it carries none."""
+    outer = der.element(encoded, 0, len(encoded))
+    parts = der.shape(encoded, outer, 2) if outer else []
+    if len(parts) < 2 or der.dotted(encoded, parts[0]) != _SIGNED:
+        return None
+    signed = next(der.children(encoded, parts[1]), None)
+    for field in der.shape(encoded, signed) if signed else []:
+        if field.tag != der.SEQUENCE:
+            continue
+        inner = der.shape(encoded, field, 2)
+        explicit = inner[1] if len(inner) > 1 else None
+        content = next(der.children(encoded, explicit), None) if explicit else None
+        if content and content.tag in der.OCTET_STRINGS:
+            return der.octets(encoded, content)
+    return None

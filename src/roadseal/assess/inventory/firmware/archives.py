@@ -17,6 +17,7 @@ from roadseal.assess.inventory.collector import Context, Member, Output, Signatu
 from roadseal.assess.inventory.finding import Cause, Gap, Location
 from roadseal.assess.inventory.firmware import cpio, jffs2, outside, rpm, streams, ubi, ubifs
 from roadseal.assess.inventory.firmware.budget import FAILURES, Budget, TooMuchError, safe_name
+from roadseal.assess.inventory.firmware.updates import with_update
 
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _USTAR, _AR = b"ustar", b"!<arch>\n"
@@ -76,7 +77,8 @@ def _whole(source: Source, context: Context) -> Iterator[Output]:
     if head.startswith(_ZIP):
         yield from _zip(source, budget)
     elif source.data[257:262] == _USTAR:
-        yield from _tar(io.BytesIO(source.data[:]), budget)
+        members = _tar(io.BytesIO(source.data[:]), budget)
+        yield from with_update(source.uri, members)
     elif streams.kind_of(head):
         yield from _compressed(source, budget)
     elif head.startswith(_AR):
@@ -85,7 +87,7 @@ def _whole(source: Source, context: Context) -> Iterator[Output]:
         packed = rpm.payload(source.data[:])
         yield from cpio.read(streams.unpack(packed, budget)[0], Budget(context))
     elif head.startswith(cpio.MAGICS) and cpio.begins(source.data[:4400]):
-        yield from cpio.read(source.data[:], budget)
+        yield from with_update(source.uri, cpio.read(source.data[:], budget))
     elif head.startswith(ubifs.MAGIC):
         yield from ubifs.files(source.data[:], budget)
     elif head.startswith(jffs2.MAGICS):

@@ -27,18 +27,17 @@ _KEY_OIDS: Final = tuple(
 ANCHORS: Final = (_CERTIFICATE, *_KEY_OIDS)
 """What the matcher looks for."""
 
+_BLANK: Final = bytes(16)
 _HEADERS: Final = (4, 3, 2)
 """Octets of a tag and its length: a small certificate on a curve has short ones."""
-_ESL_HEADER: Final = 44
 
 
-def carve(source: Source, context: Context, listed: set[int]) -> Iterator[Output]:
+def carve(source: Source, context: Context) -> Iterator[Output]:
     """Describe the certificates and keys in `source`.
 
     Args:
         source: of any kind that no collector reads to its end.
         context: for what identifies a private key.
-        listed: where UEFI signature lists begin, whose first certificate is told by them.
     """
     if any(len(source.hits.get(each, ())) >= MAX_HITS for each in ANCHORS):
         detail = f"More than {MAX_HITS} places that may hold a key."
@@ -54,8 +53,7 @@ def carve(source: Source, context: Context, listed: set[int]) -> Iterator[Output
         found = certificate(Location(source.uri, offset=extent.start), encoded, "carved")
         if found and "defects" not in found.facts:
             end = extent.stop
-            if extent.start - _ESL_HEADER not in listed:
-                yield found
+            yield found
     yield from _keys(source, context, certificates)
 
 
@@ -91,6 +89,8 @@ def _keys(source: Source, context: Context, certificates: list[range]) -> Iterat
             whole = _whole(source, start)
             if whole is None or any(start in extent for extent in certificates):
                 continue
+            if _BLANK in whole:
+                continue  # the form of a key, which a library fills in: keys look random
             if key := der_key(Location(source.uri, offset=start), whole, context):
                 covered = start + len(whole)
                 yield key

@@ -23,7 +23,7 @@ _NEEDED, _HASH, _STRTAB, _SYMTAB_TAG, _STRSZ, _GNU_HASH = 1, 4, 5, 6, 10, 0x6FFF
 
 
 @dataclass
-class ElfNames:
+class Names:
     """Names by what they are for.
 
     Args:
@@ -37,14 +37,14 @@ class ElfNames:
     needed: list[str] = field(default_factory=list)
 
 
-def read_names(data: Data) -> ElfNames:
+def read_names(data: Data) -> Names:
     """Read the names of a file that begins with `MAGIC`.
 
     Raises:
         struct.error: it ends where it should not; `ValueError` and `IndexError`, too.
     """
     elf = _Elf(data)
-    names = ElfNames()
+    names = Names()
     sections = elf.sections()
     for kind, offset, size, link in sections:
         if kind in {_SYMTAB, _DYNSYM} and link < len(sections):
@@ -82,7 +82,7 @@ class _Elf:
         rows = [self.unpack(form, table_at + index * size) for index in range(count)]
         return [(row[1], row[4], row[5], row[6]) for row in rows]
 
-    def symbols(self, at: int, count: int, strings: bytes, names: ElfNames) -> None:
+    def symbols(self, at: int, count: int, strings: bytes, names: Names) -> None:
         count = min(count, _MAX_SYMBOLS)
         table = self.data[at : at + count * self.symbol_bytes]
         form = self.order + ("IBBHQQ" if self.wide else "IIIBBH")
@@ -107,13 +107,13 @@ class _Elf:
             entries.append((tag, value))
         return entries
 
-    def libraries(self, tags: list[tuple[int, int]], strings: bytes, names: ElfNames) -> None:
+    def libraries(self, tags: list[tuple[int, int]], strings: bytes, names: Names) -> None:
         for tag, value in tags:
             if tag == _NEEDED:
                 end = strings.find(b"\0", value, value + _MAX_NAME_BYTES)
                 names.needed.append(strings[value:end].decode("ascii", "replace"))
 
-    def dynamic_segment(self, names: ElfNames) -> None:
+    def dynamic_segment(self, names: Names) -> None:
         (table_at,) = self.unpack("Q", 32) if self.wide else self.unpack("I", 28)
         size, count = self.unpack("HH", 54 if self.wide else 42)
         if not table_at or not size:

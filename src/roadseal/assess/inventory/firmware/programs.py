@@ -7,13 +7,13 @@ has itself, say the same of code that is linked in. All are `inferred`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Final
 
-from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import Context, Data, Output, Signature, Source
 from roadseal.assess.inventory.finding import (
     AlgorithmUse,
     AssetType,
@@ -24,7 +24,7 @@ from roadseal.assess.inventory.finding import (
     Location,
     Role,
 )
-from roadseal.assess.inventory.firmware import elf
+from roadseal.assess.inventory.firmware import elf, pe
 from roadseal.assess.inventory.firmware.constants import constants
 from roadseal.crypto.toml_source import TomlSource
 
@@ -46,11 +46,12 @@ def _libraries() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ProgramCollector:
-    """Reads the names in ELF files and the constants of ciphers."""
+    """Reads the names in ELF files and Windows programs, and the constants of ciphers."""
 
     name: str = "binary"
     signatures: Sequence[Signature] = (
         Signature(elf.MAGIC, 0),
+        Signature(pe.MAGIC, 0),
         *(Signature(constant) for constant in constants()),
     )
     names: Sequence[str] = ()
@@ -58,7 +59,9 @@ class ProgramCollector:
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what `source` can do."""
         if source.data[:4] == elf.MAGIC:
-            yield from _names(source)
+            yield from _names(source, elf.read_names, "an ELF file")
+        elif source.data[:2] == pe.MAGIC:
+            yield from _names(source, pe.read_names, "a Windows program")
         if b"\0" not in source.data[:4096]:
             return  # a text that quotes a constant is no program
         seen: set[str] = set()
@@ -79,11 +82,11 @@ def _finding(location: Location, rule: str, what: str, names: list[str], sure: f
     )  # fmt: skip
 
 
-def _names(source: Source) -> Iterator[Output]:
+def _names(source: Source, read: Callable[[Data], elf.Names], what: str) -> Iterator[Output]:
     try:
-        names = elf.read_names(source.data)
+        names = read(source.data)
     except (struct.error, ValueError, IndexError):
-        yield Gap(Location(source.uri), Cause.UNREADABLE, "The symbols of an ELF file.")
+        yield Gap(Location(source.uri), Cause.UNREADABLE, f"The symbols of {what}.")
         return
     named = False
     for rule, verb, stated in (
@@ -99,10 +102,17 @@ def _names(source: Source) -> Iterator[Output]:
             yield _finding(Location(source.uri), rule, what, [algorithm], 0.7)
     if named:
         return
-    linked = [name for name in names.needed if name.split(".so")[0] in _libraries()]
+    linked = [name for name in names.needed if _stem(name) in _libraries()]
     if linked:
         what = f"links {', '.join(linked)}: what of it is used is decided at run time"
         yield _finding(Location(source.uri), "library", what, ["library-default"], 0.5)
+
+
+def _stem(library: str) -> str:
+    """A library's name without its version: ``libssl.so.3``, ``libcrypto-3-x64.dll``."""
+    if library.lower().endswith(".dll"):
+        return library.lower()[:-4].split("-")[0]
+    return library.split(".so")[0]
 
 
 PROGRAMS: Final = ProgramCollector()
