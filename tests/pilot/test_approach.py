@@ -11,8 +11,8 @@ from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.pilot import approach
 from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
-from roadseal.pilot.run import corridor_of, run_pilot
-from roadseal.pilot.scenario_file import EMBEDDED, check_signals, load_scenario
+from roadseal.pilot.run import approaches_of, corridor_of, run_pilot
+from roadseal.pilot.scenario_file import EMBEDDED, BackhaulLink, check_signals, load_scenario
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
 
@@ -88,6 +88,9 @@ def test_an_own_approach_is_a_file(tmp_path: Path) -> None:
             "4: ph-ml-dsa-44/rs1: receivers under classical-2016 refuse",
         ),
         ("speed = 3", "speed is not known here"),
+        ('name = "all"', "1: 'all' is no name of an approach"),
+        ('name = "no priority"', "1: 'no priority' is no name of an approach"),
+        ('title = ""', "2: title"),
     ],
 )
 def test_a_wrong_approach_names_its_line(tmp_path: Path, line: str, says: str) -> None:
@@ -109,6 +112,34 @@ def test_a_wrong_approach_names_its_line(tmp_path: Path, line: str, says: str) -
     with pytest.raises(RoadsealError) as caught:
         load_approach(str(file))
     assert says in str(caught.value)
+
+
+def test_commands_weaker_than_the_profile_are_refused(tmp_path: Path) -> None:
+    """Receivers of a post-quantum profile do not act upon what ECDSA alone has signed."""
+    file = tmp_path / "weak.toml"
+    text = (Path(approach.__file__).parent / "approaches" / "pqc.toml").read_text()
+    file.write_text(text.replace('commands = "fn-dsa-512/pre1"', 'commands = "ph-fn-dsa-512/pre1"'))
+    with pytest.raises(RoadsealError, match="under pqc-2030 refuse messages") as caught:
+        load_approach(str(file))
+    assert caught.value.code == "approach-unheard"
+
+
+def test_files_of_windows_editors_are_read(tmp_path: Path) -> None:
+    """They begin with a byte order mark."""
+    file = tmp_path / "marked.toml"
+    text = (Path(approach.__file__).parent / "approaches" / "pqc.toml").read_text()
+    file.write_text(text.replace('"pqc"', '"marked"', 1), "utf-8-sig")
+    assert load_approach(str(file)).name == "marked"
+    setup = tmp_path / "scenario.toml"
+    setup.write_text("seed = 4", "utf-8-sig")
+    assert load_scenario(str(setup)).seed == 4
+
+
+@pytest.mark.parametrize("name", ["run.sumocfg", "run.sumo.cfg", "RUN.SUMOCFG", "town.xml"])
+def test_a_configuration_of_sumo_is_known_by_its_content(tmp_path: Path, name: str) -> None:
+    config = tmp_path / name
+    config.write_text("\n<configuration/>")
+    assert load_scenario(str(config)).network == str(config)
 
 
 def test_certificates_that_nobody_vouches_for_in_the_pilot_are_refused(tmp_path: Path) -> None:
@@ -201,6 +232,14 @@ def test_what_is_wrong_comes_out_before_anything_is_measured(tmp_path: Path) -> 
             run_pilot(scenario, cache_dir=tmp_path, tell=lambda what, _: told.append(what))
         assert caught.value.code == code
     assert not told
+
+
+@pytest.mark.parametrize(("marked", "source"), [(True, "qkd"), (False, "none")])
+def test_keys_of_qkd_reach_nobody_without_a_marked_link(marked: bool, source: str) -> None:
+    """Otherwise Q-day would spare sessions that no QKD key protects."""
+    links = (BackhaulLink("5g"), BackhaulLink("fibre", ("somewhere",), qkd=marked))
+    scenario = replace(load_scenario(None), links=links, approaches=("classical", "qkd", "hybrid"))
+    assert [each.key_source for each in approaches_of(scenario)] == ["none", source, source]
 
 
 def test_two_approaches_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_configuration_gives_its_inputs_but_none_of_its_outputs() -> None:
 
 def test_what_only_a_window_knows_is_left_out(tmp_path) -> None:
     """SUMO without a window refuses some of it: those of its own games that are shown in 3D."""
-    (tmp_path / "n").write_text("")
+    (tmp_path / "n").write_text("<net/>")
     config = tmp_path / "x.sumocfg"
     names = ("osg-view", "gui-settings-file", "game", "window-size", "tracker-interval", "demo")
     gui = "".join(f'<{name} value="true"/>' for name in names)
@@ -102,7 +102,7 @@ def test_what_only_a_window_knows_is_left_out(tmp_path) -> None:
 def test_a_mistaken_configuration_is_named_with_its_line(tmp_path, text, code, said) -> None:
     config = tmp_path / "x.sumocfg"
     config.write_text(text)
-    (tmp_path / "n").write_text("")
+    (tmp_path / "n").write_text("<net/>")
     with pytest.raises(RoadsealError) as caught:
         read_sumocfg(config)
     assert caught.value.code == code

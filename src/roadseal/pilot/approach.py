@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.crypto import load_profile
 from roadseal.crypto.toml_source import TomlSource
@@ -22,6 +23,9 @@ FIVE = ("classical", "pqc", "qkd", "hybrid", "zero-trust")
 
 ALL = "all"
 """Stands for the five where approaches are named."""
+
+
+_NAME = re.compile(r"[\w.+-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    title: str
+    title: str = Field(min_length=1, max_length=80)
     summary: str
     profile: str
     commands: str
@@ -111,6 +115,13 @@ def load_approach(name_or_path: str) -> Approach:
     else:
         source = TomlSource(name_or_path, _read(Path(name_or_path)))
     row = source.validate(_File, source.parse(), (), "approach-invalid")
+    if row.name == ALL or not _NAME.fullmatch(row.name):
+        raise source.error(
+            "approach-invalid",
+            ("name",),
+            f"{row.name!r} is no name of an approach.",
+            f"Choose letters, digits and .+-_, 60 at most, and not {ALL!r}: it stands in tables.",
+        )
     if row.backhaul not in PROFILES:
         raise source.error(
             "unknown-backhaul",
@@ -144,7 +155,7 @@ def _check_heard(approach: Approach, source: TomlSource) -> None:
     policy = approach.policy()
     for key, sent in (("awareness", approach.awareness), ("commands", approach.commands)):
         refused = None
-        if key == "awareness" and sent.message not in policy.messages:
+        if sent.message not in policy.messages:
             refused = f"messages signed with {sent.message}"
         elif sent.certificate not in policy.certificates:
             refused = f"certificates signed with {sent.certificate}"
@@ -161,7 +172,7 @@ def _check_heard(approach: Approach, source: TomlSource) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except OSError as error:
         raise RoadsealError(
             "approach-missing",

@@ -78,7 +78,7 @@ def add_emergency_vehicles(
         for _ in range(demand.count)
     )
     ids = tuple(f"emergency_{number}" for number in range(demand.count))
-    file = work_dir.absolute() / f"{scenario.name}-emergency-{seed}-{demand.count}.rou.xml"
+    file = work_dir.absolute() / f"{scenario.name[:80]}-emergency-{seed}-{demand.count}.rou.xml"
     root = _route_file(demand, zip(ids, departures, strict=True), routes)
     file.write_bytes(ElementTree.tostring(root))
     light = "with blue light" if demand.blue_light else "obeying signals"

@@ -6,7 +6,8 @@ import multiprocessing
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,10 @@ def run_pilot(
         tell: told about progress.
 
     Raises:
-        RoadsealError: the scenario, its network or an approach cannot be used.
+        RoadsealError: the scenario, its network or an approach cannot be used; ``worker-died``.
     """
     tell = tell or (lambda _what, _share: None)
-    approaches = _approaches(scenario)
+    approaches = approaches_of(scenario)
     corridor, traffic = _place(scenario, cache_dir, tell)  # what is wrong shall not come out late
     calibration = _calibrate(scenario, approaches, cache_dir, recalibrate, tell)
     prepared = _Prepared(scenario, approaches, corridor, traffic, calibration, cache_dir)
@@ -90,7 +91,14 @@ def run_pilot(
             return _run(prepared, executor, heard, tell)
         context = multiprocessing.get_context("spawn")  # SUMO is one simulation a process
         with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
-            return _run(prepared, pool, heard, tell)
+            try:
+                return _run(prepared, pool, heard, tell)
+            except BrokenProcessPool as error:
+                raise RoadsealError(
+                    "worker-died",
+                    "A process that played the scenario ended without an answer.",
+                    advice="Give it more memory; if `sumo` alone dies of the scenario, mend that.",
+                ) from error
 
 
 def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Corridor:
@@ -114,6 +122,28 @@ def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Cor
     return corridor
 
 
+def approaches_of(scenario: PilotScenario) -> list[Approach]:
+    """The approaches of a scenario, as its links allow.
+
+    Args:
+        scenario: which.
+
+    Raises:
+        RoadsealError: one cannot be used; ``approach-twice``.
+    """
+    approaches = [load_approach(name) for name in named_approaches(scenario.approaches)]
+    if not any(link.qkd for link in scenario.links):  # no key reaches anybody
+        approaches = [replace(approach, key_source="none") for approach in approaches]
+    for number, approach in enumerate(approaches):
+        if approach.name in {earlier.name for earlier in approaches[:number]}:
+            raise RoadsealError(
+                "approach-twice",
+                f"Two approaches are called {approach.name!r}.",
+                advice="Give one of the files another name: results are told apart by it.",
+            )
+    return approaches
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """All that a run needs, checked."""
@@ -124,18 +154,6 @@ class _Prepared:
     traffic: Scenario
     calibration: Calibration
     cache_dir: Path
-
-
-def _approaches(scenario: PilotScenario) -> list[Approach]:
-    approaches = [load_approach(name) for name in named_approaches(scenario.approaches)]
-    for number, approach in enumerate(approaches):
-        if approach.name in {earlier.name for earlier in approaches[:number]}:
-            raise RoadsealError(
-                "approach-twice",
-                f"Two approaches are called {approach.name!r}.",
-                advice="Give one of the files another name: results are told apart by it.",
-            )
-    return approaches
 
 
 def _run(prepared: _Prepared, pool: Executor, heard: Path, tell: Tell) -> PilotRun:
@@ -191,7 +209,7 @@ def _run(prepared: _Prepared, pool: Executor, heard: Path, tell: Tell) -> PilotR
         curves=curves(evidence),
         drills=drills,
         emergency=emergency_trips(evidence),
-        limits=limits(setting, evidence),
+        limits=limits(scenario, setting, evidence),
         sources=sources(scenario),
     )
     shared = {
@@ -285,7 +303,7 @@ def _qkd(
     scenario: PilotScenario, approach: Approach, calibration: Calibration
 ) -> QkdEvidence | None:
     """What marked links give; `None` where no key is mixed in."""
-    if approach.key_source != "qkd" or not any(link.qkd for link in scenario.links):
+    if approach.key_source != "qkd":
         return None
     times_ms = calibration.key_agreements(approach.backhaul, scenario.handshakes, scenario.seed)
     return QkdEvidence(optimise(FIBRE, block_bits=BLOCK_BITS), times_ms)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from roadseal import __version__
-from roadseal.pilot.approach import FIVE
+from roadseal.pilot.approach import FIVE, load_approach, named_approaches
 from roadseal.pilot.corridor_run import Setting
 from roadseal.pilot.device import device
 from roadseal.pilot.evidence import Evidence
@@ -54,7 +55,9 @@ def about(
     }
 
 
-def limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
+def limits(
+    scenario: PilotScenario, setting: Setting, evidence: Mapping[str, Evidence]
+) -> list[str]:
     """What is simulated, modelled, assumed or missing, in sentences."""
     conflicts = sum(e.on_air.outcome.conflicts for e in evidence.values())
     return [
@@ -81,7 +84,16 @@ def limits(setting: Setting, evidence: Mapping[str, Evidence]) -> list[str]:
         "Under hybrid and zero-trust CAMs are signed with ECDSA alone: an adversary with a quantum "
         "computer forges them. What is acted upon is signed twice.",
         f"Emergency vehicles obey signals (no blue light); conflicting greens shown: {conflicts}.",
+        *_without_keys(scenario),
     ]
+
+
+def _without_keys(scenario: PilotScenario) -> list[str]:
+    chosen = (load_approach(name) for name in named_approaches(scenario.approaches))
+    asking = [approach.name for approach in chosen if approach.key_source == "qkd"]
+    if not asking or any(link.qkd for link in scenario.links):
+        return []
+    return [f"No link is marked for QKD: {', '.join(asking)} ran without its keys."]
 
 
 def sources(scenario: PilotScenario) -> list[str]:
@@ -93,8 +105,8 @@ def sources(scenario: PilotScenario) -> list[str]:
 
 def _command(scenario: PilotScenario) -> str:
     """What runs this again, as far as the command line says it."""
-    network = "" if scenario.network == EMBEDDED else f" {scenario.network}"
-    names = "".join(f" --approach {name}" for name in scenario.approaches)
+    network = "" if scenario.network == EMBEDDED else f" {quote(scenario.network)}"
+    names = "".join(f" --approach {quote(name)}" for name in scenario.approaches)
     approaches = " --approach all" if scenario.approaches == FIVE else names
     duration = f" --duration {scenario.duration_s:g}"
     return f"roadseal pilot run{network}{approaches} --seed {scenario.seed}{duration}"

@@ -128,8 +128,8 @@ def load_scenario(path: str | None) -> PilotScenario:
     """Load a scenario.
 
     Args:
-        path: a TOML file; a `*.sumocfg`, which runs with every default; or `None` for the embedded
-            corridor.
+        path: a TOML file; a configuration of SUMO, which runs with every default; or `None` for the
+            embedded corridor.
 
     Raises:
         RoadsealError: the file is not a scenario; the error names the line and the remedy.
@@ -137,8 +137,10 @@ def load_scenario(path: str | None) -> PilotScenario:
     if path is None:
         return PilotScenario()
     if path.endswith(".sumocfg"):
-        return PilotScenario(name=Path(path).absolute().parent.name, network=path)
+        return _of_sumo(path)
     source = _source(path)
+    if source.text.lstrip().startswith("<"):  # SUMO asks for no suffix, and does not offer one
+        return _of_sumo(path)
     row = source.validate(_File, source.parse(), (), "scenario-invalid")
     approaches = tuple(_beside(path, name) for name in named_approaches(row.approaches))
     for name in approaches:
@@ -157,6 +159,10 @@ def load_scenario(path: str | None) -> PilotScenario:
     )
     _check(scenario, source)
     return scenario
+
+
+def _of_sumo(config: str) -> PilotScenario:
+    return PilotScenario(name=Path(config).absolute().parent.name, network=config)
 
 
 def _check(scenario: PilotScenario, source: TomlSource) -> None:
@@ -218,7 +224,7 @@ def check_signals(scenario: PilotScenario, corridor: Corridor, path: str | None 
 
 def _source(path: str) -> TomlSource:
     try:
-        return TomlSource(path, Path(path).read_text("utf-8"))
+        return TomlSource(path, Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise RoadsealError(
             "scenario-missing",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
@@ -19,10 +19,14 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from roadseal.errors import RoadsealError
+from roadseal.pilot.sumo_paths import beside
+
+Visit = Callable[[str, Mapping[str, str]], object]
+"""Told of an element: its tag and its attributes."""
 
 
 def elements(file: Path, event: Literal["start", "end"] = "end") -> Iterator[Element]:
-    """Read a file element by element.
+    """Read a file element by element, and in their place those of files that it includes.
 
     Args:
         file: which.
@@ -31,13 +35,29 @@ def elements(file: Path, event: Literal["start", "end"] = "end") -> Iterator[Ele
     Raises:
         RoadsealError: `scenario-missing`, or `scenario-unreadable` with the line.
     """
-    with _opened(file) as stream:
-        for _, element in iterparse(stream, (event,)):
-            yield element
+    yield from _elements(file, event, ())
 
 
-def check_well_formed(file: Path) -> None:
-    """Read a file of any size for nothing but its form.
+def refuse_circle(file: Path, ancestors: Iterable[Path]) -> None:
+    """Refuse a file that includes itself, over whatever others: SUMO itself ends the process.
+
+    Raises:
+        RoadsealError: `scenario-unreadable`.
+    """
+    if file in ancestors:
+        raise RoadsealError(
+            "scenario-unreadable",
+            f"{file} includes itself.",
+            advice="Remove the <include> that closes the circle.",
+        )
+
+
+def check_well_formed(file: Path, visit: Visit | None = None) -> None:
+    """Read a file of any size for its form.
+
+    Args:
+        file: which.
+        visit: called with the tag and the attributes of every element.
 
     Raises:
         RoadsealError: as `elements`.
@@ -48,8 +68,22 @@ def check_well_formed(file: Path) -> None:
 
     parser = expat.ParserCreate()
     parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = visit
     with _opened(file) as stream:
         parser.ParseFile(stream)
+
+
+def _elements(
+    file: Path, event: Literal["start", "end"], ancestors: tuple[Path, ...]
+) -> Iterator[Element]:
+    refuse_circle(file, ancestors)
+    with _opened(file) as stream:
+        for _, element in iterparse(stream, (event,)):
+            if element.tag == "include" and element.get("href"):
+                yield from _elements(
+                    beside(file, element.get("href", "")), event, (*ancestors, file)
+                )
+            yield element
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +22,16 @@ import libsumo
 import polars as pl
 
 from roadseal.errors import RoadsealError
+from roadseal.pilot.demand import SUMO_HOME
 from roadseal.pilot.scenario import Scenario
 from roadseal.pilot.scenario_xml import check_well_formed
+from roadseal.pilot.sumo_paths import as_option
 
 Progress = Callable[[float, float], None]
 """Told (simulated seconds done, simulated seconds in all) about once a simulated second."""
 
 SUMO_VERSION = str(libsumo.getVersion()[1])
 _SUMO_ERRORS = (libsumo.TraCIException, libsumo.FatalTraCIError)
-_MIRROR_LIMIT = 5_000
 _TRIP = {  # column: attribute of SUMO's tripinfo
     "vehicle": "id",
     "type": "vType",
@@ -159,16 +161,17 @@ def simulate(
             "SUMO already runs in this process.",
             advice="Run simulations one after the other, or in workers of a process pool.",
         )
-    for file in (scenario.net_file, *scenario.route_files, *scenario.additional_files):
+    for file in scenario.inputs:
         check_well_formed(file)
     with tempfile.TemporaryDirectory(prefix="roadseal-sumo-", dir=scratch_dir) as scratch:
         directory = Path(scratch)
         config = _stage(scenario, directory / "scenario")
+        arguments = _arguments(config, directory, seed, step_s, with_traces)
         try:
-            libsumo.start(["sumo", *_arguments(config, directory, seed, step_s, with_traces)])
+            libsumo.start(["sumo", *arguments])
             yield Simulation(directory, scenario.begin_s, step_s)
         except _SUMO_ERRORS as error:
-            raise _explained(error, scenario, directory) from error
+            raise _explained(error, scenario, directory, arguments) from error
         finally:
             if libsumo.isLoaded():
                 with suppress(*_SUMO_ERRORS):
@@ -200,77 +203,77 @@ def _arguments(
 
 
 def _stage(scenario: Scenario, mirror: Path) -> Path:
-    """Mirror the scenario's directory by links and write the configuration of this run into it."""
-    mirror.mkdir()
-    directory = mirror
-    if scenario.root is not None:
-        _link_tree(scenario, mirror)
-        directory = mirror / scenario.directory.relative_to(scenario.root)
+    """Mirror by links what SUMO reads, and write the configuration of this run among them.
 
-    def staged(file: Path) -> str:
-        inside = scenario.root is not None and file.is_relative_to(scenario.root)
-        return str(mirror / file.relative_to(scenario.root) if inside and scenario.root else file)
+    Nothing else is there: what SUMO writes by a name of the scenario becomes a new file.
+    """
+    root = scenario.root
+    directory = mirror if root is None else mirror / scenario.directory.relative_to(root)
+    for folder in (scenario.directory, *scenario.output_folders):
+        place = mirror if root is None else mirror / folder.relative_to(root)
+        place.mkdir(parents=True, exist_ok=True)
+    for file in scenario.referred_files:
+        _link(file, root, mirror)
+
+    def staged(files: Iterable[Path]) -> str:
+        return as_option(*(_link(file, root, mirror) for file in files))
 
     settings = {
         **dict(scenario.options),
-        "net-file": staged(scenario.net_file),
-        "route-files": ",".join(map(staged, scenario.route_files)),
-        "additional-files": ",".join(map(staged, scenario.additional_files)),
+        "net-file": staged([scenario.net_file]),
+        "route-files": staged(scenario.route_files),
+        "additional-files": staged(scenario.additional_files),
         "begin": str(scenario.begin_s),
     }
-    root = ElementTree.Element("sumoConfiguration")
+    element = ElementTree.Element("sumoConfiguration")
     for name, value in settings.items():
         if value:
-            ElementTree.SubElement(root, name, value=value)
+            ElementTree.SubElement(element, name, value=value)
     config = directory / "roadseal-run.sumocfg"
-    config.write_bytes(ElementTree.tostring(root))
+    config.write_bytes(ElementTree.tostring(element))
     return config
 
 
-def _link_tree(scenario: Scenario, mirror: Path) -> None:
-    root = scenario.root
-    assert root is not None  # noqa: S101  narrowing for the type checker
-    places = {
-        file.parent
-        for file in (scenario.net_file, *scenario.route_files, *scenario.additional_files)
-        if file.is_relative_to(root)
-    }
-    links = 0
-    here = mirror.resolve()
-    for place in sorted({scenario.directory, *places}):
-        for parent, folders, names in os.walk(place):
-            # The cache may lie among the scenario's files: a mirror must not mirror itself.
-            folders[:] = [f for f in folders if not here.is_relative_to(Path(parent, f).resolve())]
-            target = mirror / Path(parent).relative_to(root)
-            target.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                link = target / name
-                if not link.is_symlink():
-                    link.symlink_to(Path(parent) / name)
-                    links += 1
-            if links > _MIRROR_LIMIT:
-                raise RoadsealError(
-                    "scenario-too-large",
-                    f"{place} holds more than {_MIRROR_LIMIT} files.",
-                    advice="Put the scenario's files into a directory of their own.",
-                )
+def _link(file: Path, root: Path | None, mirror: Path) -> Path:
+    """Where a run finds a file: at its place in the mirror, or under a plain name beside it."""
+    if root is not None and file.is_relative_to(root):
+        link = mirror / file.relative_to(root)
+    else:
+        number = len(list(mirror.parent.glob("input-*")))
+        link = mirror.parent / f"input-{number}.xml{'.gz' if file.suffix == '.gz' else ''}"
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.absolute())
+    return link
 
 
-def _explained(error: Exception, scenario: Scenario, directory: Path) -> RoadsealError:
+def _explained(
+    error: Exception, scenario: Scenario, directory: Path, arguments: Sequence[str]
+) -> RoadsealError:
     with suppress(*_SUMO_ERRORS):
         libsumo.close()
-    errors = directory / "errors.txt"
-    logged = errors.read_text(errors="replace") if errors.is_file() else ""
-    words = " ".join(str(error).split())
-    if words in {"", "Process Error"}:
-        words = " ".join(logged.replace("Error: ", "").split()) or "it gave no reason"
+    words = _words_of_sumo(scenario, arguments) or " ".join(str(error).split())
     words = words.replace(f"{directory / 'scenario'}{os.sep}", "").rstrip(".")
     place = _place_of(words, scenario)
     return RoadsealError(
         "sumo-failed",
-        f"SUMO refused {scenario.name}{place}: {words}.",
+        f"SUMO refused {scenario.name}{place}: {words or 'it gave no reason'}.",
         advice="Mend the scenario there; `sumo --configuration-file` alone shows the same error.",
     )
+
+
+def _words_of_sumo(scenario: Scenario, arguments: Sequence[str]) -> str:
+    """What SUMO's own program says of the start; libsumo often keeps the reason to itself."""
+    program = SUMO_HOME / "bin" / "sumo"
+    end = ("--end", str(scenario.begin_s))
+    try:
+        said = subprocess.run(  # noqa: S603  of the wheel, no shell
+            [program, *arguments, *end], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    errors = [line.removeprefix("Error: ") for line in said.stderr.splitlines() if "Error" in line]
+    return " ".join(" ".join(errors).split())
 
 
 def _place_of(words: str, scenario: Scenario) -> str:

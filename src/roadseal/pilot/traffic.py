@@ -36,6 +36,7 @@ _LAYOUT = 2  # raise it when the tables change: older traces are then recorded a
 _TABLES = ("vehicles", "signals", "trips")
 _MOTION = ("x", "y", "speed", "angle")
 _SLICE = 500_000  # rows
+_NAME = 80  # letters of a scenario's name in that of a directory
 _MANIFEST = "trace.json"
 
 
@@ -107,7 +108,7 @@ def record(
         progress: told about once a simulated second; not at all on a replay.
 
     Raises:
-        RoadsealError: `duration-invalid`, or what `simulate` raises.
+        RoadsealError: `duration-invalid`, `scenario-empty`, or what `simulate` raises.
     """
     if not 0 < step_s <= duration_s:
         raise RoadsealError(
@@ -117,7 +118,7 @@ def record(
         )
     out_dir.mkdir(parents=True, exist_ok=True)
     key = repr((_LAYOUT, scenario.digest(), seed, duration_s, step_s, SUMO_VERSION))
-    place = out_dir / f"{scenario.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
+    place = out_dir / f"{scenario.name[:_NAME]}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     found = _replay(place, scenario)
     if found is not None:
         return found
@@ -130,6 +131,12 @@ def record(
             signals = run(simulation, duration_s, progress=progress)
             simulation.finish()
             trips = trips_table(simulation, scenario)
+            if trips.is_empty():
+                raise RoadsealError(
+                    "scenario-empty",
+                    f"No vehicle enters {scenario.name} within {duration_s:g} s.",
+                    advice="Let the run last until the first departs, or begin it later.",
+                )
             vehicles = _vehicles(simulation.fcd_file, trips, scenario.begin_s, step_s)
             incidents = simulation.incidents()
         for name, table in (("vehicles", vehicles), ("signals", signals), ("trips", trips)):
