@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import libsumo
 import pytest
 from traffic_scenes import bologna, grid
@@ -114,6 +116,21 @@ def test_only_utm_is_georeferenced() -> None:
         pytest.approx(151.215, abs=0.01),
         pytest.approx(-33.857, abs=0.01),
     )
+
+
+def test_a_program_that_controls_nothing_is_no_signal(tmp_path: Path) -> None:
+    """As networks keep it of junctions that were taken out; SUMO runs them."""
+    net = tmp_path / "left.net.xml"
+    phase = '<phase duration="5" state="G"/>'
+    left = f'<tlLogic id="gone" type="static" programID="0" offset="0">{phase}</tlLogic>'
+    net.write_text(grid().net_file.read_text().replace("<tlLogic", f"{left}<tlLogic", 1))
+    corridor = read_corridor(net, name="left", source="test")
+    assert len(corridor.signals) == 9
+    libsumo.start(["sumo", "--net-file", str(net), "--no-step-log"])
+    try:
+        assert "gone" in libsumo.trafficlight.getIDList()
+    finally:
+        libsumo.close()
 
 
 def test_a_network_of_rails_is_refused() -> None:

@@ -162,7 +162,7 @@ def read_corridor(
     signals = tuple(
         _signal(light, programs.get(light.getID()), zone)
         for light in sorted(net.getTrafficLights(), key=lambda light: str(light.getID()))
-        if light.getPrograms() or light.getID() in programs
+        if light.getConnections() and (light.getPrograms() or light.getID() in programs)
     )
     if not signals:
         raise RoadsealError(
