@@ -71,7 +71,7 @@ def add_emergency_vehicles(
         raise RoadsealError(
             "no-emergency-route",
             f"No route of {scenario.name} passes a signal and is open to emergency vehicles.",
-            advice="Choose a scenario with signals on its routes, or `emergency_vehicles = 0` in TOML.",
+            advice="Choose another scenario, or write `emergency_vehicles = 0` into a TOML one.",
         )
     departures = sorted(
         round(scenario.begin_s + rng.uniform(demand.first_s, demand.last_s), 1)
