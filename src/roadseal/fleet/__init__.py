@@ -4,12 +4,13 @@ A `Change` says which steps there are, a `Plan` how they go through the fleet. `
 `work` has orders performed by an executor, `report` compares with what `forecast` expected.
 """
 
-from roadseal.fleet.campaign import Campaign, CampaignPhase
+from roadseal.fleet.campaign import Campaign
 from roadseal.fleet.change import Change, Executor, Order, Outcome, Report, Stage, Step
 from roadseal.fleet.decide import Phase, Stratum, Tally
 from roadseal.fleet.forecast import Forecast, WaveForecast, forecast
 from roadseal.fleet.inventory import enlist, read_inventory, select
 from roadseal.fleet.plan import Device, Gate, Plan
+from roadseal.fleet.record import CampaignPhase
 from roadseal.fleet.report import CampaignReport, Compared, report
 from roadseal.fleet.tables import SCHEMA
 from roadseal.fleet.work import work

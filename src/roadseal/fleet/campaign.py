@@ -1,33 +1,23 @@
-"""A campaign in the database: made, started, steered, stopped. Every decision is on the disk first.
-
-Whoever steers locks the campaign's row, so that several may; workers do not wait for it.
-"""
+"""A campaign: made, started, steered, stopped. Every decision is on the disk first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
 from roadseal.errors import RoadsealError
-from roadseal.events import Emit, Event, Fact
+from roadseal.events import Emit, Event
 from roadseal.fleet.change import Change
 from roadseal.fleet.decide import Move, Phase, Stratum, Tally, TaskState, decide
 from roadseal.fleet.forecast import forecast, new_stratum, strata_of
 from roadseal.fleet.plan import MAX_NAME, NAME_RULE, Device, Plan, is_name
-from roadseal.fleet.state import (
-    campaign_row,
-    claimable,
-    new_tasks,
-    read_strata,
-    stratum_row,
-    tallies,
-)
-from roadseal.fleet.tables import CAMPAIGN, JOURNAL, STRATUM, TASK
+from roadseal.fleet.record import CampaignPhase, Entry, Record
+from roadseal.fleet.state import campaign_row, claimable, new_tasks, stratum_row, tallies
+from roadseal.fleet.tables import CAMPAIGN, STRATUM, TASK
 from roadseal.fleet.tasks import (
     begin_again,
     call_back,
@@ -41,19 +31,6 @@ from roadseal.fleet.tasks import (
 from roadseal.store import Store
 
 _MAX_MOVES: Final = 1000
-
-
-class CampaignPhase(StrEnum):
-    """What the whole campaign is doing."""
-
-    PLANNED = "planned"
-    RUNNING = "running"
-    PAUSED = "paused"
-    ABORTED = "aborted"
-    ROLLED_BACK = "rolled-back"
-    FINISHED = "finished"
-
-
 _AT_WORK: Final = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
 
@@ -69,6 +46,7 @@ class Campaign:
         self.plan = plan
         self._clock = clock
         self._emit = emit
+        self._record = Record(name, clock)
 
     @classmethod
     def create(
@@ -117,7 +95,7 @@ class Campaign:
                 connection.execute(STRATUM.insert(), [stratum_row(name, one) for one in strata])
                 tasks = new_tasks(name, groups, strata)
                 connection.execute(TASK.insert(), tasks)
-                events = campaign._write(
+                events = campaign._record.write(
                     connection, [(name, "campaign.planned", {"devices": len(tasks)})]
                 )
         except sa.exc.IntegrityError:
@@ -153,7 +131,7 @@ class Campaign:
     def strata(self) -> list[Stratum]:
         """Where the strata stand."""
         with self.store.reading() as connection:
-            return self._strata(connection)
+            return self._record.strata(connection)
 
     def start(self) -> None:
         """Begin; the first waves open with the next `steer`.
@@ -164,7 +142,7 @@ class Campaign:
         now = self._clock.now()
         with self.store.writing() as connection:
             lock_all(connection)
-            self._require(connection, {CampaignPhase.PLANNED})
+            self._record.require(connection, {CampaignPhase.PLANNED})
             if other := overlapping(connection, self.name, _AT_WORK):
                 raise RoadsealError(
                     "campaign-overlap",
@@ -172,8 +150,8 @@ class Campaign:
                     advice="Let it end, or abort it, before this one starts.",
                 )
             raise_fences(connection, self.name, now)
-            self._set(connection, phase=CampaignPhase.RUNNING, started_at=now)
-            events = self._write(connection, [(self.name, "campaign.started", {})])
+            self._record.set(connection, phase=CampaignPhase.RUNNING, started_at=now)
+            events = self._record.write(connection, [(self.name, "campaign.started", {})])
         self._tell(events)
 
     def pause(self) -> None:
@@ -197,12 +175,14 @@ class Campaign:
             return
         now = self._clock.now()
         with self.store.writing() as connection:
-            self._lock(connection)
-            at = self._halted(connection, stratum)
+            self._record.lock(connection)
+            at = self._record.halted(connection, stratum)
             to = replace(at, phase=Phase.WAITING, wave=0, since=now, round=at.round + 1, reason="")
-            self._save(connection, to)
+            self._record.save(connection, to)
             begin_again(connection, self.name, to)
-            events = self._write(connection, [(stratum, "campaign.resumed", {"round": to.round})])
+            events = self._record.write(
+                connection, [(stratum, "campaign.resumed", {"round": to.round})]
+            )
         self._tell(events)
 
     def abort(self) -> None:
@@ -221,11 +201,13 @@ class Campaign:
             RoadsealError: ``campaign-phase``, ``campaign-stratum``.
         """
         with self.store.writing() as connection:
-            self._lock(connection)
-            at = self._halted(connection, stratum)
-            self._save(connection, replace(at, phase=Phase.LEFT_OUT, since=self._clock.now()))
+            self._record.lock(connection)
+            at = self._record.halted(connection, stratum)
+            self._record.save(
+                connection, replace(at, phase=Phase.LEFT_OUT, since=self._clock.now())
+            )
             leave(connection, self.name, stratum)
-            events = self._write(connection, [(stratum, "campaign.left-out", {})])
+            events = self._record.write(connection, [(stratum, "campaign.left-out", {})])
         self._tell(events)
 
     def rollback(self) -> list[str]:
@@ -236,11 +218,11 @@ class Campaign:
         """
         now = self._clock.now()
         kept: list[str] = []
-        entries: list[tuple[str, str, Mapping[str, Fact]]] = []
+        entries: list[Entry] = []
         with self.store.writing() as connection:
-            self._require(connection, {CampaignPhase.RUNNING, CampaignPhase.PAUSED})
-            self._set(connection, phase=CampaignPhase.RUNNING)
-            for at in self._strata(connection):
+            self._record.require(connection, {CampaignPhase.RUNNING, CampaignPhase.PAUSED})
+            self._record.set(connection, phase=CampaignPhase.RUNNING)
+            for at in self._record.strata(connection):
                 if at.phase is Phase.LEFT_OUT:
                     continue
                 if self._is_final(at):
@@ -252,11 +234,11 @@ class Campaign:
                 to = replace(
                     at, stage=stage, phase=Phase.ROLLING_BACK, since=now, reason="called back"
                 )
-                self._save(connection, to)
+                self._record.save(connection, to)
                 call_back(connection, self.name, to, self.change, now)
                 leave_early(connection, self.name, to)
                 entries.append((at.name, "campaign.halted", {"reason": "called back"}))
-            events = self._write(connection, entries)
+            events = self._record.write(connection, entries)
         self._tell(events)
         return kept
 
@@ -264,10 +246,10 @@ class Campaign:
         """Decide what is due and write it down; returns what was decided."""
         events: list[Event] = []
         with self.store.writing() as connection:
-            row = self._lock(connection)
+            row = self._record.lock(connection)
             if row.phase != CampaignPhase.RUNNING:
                 return []
-            now, strata = self._clock.now(), self._strata(connection)
+            now, strata = self._clock.now(), self._record.strata(connection)
             for _ in range(_MAX_MOVES):
                 seen = tallies(connection, self.name, strata)
                 moves = decide(self.plan, self.change, strata, seen, now)
@@ -276,7 +258,7 @@ class Campaign:
                 for move in moves:
                     self._apply(connection, move, now)
                 entries = [(move.to.name, move.kind, move.facts) for move in moves]
-                events += self._write(connection, entries)
+                events += self._record.write(connection, entries)
                 moved = {move.to.name: move.to for move in moves}
                 strata = [moved.get(one.name, one) for one in strata]
             release(connection, self.name, strata, now, self.plan.spread_s)
@@ -292,7 +274,7 @@ class Campaign:
             )
             if phase != CampaignPhase.RUNNING:
                 return None
-            strata = self._strata(connection)
+            strata = self._record.strata(connection)
             busy = sa.func.greatest if not self.store.is_sqlite else sa.func.max
             first = connection.scalar(
                 sa.select(sa.func.min(busy(TASK.c.due, TASK.c.lease_until))).where(
@@ -310,10 +292,10 @@ class Campaign:
     def tally(self) -> dict[str, Tally]:
         """What the newest wave of each stratum has reported."""
         with self.store.reading() as connection:
-            return tallies(connection, self.name, self._strata(connection))
+            return tallies(connection, self.name, self._record.strata(connection))
 
     def _apply(self, connection: sa.Connection, move: Move, now: Time64) -> None:
-        self._save(connection, move.to)
+        self._record.save(connection, move.to)
         if move.to.phase is Phase.ROLLING_BACK:
             call_back(connection, self.name, move.to, self.change, now)
 
@@ -336,8 +318,8 @@ class Campaign:
             phase = CampaignPhase.ROLLED_BACK
         else:
             return []
-        self._set(connection, phase=phase, ended_at=now)
-        return self._write(connection, [(self.name, f"campaign.{phase}", {})])
+        self._record.set(connection, phase=phase, ended_at=now)
+        return self._record.write(connection, [(self.name, f"campaign.{phase}", {})])
 
     def _is_final(self, at: Stratum) -> bool:
         begun = at.phase is not Phase.WAITING or at.wave > 0
@@ -347,84 +329,10 @@ class Campaign:
         self, allowed: set[CampaignPhase], to: CampaignPhase, kind: str, **values: Any
     ) -> None:
         with self.store.writing() as connection:
-            self._require(connection, allowed)
-            self._set(connection, phase=to, **values)
-            events = self._write(connection, [(self.name, f"campaign.{kind}", {})])
+            self._record.require(connection, allowed)
+            self._record.set(connection, phase=to, **values)
+            events = self._record.write(connection, [(self.name, f"campaign.{kind}", {})])
         self._tell(events)
-
-    def _require(self, connection: sa.Connection, allowed: set[CampaignPhase]) -> None:
-        row = self._lock(connection)
-        if row.phase not in allowed:
-            raise RoadsealError(
-                "campaign-phase",
-                f"The campaign {self.name!r} is {row.phase}.",
-                advice=f"This is for one that is {' or '.join(sorted(allowed))}.",
-            )
-
-    def _lock(self, connection: sa.Connection) -> Any:
-        return connection.execute(
-            CAMPAIGN.select().where(CAMPAIGN.c.name == self.name).with_for_update()
-        ).one()
-
-    def _set(self, connection: sa.Connection, **values: Any) -> None:
-        connection.execute(CAMPAIGN.update().where(CAMPAIGN.c.name == self.name).values(**values))
-
-    def _strata(self, connection: sa.Connection) -> list[Stratum]:
-        return read_strata(connection, self.name)
-
-    def _stratum(self, connection: sa.Connection, name: str) -> Stratum:
-        for one in self._strata(connection):
-            if one.name == name:
-                return one
-        raise RoadsealError(
-            "campaign-stratum",
-            f"The campaign {self.name!r} has no stratum {name!r}.",
-            advice="Name it as `roadseal campaign status` does: vendor/firmware.",
-        )
-
-    def _halted(self, connection: sa.Connection, name: str) -> Stratum:
-        at = self._stratum(connection, name)
-        if at.phase not in (Phase.HALTED, Phase.ROLLED_BACK):
-            raise RoadsealError(
-                "campaign-phase",
-                f"{name} is {at.phase}, not halted.",
-                advice="Look at `roadseal campaign status`.",
-            )
-        return at
-
-    def _save(self, connection: sa.Connection, stratum: Stratum) -> None:
-        connection.execute(
-            STRATUM.update()
-            .where(STRATUM.c.campaign == self.name, STRATUM.c.name == stratum.name)
-            .values(**stratum_row(self.name, stratum))
-        )
-
-    def _write(
-        self,
-        connection: sa.Connection,
-        entries: Sequence[tuple[str, str, Mapping[str, Fact]]],
-    ) -> list[Event]:
-        if not entries:
-            return []
-        now = self._clock.now()
-        sequence = self._lock(connection).journal_sequence
-        rows = [
-            {
-                "campaign": self.name,
-                "sequence": sequence + number,
-                "time": now,
-                "subject": subject,
-                "kind": kind,
-                "facts": dict(facts),
-            }
-            for number, (subject, kind, facts) in enumerate(entries, 1)
-        ]
-        connection.execute(JOURNAL.insert(), rows)
-        self._set(connection, journal_sequence=sequence + len(rows))
-        return [
-            Event(now, subject, kind, {"campaign": self.name, **facts})
-            for subject, kind, facts in entries
-        ]
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from roadseal.clock import Time64
-from roadseal.fleet.campaign import CampaignPhase
+from roadseal.fleet.record import CampaignPhase
 from roadseal.fleet.state import claimable, read_strata
 from roadseal.fleet.tables import CAMPAIGN, TASK
 

@@ -14,9 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64
-from roadseal.fleet.campaign import Campaign, CampaignPhase
+from roadseal.fleet.campaign import Campaign
 from roadseal.fleet.change import Executor, Order, Report
 from roadseal.fleet.decide import Stratum, Task, TaskState, advance
+from roadseal.fleet.record import CampaignPhase
 from roadseal.fleet.state import claimable, read_strata
 from roadseal.fleet.tables import CAMPAIGN, TASK
 
