@@ -8,11 +8,11 @@ import pytest
 
 from roadseal.clock import Time64
 from roadseal.pilot.approach import load_approach
-from roadseal.pilot.closed_loop import EmergencyVehicle, PriorityContext, SignalAhead
 from roadseal.pilot.corridor import Corridor, Signal
 from roadseal.pilot.message_sizes import count_sizes
 from roadseal.pilot.payload import PriorityRequest
 from roadseal.pilot.priority import LEAD_S, SecuredPriority
+from roadseal.pilot.priority_policy import EmergencyVehicle, PriorityContext, SignalAhead
 from roadseal.pilot.radio import RadioConfig
 from roadseal.pilot.stations import Stations
 from roadseal.v2x.testing import VEHICLE

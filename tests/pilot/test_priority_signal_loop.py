@@ -13,16 +13,15 @@ from polars.testing import assert_frame_equal
 from test_priority_signal import violations
 from traffic_scenes import SCENES, grid
 
-from roadseal.pilot.closed_loop import (
+from roadseal.pilot.closed_loop import Outcome, run_with_priority
+from roadseal.pilot.corridor import read_corridor
+from roadseal.pilot.priority_policy import (
     ForgedPriority,
     NextSignalPriority,
     NoPriority,
-    Outcome,
     PriorityContext,
     PriorityPolicy,
-    run_with_priority,
 )
-from roadseal.pilot.corridor import read_corridor
 from roadseal.pilot.priority_signal import Grant
 from roadseal.pilot.signal_plan import read_plan
 from roadseal.pilot.traffic import record

@@ -20,11 +20,8 @@ def compare(evidence: Mapping[str, Evidence]) -> list[Measure]:
     """The comparison table: a row a measure, a column an approach."""
     media = sorted({medium for each in evidence.values() for medium in each.handshakes or {}})
     rows = [*ROWS, *handshake_rows(media)]
-    table = [
-        Measure(id_, group, label, unit, better, {n: figure(e) for n, e in evidence.items()})
-        for id_, group, label, unit, better, figure in rows
-    ]
-    return table + list(_key_source(evidence)) + list(_places_kept(evidence))
+    table = [row.measure(evidence) for row in rows]
+    return [*table, *_key_source(evidence), *_places_kept(evidence)]
 
 
 def curves(evidence: Mapping[str, Evidence]) -> list[Curve]:
@@ -52,9 +49,8 @@ def _trips(approach: str, table: pl.DataFrame) -> list[EmergencyTrip]:
 def _key_source(evidence: Mapping[str, Evidence]) -> Iterator[Measure]:
     """Rows of approaches that have QKD keys; the others do without."""
     keyed = {name: e for name, e in evidence.items() if e.approach.key_source == "qkd"}
-    for id_, group, label, unit, better, figure in QKD_ROWS if keyed else ():
-        values = {name: figure(e) for name, e in keyed.items()}
-        yield Measure(id_, group, label, unit, better, values)
+    for row in QKD_ROWS if keyed else ():
+        yield row.measure(keyed)
 
 
 def _places_kept(evidence: Mapping[str, Evidence]) -> Iterator[Measure]:

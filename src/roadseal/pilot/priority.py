@@ -16,9 +16,9 @@ import numpy as np
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
 from roadseal.pilot import payload
-from roadseal.pilot.closed_loop import EmergencyVehicle, PriorityContext, SignalAhead
 from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.message_sizes import MessageSizes
+from roadseal.pilot.priority_policy import EmergencyVehicle, PriorityContext, SignalAhead
 from roadseal.pilot.priority_signal import Grant
 from roadseal.pilot.radio import RadioConfig, delivery_table
 from roadseal.pilot.stations import Stations
