@@ -1,7 +1,6 @@
-"""Events: what happened to trust, told once, heard by whoever subscribes.
+"""Events: what happened to trust, told once.
 
-Rooms emit events and do not know who listens; the evidence log, the report and the console
-subscribe.
+Rooms are given an `Emit` and do not know who listens; whoever composes them does.
 """
 
 from __future__ import annotations
@@ -41,18 +40,11 @@ Emit = Callable[[Event], None]
 
 
 class EventLog:
-    """The in-process bus: keeps what was emitted and passes it on, in order."""
+    """An `Emit` that keeps what was emitted, in order."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._listeners: list[Emit] = []
-
-    def subscribe(self, listener: Emit) -> None:
-        """Call `listener` with every later event."""
-        self._listeners.append(listener)
 
     def __call__(self, event: Event) -> None:
-        """Record `event` and pass it to every listener."""
+        """Keep `event`."""
         self.events.append(event)
-        for listener in self._listeners:
-            listener(event)

@@ -21,9 +21,6 @@ from typing import Final
 
 from roadseal.crypto.toml_source import TomlSource
 
-SIGNALLING: Final = frozenset({0x00FF, 0x5600})
-"""Values that signal something and are no suite (RFC 5746, RFC 7507)."""
-
 
 @dataclass(frozen=True, slots=True)
 class CipherSuite:

@@ -77,11 +77,6 @@ def run_drills(
     return tuple(_play(drill, scene) for drill in chosen)
 
 
-def run_drill(drill: Drill, approach: Approach, *, seed: int, start: Time64) -> DrillResult:
-    """Run one drill; see `run_drills`."""
-    return _play(drill, Scene.set_up(approach, seed=seed, start=start))
-
-
 def _play(drill: Drill, scene: Scene) -> DrillResult:
     found = drill.runner(scene)
     return DrillResult(
