@@ -173,7 +173,8 @@ def _enrol_us(
     us: UsSystem, name: str, kind: Kind, secret: bytes, algorithm: str, now: Time64
 ) -> Credential:
     from roadseal.operate.pki.v2x.ledger import Station
-    from roadseal.operate.pki.v2x.us_device import enrollment_request, read_enrollment
+    from roadseal.operate.pki.v2x.us_answers import read_enrollment
+    from roadseal.operate.pki.v2x.us_device import enrollment_request
     from roadseal.v2x import CertificateContents, Duration, SigningKey
 
     key, permissions = SigningKey.from_secret(algorithm, secret), _permissions(kind, us=True)
@@ -253,11 +254,8 @@ def _application(
     us: UsSystem, enrolment: Credential, implicit: bool, now: Time64
 ) -> Iterator[Named]:
     from roadseal.operate.pki.v2x.points import generate_scalar, public_point
-    from roadseal.operate.pki.v2x.us_device import (
-        application_request,
-        download_request,
-        read_application,
-    )
+    from roadseal.operate.pki.v2x.us_answers import read_application
+    from roadseal.operate.pki.v2x.us_device import application_request, download_request
     from roadseal.v2x import CertificateContents, Duration, SigningKey
 
     secret, scalar = SigningKey.generate_secret("ecdsa-p256"), generate_scalar(0)
@@ -297,13 +295,9 @@ def _pseudonyms(
     implicit: bool,
     now: Time64,
 ) -> Iterator[Named]:
+    from roadseal.operate.pki.v2x.us_answers import read_pseudonyms
     from roadseal.operate.pki.v2x.us_batch import batch_filename
-    from roadseal.operate.pki.v2x.us_device import (
-        Caterpillar,
-        download_request,
-        pseudonym_request,
-        read_pseudonyms,
-    )
+    from roadseal.operate.pki.v2x.us_device import Caterpillar, download_request, pseudonym_request
     from roadseal.operate.pki.v2x.us_periods import period_of
 
     ra, aca = us.keys["us-ra"].certificate, us.keys["us-aca"].certificate

@@ -14,7 +14,7 @@ import pytest
 from roadseal.clock import Time64
 from roadseal.events import EventLog
 from roadseal.net.http import Request, Response
-from roadseal.operate.pki.v2x import station, us_device
+from roadseal.operate.pki.v2x import station, us_answers, us_device
 from roadseal.operate.pki.v2x.eu_system import EuSystem, create_eu, open_eu
 from roadseal.operate.pki.v2x.http_service import HttpService, make_batches
 from roadseal.operate.pki.v2x.keyring import Keyring
@@ -101,7 +101,7 @@ class Served:
             start=NOW, duration=Duration(6, 3), name="car", app_permissions=CAR
         )
         sent = us_device.enrollment_request("car", contents, key, "explicit", NOW)
-        enrolment = us_device.read_enrollment(
+        enrolment = us_answers.read_enrollment(
             sent,
             self.grant("/us/eca", sent.octets),
             secret,
@@ -119,7 +119,7 @@ class Served:
         for i in (period_of(NOW) + 1, period_of(NOW)):
             fetch = us_device.download_request(asked.filename(i), enrolment, ra, NOW, os.urandom)
             batch = self.grant("/us/ra/download", fetch)
-            read = us_device.read_pseudonyms(caterpillar, i, batch, aca, authorities, NOW)
+            read = us_answers.read_pseudonyms(caterpillar, i, batch, aca, authorities, NOW)
             assert (read.verdict, len(read.credentials)) == ("ok", 2)
 
     async def _until_batches_are_made(self) -> None:

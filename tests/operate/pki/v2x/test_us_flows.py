@@ -26,6 +26,7 @@ from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
 from roadseal.operate.pki.v2x.tables import SCHEMA
+from roadseal.operate.pki.v2x.us_answers import read_application, read_enrollment, read_pseudonyms
 from roadseal.operate.pki.v2x.us_batch import read_batch
 from roadseal.operate.pki.v2x.us_crl import Crl, HashEntry, read_crl, sign_crl
 from roadseal.operate.pki.v2x.us_device import (
@@ -34,9 +35,6 @@ from roadseal.operate.pki.v2x.us_device import (
     download_request,
     enrollment_request,
     pseudonym_request,
-    read_application,
-    read_enrollment,
-    read_pseudonyms,
     successor_request,
 )
 from roadseal.operate.pki.v2x.us_periods import period_of

@@ -2,8 +2,8 @@
 
 `create_eu` and `create_us` make a whole system on a store, `open_eu` and `open_us` open it; both
 are state machines, which `http_service` puts on HTTP. `follow_eu` and `retire_eu` renew European
-authorities. Stations use `station` (TS 102 941) or `us_device` (IEEE 1609.2.1), and judge lists
-with `read_list`, `TrustAnchors` and `read_crl`.
+authorities. Stations use `station` (TS 102 941), or `us_device` and `us_answers` (IEEE 1609.2.1),
+and judge lists with `read_list`, `TrustAnchors` and `read_crl`.
 """
 
 from roadseal.operate.pki.v2x.enrolment import Outcome

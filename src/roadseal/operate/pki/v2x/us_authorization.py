@@ -22,6 +22,7 @@ from roadseal.operate.pki.v2x.enrolment import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.secured import sign_as, unsecured
+from roadseal.operate.pki.v2x.us_certify import Certified
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     is_timely,
@@ -32,6 +33,7 @@ from roadseal.operate.pki.v2x.us_requests import (
 from roadseal.operate.pki.v2x.us_series import APPLICATION_SERIES, PSEUDONYM_SERIES
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
 from roadseal.operate.pki.v2x.us_wanted import certified, contents_wanted, key_wanted
+from roadseal.v2x.certificate import CertificateContents
 
 BUTTERFLY_EXPLICIT: Final = 0x80
 USE_CUBK: Final = 0x40
@@ -106,6 +108,39 @@ class AuthorizingAuthority:
         return self.ledger.get(_REQUEST, hashed_id8)
 
     def _issue(self, request: bytes, signed: SignedRequest, now: Time64) -> Outcome:
+        self._judge_signer(signed)
+        if earlier := self.ledger.answered(signed.to_be_signed):
+            return Outcome("replayed", earlier)
+        asked = signed.request
+        if not is_timely(asked["generationTime"], now):
+            raise RefusedError("untimely")
+        if asked["flags"] & USE_CUBK:
+            raise RefusedError("unsupported_butterfly")
+        holder = key_wanted(asked["type"], *asked["tbsCert"]["verifyKeyIndicator"])
+        response_key = None
+        if "certEncKey" in asked:
+            response_key = read_encryption_key(asked["certEncKey"])
+            if response_key is None:
+                raise RefusedError("bad_key")
+        contents, origin = self._contents(asked, now)
+        butterfly = bool(asked["flags"] & BUTTERFLY_EXPLICIT)
+        if butterfly and asked["type"] == "implicit":
+            raise RefusedError("wrong_request")
+        made = certified(contents, *holder, self.keys, asked["type"], self._random, butterfly)
+        answer = self._answer(made, response_key, request_hash(request), now)
+        record = Record(made.certificate, b"", asked["type"], ends_at(contents))
+        # Before the certificate leaves: what will lead from it to the device, when the MA asks.
+        if contents.linkage is not None:
+            i, value = contents.linkage
+            self.ledger.put(_VALUES, [(i.to_bytes(2) + value, origin + request_hash(request))])
+        else:
+            self.ledger.put(_REQUEST, [(record.hashed_id8, request_hash(request))])
+        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        if kept_answer != answer:
+            return Outcome("replayed", kept_answer)  # another worker was first
+        return Outcome("ok", answer, made.certificate)
+
+    def _judge_signer(self, signed: SignedRequest) -> None:
         if signed.kind != "raAcaCertRequest":
             raise RefusedError("wrong_request")
         certificate, algorithm, public_key = self._registration
@@ -113,43 +148,31 @@ class AuthorizingAuthority:
             raise RefusedError("unknown_signer")
         if not signed.holds(algorithm, public_key):
             raise RefusedError("bad_signature")
-        if earlier := self.ledger.answered(signed.to_be_signed):
-            return Outcome("replayed", earlier)
-        asked, wanted = signed.request, signed.request["tbsCert"]
-        if not is_timely(asked["generationTime"], now):
-            raise RefusedError("untimely")
-        if asked["flags"] & USE_CUBK:
-            raise RefusedError("unsupported_butterfly")
-        holder = key_wanted(asked["type"], *wanted["verifyKeyIndicator"])
-        response_key = None
-        if "certEncKey" in asked:
-            response_key = read_encryption_key(asked["certEncKey"])
-            if response_key is None:
-                raise RefusedError("bad_key")
-        contents = replace(contents_wanted(wanted), craca_id=self.craca_id)
-        linked: list[tuple[bytes, bytes]] = []
+
+    def _contents(self, asked: dict[str, Any], now: Time64) -> tuple[CertificateContents, bytes]:
+        """What the certificate will say; of a pseudonym also what its linkage value came from."""
+        contents = replace(contents_wanted(asked["tbsCert"]), craca_id=self.craca_id)
         if ends_at(contents) > ends_of(self.keys.certificate):
             raise RefusedError("bad_contents")
         if "linkageInfo" in asked:
-            i, value, pair = self._linkage(asked["linkageInfo"], wanted)
-            contents = replace(contents, linkage=(i, value), crl_series=PSEUDONYM_SERIES)
-            linked = [(i.to_bytes(2) + value, pair + request_hash(request))]
-        else:
-            if not may_hold(contents, now, APPLICATION_LONGEST_US, self.keys.certificate):
-                raise RefusedError("bad_contents")
-            contents = replace(contents, crl_series=APPLICATION_SERIES)
-        butterfly = bool(asked["flags"] & BUTTERFLY_EXPLICIT)
-        if butterfly and asked["type"] == "implicit":
-            raise RefusedError("wrong_request")
-        made = certified(contents, *holder, self.keys, asked["type"], self._random, butterfly)
-        value_out: dict[str, Any] = {
+            i, value, origin = self._linkage(asked["linkageInfo"], asked["tbsCert"])
+            return replace(contents, linkage=(i, value), crl_series=PSEUDONYM_SERIES), origin
+        if not may_hold(contents, now, APPLICATION_LONGEST_US, self.keys.certificate):
+            raise RefusedError("bad_contents")
+        return replace(contents, crl_series=APPLICATION_SERIES), b""
+
+    def _answer(
+        self, made: Certified, response_key: tuple[int, bytes] | None, asked: bytes, now: Time64
+    ) -> bytes:
+        """The RA's answer, and in it the device's, which the RA cannot read if it is encrypted."""
+        value: dict[str, Any] = {
             "version": 2,
             "generationTime": now // MICROSECONDS_PER_SECOND,
             "certificate": made.certificate,
         }
         if made.contribution:
-            value_out["privateKeyInfo"] = made.contribution
-        form, inner = "plain", unsecured(pdu("aca-ee", "acaEeCertResponse", value_out))
+            value["privateKeyInfo"] = made.contribution
+        form, inner = "plain", unsecured(pdu("aca-ee", "acaEeCertResponse", value))
         if response_key:
             # Encrypted to the device and then signed: the RA sees who made it, and not what.
             curve, point = response_key
@@ -159,24 +182,11 @@ class AuthorizingAuthority:
         response = {
             "version": 2,
             "generationTime": now // MICROSECONDS_PER_SECOND,
-            "requestHash": request_hash(request),
+            "requestHash": asked,
             "acaResponse": (form, inner),
         }
-        answer = sign_as(
-            pdu("aca-ra", "acaRaCertResponse", response),
-            SECURITY_MANAGEMENT,
-            now,
-            self.keys.credential,
-        )
-        record = Record(made.certificate, b"", asked["type"], ends_at(contents))
-        # Before the certificate leaves: what will lead from it to the device, when the MA asks.
-        self.ledger.put(_VALUES, linked)
-        if not linked:
-            self.ledger.put(_REQUEST, [(record.hashed_id8, request_hash(request))])
-        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
-        if kept_answer != answer:
-            return Outcome("replayed", kept_answer)  # another worker was first
-        return Outcome("ok", answer, made.certificate)
+        octets = pdu("aca-ra", "acaRaCertResponse", response)
+        return sign_as(octets, SECURITY_MANAGEMENT, now, self.keys.credential)
 
     def _linkage(self, info: dict[str, Any], wanted: dict[str, Any]) -> tuple[int, bytes, bytes]:
         """The period, the linkage value, and what it came from."""

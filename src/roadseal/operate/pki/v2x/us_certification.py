@@ -6,7 +6,6 @@ Source: IEEE 1609.2.1-2022 clause 9.3; the messages are in `us_types`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from roadseal.clock import MICROSECONDS_PER_SECOND, Time64
@@ -24,6 +23,7 @@ from roadseal.operate.pki.v2x.linkage import LinkageAuthority
 from roadseal.operate.pki.v2x.points import verification_key
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed
 from roadseal.operate.pki.v2x.us_authorization import BUTTERFLY_EXPLICIT
+from roadseal.operate.pki.v2x.us_kept import Taken
 from roadseal.operate.pki.v2x.us_periods import PERIOD_DURATION, period_start
 from roadseal.operate.pki.v2x.us_requests import pdu, read_pdu, request_hash, sign_request
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
@@ -31,15 +31,6 @@ from roadseal.v2x.reason import Reason
 
 ToAca = Callable[[bytes, Time64], Outcome]
 """Sends a request to the ACA and brings its outcome."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What the RA remembers of a device's request."""
-
-    request: dict[str, Any]
-    first_i: int
-    chains: tuple[bytes, bytes]
 
 
 class Certification:
@@ -74,9 +65,10 @@ class Certification:
         key = verification_key(self._aca_certificate)
         return key is not None and key[0] == "ecdsa-p256"
 
-    def butterfly(self, device: Device, i: int, now: Time64) -> list[bytes]:
+    def butterfly(self, taken: Taken, i: int, now: Time64) -> list[bytes]:
         """The requests for a device's certificates of a period, in the order of j."""
-        wanted, parameters = device.request["tbsCert"], device.request["additionalParams"][1]
+        asked = taken.request()
+        wanted, parameters, kind = asked["tbsCert"], asked["additionalParams"][1], asked["type"]
         key = read_verification_key(wanted["verifyKeyIndicator"][1])
         encryption = read_encryption_key(parameters["encryptionKey"])
         if key is None or encryption is None:
@@ -85,8 +77,8 @@ class Certification:
         signing = cocoons(key[1], parameters["signingExpansion"][1], indices, "signing")
         hidden = cocoons(encryption[1], parameters["encryptionExpansion"][1], indices, "encryption")
         values = [
-            la.prelinkage_values(chain, device.first_i, i, self.per_period)
-            for la, chain in zip(self._linkage, device.chains, strict=True)
+            la.prelinkage_values(chain, taken.first_i, i, self.per_period)
+            for la, chain in zip(self._linkage, taken.chains, strict=True)
         ]
         requests = []
         for j in range(self.per_period):
@@ -98,10 +90,10 @@ class Certification:
             }
             point = verification_key_value("ecdsa-p256", compressed(signing[j]))
             tbs["verifyKeyIndicator"] = ("verificationKey", point)
-            if device.request["type"] == "implicit":
+            if kind == "implicit":
                 tbs["verifyKeyIndicator"] = _reconstruction(tbs["verifyKeyIndicator"])
-            value = self._aca_request(tbs, device.request["type"], now)
-            if device.request["type"] == "explicit":
+            value = self._aca_request(tbs, kind, now)
+            if kind == "explicit":
                 value["flags"] = BUTTERFLY_EXPLICIT
             value["certEncKey"] = encryption_key_value(0, compressed(hidden[j]))
             value["linkageInfo"] = {"encPlv1": values[0][j], "encPlv2": values[1][j]}

@@ -19,8 +19,9 @@ from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random
 from roadseal.operate.pki.v2x.enrolment import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
-from roadseal.operate.pki.v2x.ledger import Ledger, Record
+from roadseal.operate.pki.v2x.ledger import Ledger, Record, Station
 from roadseal.operate.pki.v2x.secured import sign_as
+from roadseal.operate.pki.v2x.us_certify import Certified
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     is_timely,
@@ -105,12 +106,34 @@ class EnrollmentAuthority:
         # By what was signed: a signature can be written in several ways.
         if earlier := self.ledger.answered(signed.to_be_signed):
             return Outcome("replayed", earlier)
+        station = self._station(asked, key, successor_of)
+        contents = self._contents(wanted, station, now)
+        made = certified(contents, *key, self.keys, asked["type"], self._random)
+        answer = self._answer(made, request_hash(request), now)
+        record = Record(made.certificate, station.its_id, "enrolment", ends_at(contents))
+        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
+        if kept_answer != answer:
+            return Outcome("replayed", kept_answer)  # another worker was first
+        name = station.its_id.decode("ascii", "replace")
+        self._emit(Event(now, name, "enrolment.issued", {"code": "ok"}))
+        return Outcome("ok", answer, made.certificate)
+
+    def _station(
+        self, asked: dict[str, Any], key: tuple[str, bytes], successor_of: bytes | None
+    ) -> Station:
+        """Who asks: the device that the RA has verified, or the one whose first key this is."""
         device = asked.get("canonicalId", "").encode() if successor_of is None else successor_of
         station = self.ledger.station(device)
         if station is None or not station.active:
             raise RefusedError("unknown_device")
         if successor_of is None and (station.algorithm, station.public_key) != key:
             raise RefusedError("unknown_device")  # the factory told us which key it made
+        return station
+
+    def _contents(
+        self, wanted: dict[str, Any], station: Station, now: Time64
+    ) -> CertificateContents:
+        """What the certificate will say: that the device may ask for what it may do."""
         if "appPermissions" in wanted or "certIssuePermissions" in wanted:
             raise RefusedError("not_permitted")
         if not _may_request(station.permissions, wanted.get("certRequestPermissions", ())):
@@ -119,40 +142,26 @@ class EnrollmentAuthority:
         _demand_own(contents, station.its_id)
         if not may_hold(contents, now, ENROLMENT_LONGEST_US, self.keys.certificate):
             raise RefusedError("bad_contents")
-        contents = replace(
+        services = tuple(PermissionRange(one.psid, any_ssp=True) for one in station.permissions)
+        return replace(
             contents,
-            request_permissions=(
-                GroupPermissions(
-                    tuple(PermissionRange(one.psid, any_ssp=True) for one in station.permissions),
-                    min_chain_length=0,
-                ),
-            ),
+            request_permissions=(GroupPermissions(services, min_chain_length=0),),
             app_permissions=(Permission(SECURITY_MANAGEMENT, scms_ssp("ee"), bitmap=False),),
             craca_id=self.craca_id,
             crl_series=ENROLMENT_SERIES,
         )
-        made = certified(contents, *key, self.keys, asked["type"], self._random)
+
+    def _answer(self, made: Certified, asked: bytes, now: Time64) -> bytes:
         value: dict[str, Any] = {
             "version": 2,
-            "requestHash": request_hash(request),
+            "requestHash": asked,
             "ecaCertChain": list(self.chain),
             "certificate": made.certificate,
         }
         if made.contribution:
             value["privateKeyInfo"] = made.contribution
-        answer = sign_as(
-            pdu("eca-ee", "ecaEeCertResponse", value),
-            SECURITY_MANAGEMENT,
-            now,
-            self.keys.credential,
-        )
-        record = Record(made.certificate, station.its_id, "enrolment", ends_at(contents))
-        kept_answer = self.ledger.answer(signed.to_be_signed, answer, now, [record])
-        if kept_answer != answer:
-            return Outcome("replayed", kept_answer)  # another worker was first
-        name = station.its_id.decode("ascii", "replace")
-        self._emit(Event(now, name, "enrolment.issued", {"code": "ok"}))
-        return Outcome("ok", answer, made.certificate)
+        octets = pdu("eca-ee", "ecaEeCertResponse", value)
+        return sign_as(octets, SECURITY_MANAGEMENT, now, self.keys.credential)
 
 
 def _demand_own(contents: CertificateContents, device: bytes) -> None:

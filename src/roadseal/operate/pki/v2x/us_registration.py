@@ -29,9 +29,10 @@ from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
 from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed, sign_as
-from roadseal.operate.pki.v2x.us_batch import archive, batch_filename
-from roadseal.operate.pki.v2x.us_certification import Certification, Device, ToAca
+from roadseal.operate.pki.v2x.us_certification import Certification, ToAca
+from roadseal.operate.pki.v2x.us_kept import Kept, Taken
 from roadseal.operate.pki.v2x.us_periods import period_of
+from roadseal.operate.pki.v2x.us_production import Production
 from roadseal.operate.pki.v2x.us_requests import (
     SignedRequest,
     holder_key,
@@ -39,19 +40,10 @@ from roadseal.operate.pki.v2x.us_requests import (
     pdu,
     read_pdu,
     read_request,
-    request_hash,
 )
 from roadseal.operate.pki.v2x.us_types import SECURITY_MANAGEMENT
 from roadseal.v2x.reason import Reason
 
-_DEVICE: Final = "device"
-_BATCH: Final = "batch"
-_BLOCKED: Final = "blocked"
-_ORIGIN: Final = "origin"
-_SUCCESSOR: Final = "successor"
-_APPLICATION: Final = "application"
-_LIVE: Final = "live"  # by holder: its butterfly request that counts
-_PERIOD: Final = "period"  # by holder and period: the request that its one batch is for
 _EXPANSIONS: Final = ("signingExpansion", "encryptionExpansion")
 
 ToEca = Callable[[bytes, Time64, bytes], Outcome]
@@ -65,7 +57,7 @@ class RegistrationAuthority:
         keys: its certificate and secrets.
         ledger: its rows.
         eca: the ECA's certificate, whose enrolment certificates are taken.
-        permitted: what a device of this enrolment certificate may ask for; from the ECA's register.
+        enrolled: the ECA's rows: its enrolment certificates, and what stations may ask for.
         linkage: LA1 and LA2.
         aca_certificate: of the ACA, which signs its answers.
         to_aca: brings requests there.
@@ -102,6 +94,8 @@ class RegistrationAuthority:
             to_aca=to_aca,
             per_period=per_period,
         )
+        self._kept = Kept(ledger, enrolled)
+        self._production = Production(self._kept, self._certification, random=random, emit=emit)
         self._to_eca = to_eca
         self._random = random
         self._emit = emit
@@ -133,51 +127,7 @@ class RegistrationAuthority:
         Returns:
             How many certificates were kept.
         """
-        pool: list[tuple[bytes, int, bytes]] = []
-        holders: dict[bytes, bytes] = {}
-        for holder, name in self.ledger.items(_LIVE):
-            if self.ledger.get(_BATCH, batch_filename(name, i).encode()):
-                continue
-            if self.ledger.get(_PERIOD, holder + i.to_bytes(2)) not in (None, name):
-                continue  # an earlier request got the batch of this period
-            kept = self.ledger.get(_DEVICE, name)
-            if kept is None or not self._may_have_more(holder, kept[18:26], now):
-                continue
-            device = self._device(kept)
-            if i >= device.first_i:
-                holders[name] = holder
-                pool += [
-                    (name, j, one)
-                    for j, one in enumerate(self._certification.butterfly(device, i, now))
-                ]
-        self._mix(pool)
-        answers: dict[bytes, dict[int, bytes]] = {}
-        origins: list[tuple[bytes, bytes]] = []
-        refused: set[bytes] = set()
-        for name, j, one in pool:
-            try:
-                answers.setdefault(name, {})[j] = self._certification.ask(one, now)
-                origins.append((request_hash(one), name))
-            except RefusedError as reason:
-                # One device's batch is lost for now; the others' are not.
-                refused.add(name)
-                self._emit(Event(now, name.hex(), "batch.refused", {"code": reason.code}))
-        for name in refused:
-            answers.pop(name, None)
-        self.ledger.put(_ORIGIN, origins)
-        for name, holder in holders.items():
-            # Where another worker was first for a newer request, this one gets nothing.
-            if name in answers and self.ledger.keep(_PERIOD, holder + i.to_bytes(2), name) != name:
-                del answers[name]
-        batches = [
-            (batch_filename(name, i).encode(), archive(parts)) for name, parts in answers.items()
-        ]
-        self.ledger.put(_BATCH, batches)
-        made = sum(map(len, answers.values()))
-        if made:
-            facts = {"i": i, "certificates": made, "devices": len(batches)}
-            self._emit(Event(now, "ra", "batch.made", facts))
-        return made
+        return self._production.produce(i, now)
 
     def download(self, request: bytes, now: Time64) -> Outcome:
         """Answer an encrypted and signed `EeRaDownloadRequest` with a batch.
@@ -200,11 +150,9 @@ class RegistrationAuthority:
                 raise RefusedError("bad_signature")
             if not is_timely(value["generationTime"], now):
                 raise RefusedError("untimely")
-            name = value["filename"].encode()
-            if self._owner(name) != record.hashed_id8:
-                raise RefusedError("not_found")
-            batch = self.ledger.get(_BATCH, name)
-            if batch is None:
+            filename = value["filename"]
+            batch = self._kept.batch(filename)
+            if batch is None or self._kept.owner(filename) != record.hashed_id8:
                 raise RefusedError("not_found")
             return Outcome("ok", batch)
         except CoerError:
@@ -212,49 +160,36 @@ class RegistrationAuthority:
         except RefusedError as refused:
             return self._refuse(refused.code, now)
 
-    def _owner(self, filename: bytes) -> bytes | None:
-        """The enrolment certificate whose request a file answers."""
-        try:
-            name = bytes.fromhex(filename[:16].decode("ascii"))
-        except ValueError:
-            return None
-        for kind in (_DEVICE, _APPLICATION, _SUCCESSOR):
-            if kept := self.ledger.get(kind, name):
-                return kept[18:26]
-        return None
-
     def block(self, aca_request_hash: bytes) -> bool:
         """Give nothing more to the device that this request was for; whether it is ours.
 
         The device is blocked, not the request: it could ask again, or enrol again.
         """
-        name = self.ledger.get(_ORIGIN, aca_request_hash)
-        if name is None:
-            return False
-        kept = self.ledger.get(_DEVICE, name) or self.ledger.get(_APPLICATION, name)
-        record = self._enrolled.record(kept[18:26]) if kept else None
-        if record is None:
-            return False
-        self.ledger.put(_BLOCKED, [(record.holder, b"")])
-        return True
-
-    def _may_have_more(self, holder: bytes, enrolment: bytes, now: Time64) -> bool:
-        if self.ledger.get(_BLOCKED, holder) is not None:
-            return False
-        record, station = self._enrolled.record(enrolment), self._enrolled.station(holder)
-        if record is None or station is None:
-            return False
-        return station.active and record.revoked is None and record.ends > now
+        return self._kept.block(aca_request_hash)
 
     def _take(self, plaintext: bytes, signed: SignedRequest, now: Time64) -> Outcome:
         if signed.kind == "eeRaSuccessorEnrollmentCertRequest":
             return self._succeed(plaintext, signed, now)
         if signed.kind != "eeRaCertRequest":
             raise RefusedError("wrong_request")
-        asked = signed.request
         record = self._judge_signer(signed, now)
         if earlier := self.ledger.answered(signed.to_be_signed):
             return Outcome("replayed", earlier)
+        key = self._judge_request(signed.request, record, now)
+        kind, parameters = signed.request.get("additionalParams", ("none", None))
+        match kind:
+            case "original":
+                return self._take_butterfly(plaintext, signed, record, key, now)
+            case "none" | "encryptionKey":
+                return self._take_single(plaintext, signed, record, parameters, now)
+            case "unified" | "compactUnified":
+                raise RefusedError("unsupported_butterfly")
+        raise RefusedError("wrong_request")
+
+    def _judge_request(
+        self, asked: Mapping[str, Any], record: Record, now: Time64
+    ) -> tuple[str, bytes]:
+        """What holds for every certificate that is asked for; returns the key in it."""
         if not is_timely(asked["generationTime"], now):
             raise RefusedError("untimely")
         wanted = asked["tbsCert"]
@@ -274,37 +209,49 @@ class RegistrationAuthority:
             raise RefusedError("not_permitted")  # it would speak for another
         if "assuranceLevel" in wanted:
             raise RefusedError("not_permitted")
-        name = request_hash(plaintext)
-        kind, parameters = asked.get("additionalParams", ("none", None))
-        if kind in ("unified", "compactUnified"):
-            raise RefusedError("unsupported_butterfly")
-        if kind not in ("none", "original", "encryptionKey"):
-            raise RefusedError("wrong_request")
         if asked["type"] not in ("explicit", "implicit"):
             raise RefusedError("wrong_request")
         if asked["type"] == "implicit" and not self._certification.gives_implicit:
             raise RefusedError("bad_contents")
-        first_i = period_of(now)
-        chains = self._random(8) + self._random(8)
-        if kind == "original":
-            encryption = read_encryption_key(parameters["encryptionKey"])
-            if key[0] != "ecdsa-p256" or encryption is None or encryption[0] != 0:
-                raise RefusedError("bad_key")
-            if any(parameters[name][0] != "aes128" for name in _EXPANSIONS):
-                raise RefusedError("unsupported_butterfly")
-            self._try_expansion(key[1], encryption[1], parameters)
-            kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
-            self.ledger.put(_DEVICE, [(name, kept)])
-            self.ledger.put(_LIVE, [(record.holder, name)])
-        else:
-            # One certificate, at once: how roadside units get theirs.
-            encryption_key = parameters if kind == "encryptionKey" else None
-            origin, made = self._certification.application(asked, encryption_key, now)
-            kept = first_i.to_bytes(2) + chains + record.hashed_id8 + plaintext
-            self.ledger.put(_APPLICATION, [(name, kept)])
-            self.ledger.put(_ORIGIN, [(origin, name)])
-            self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: made}))])
-        return self._acknowledge(signed, name, kind, now, first_i if kind == "original" else None)
+        return key
+
+    def _take_butterfly(
+        self,
+        plaintext: bytes,
+        signed: SignedRequest,
+        record: Record,
+        key: tuple[str, bytes],
+        now: Time64,
+    ) -> Outcome:
+        """For batches without end, which `produce` makes."""
+        parameters = signed.request["additionalParams"][1]
+        encryption = read_encryption_key(parameters["encryptionKey"])
+        if key[0] != "ecdsa-p256" or encryption is None or encryption[0] != 0:
+            raise RefusedError("bad_key")
+        if any(parameters[name][0] != "aes128" for name in _EXPANSIONS):
+            raise RefusedError("unsupported_butterfly")
+        self._try_expansion(key[1], encryption[1], parameters)
+        chains = self._random(8), self._random(8)
+        taken = Taken(plaintext, record.hashed_id8, period_of(now), chains)
+        self._kept.take("device", taken, holder=record.holder)
+        return self._acknowledge(signed, taken.name, "original", now, taken.first_i)
+
+    def _take_single(
+        self,
+        plaintext: bytes,
+        signed: SignedRequest,
+        record: Record,
+        encryption_key: Mapping[str, Any] | None,
+        now: Time64,
+    ) -> Outcome:
+        """For one certificate, which is made at once: how roadside units get theirs."""
+        origin, made = self._certification.application(signed.request, encryption_key, now)
+        taken = Taken(plaintext, record.hashed_id8)
+        self._kept.take("application", taken)
+        self._kept.came_from([(origin, taken.name)])
+        self._kept.put_batches({(taken.name, 0): {0: made}})
+        kind = "encryptionKey" if encryption_key is not None else "none"
+        return self._acknowledge(signed, taken.name, kind, now)
 
     def _try_expansion(
         self, signing: bytes, encryption: bytes, parameters: Mapping[str, Any]
@@ -326,14 +273,18 @@ class RegistrationAuthority:
         outcome = self._to_eca(signed.inner, now, record.holder)
         if outcome.answer is None:
             raise RefusedError(outcome.verdict)
-        name = request_hash(plaintext)
-        kept = bytes(18) + record.hashed_id8 + plaintext
-        self.ledger.put(_SUCCESSOR, [(name, kept)])
-        self.ledger.put(_BATCH, [(batch_filename(name, 0).encode(), archive({0: outcome.answer}))])
-        return self._acknowledge(signed, name, "successor", now, None)
+        taken = Taken(plaintext, record.hashed_id8)
+        self._kept.take("successor", taken)
+        self._kept.put_batches({(taken.name, 0): {0: outcome.answer}})
+        return self._acknowledge(signed, taken.name, "successor", now)
 
     def _acknowledge(
-        self, signed: SignedRequest, name: bytes, kind: str, now: Time64, first_i: int | None
+        self,
+        signed: SignedRequest,
+        name: bytes,
+        kind: str,
+        now: Time64,
+        first_i: int | None = None,
     ) -> Outcome:
         ack = {
             "version": 2,
@@ -353,7 +304,7 @@ class RegistrationAuthority:
         record, key = self._enrolled_key(signed.certificate, now)
         if not signed.holds(*key):
             raise RefusedError("bad_signature")
-        if self.ledger.get(_BLOCKED, record.holder) is not None:
+        if self._kept.is_blocked(record.holder):
             raise RefusedError("revoked")
         return record
 
@@ -374,17 +325,6 @@ class RegistrationAuthority:
         if key is None:
             raise RefusedError("bad_key")
         return record, key
-
-    def _device(self, octets: bytes) -> Device:
-        request = read_request(octets[26:]).request
-        first_i = int.from_bytes(octets[:2])
-        return Device(request, first_i, (octets[2:10], octets[10:18]))
-
-    def _mix(self, pool: list[tuple[bytes, int, bytes]]) -> None:
-        """Fisher and Yates with the operating system's randomness: order tells the ACA nothing."""
-        for last in range(len(pool) - 1, 0, -1):
-            other = int.from_bytes(self._random(8)) % (last + 1)
-            pool[last], pool[other] = pool[other], pool[last]
 
     def _refuse(self, code: str, now: Time64) -> Outcome:
         self._emit(Event(now, "unknown", "request.refused", {"code": code}))
