@@ -19,6 +19,10 @@ LONG = {
     "qkd bench": "measures",
     "v2x bench": "measures",
 }
+NO_JSON = {
+    *("pki serve", "pki agent run", "qkd kme serve", "scms serve"),  # they run until interrupted
+    *("qkd client enc", "qkd client dec"),  # they write nothing but JSON
+}
 SHORT = [name for name in ALL if name not in LONG]
 # Words of examples that have a point or a stroke and are no path.
 NO_PATH = re.compile(
@@ -118,6 +122,10 @@ def test_a_path_that_is_not_what_was_expected_is_judged_or_told(
     words[place] = str(path)
     if run(words, monkeypatch) == 2:
         assert is_one_sentence_and_one_advice(capsys.readouterr().err)
+
+
+def test_every_command_that_ends_has_json_for_programs() -> None:
+    assert {name for name in ALL if "--json" not in options(ALL[name])} == NO_JSON
 
 
 @pytest.mark.parametrize("name", [name for name in SHORT if "--json" in options(ALL[name])])

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from roadseal.app.cli.output import AsJson, write_json_line
 from roadseal.errors import RoadsealError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
@@ -27,6 +28,7 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", help="Folder for everything that is written.")
     ] = Path("out/assess"),
+    as_json: AsJson = False,
 ) -> None:
     """Import, scan, register, report: on the embedded corridor or on any city's file.
 
@@ -38,7 +40,7 @@ def demo(
     from roadseal.app.demo.assess import assess_city, assess_corridor
     from roadseal.clock import SystemClock
 
-    console, clock = Console(), SystemClock()
+    console, clock = Console(stderr=as_json), SystemClock()
 
     def say(what: str) -> None:
         console.print(
@@ -56,5 +58,16 @@ def demo(
     counts = ", ".join(f"{tier} {count:,}" for tier, count in done.register.counts().items())
     observed = len({each.location.uri for each in done.findings})
     say(f"{counts}; {len(done.findings)} findings in {observed} places")
-    console.print(f"[bold]{escape(str(out / 'register.html'))}[/]", soft_wrap=True)
+    if as_json:
+        row = {
+            "report": str(out / "register.html"),
+            "register": str(out / "register.json"),
+            "tiers": done.register.counts(),
+            "findings": len(done.findings),
+            "places": observed,
+            "complete": done.register.document["coverage"]["complete"],
+        }
+        write_json_line(row)
+    else:
+        console.print(f"[bold]{escape(str(out / 'register.html'))}[/]", soft_wrap=True)
     raise typer.Exit(exit_code(done.register))

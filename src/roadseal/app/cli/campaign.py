@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roadseal.app.cli.campaign_common import (
-    AsJson,
     Firmware,
     Module,
     Name,
@@ -25,6 +24,7 @@ from roadseal.app.cli.campaign_network import check_rotation, named_rotation, ne
 from roadseal.app.cli.campaign_simulated import EPILOGUE, REHEARSED, rehearse, simulate, site_of
 from roadseal.app.cli.campaign_view import show_forecast, show_report
 from roadseal.app.cli.database import Database, FleetDatabase
+from roadseal.app.cli.output import AsJson, say
 from roadseal.errors import RoadsealError, why_unreadable
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def enlist(
     est_only: Annotated[
         bool, typer.Option("--est-only", help="They renew over EST and fetch no orders.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Record the devices that there are.
 
@@ -62,9 +63,11 @@ def enlist(
         ) from None
     devices = read_inventory(text, str(file))
     store = open_fleet(db)
-    typer.echo(f"{record(store, devices)} devices enlisted")
+    count = record(store, devices)
     if est_only:
         enlist_foreign(store, [one.id for one in devices])
+    row = {"devices": count, "est_only": est_only}
+    say(f"{count} devices enlisted", row, as_json=as_json)
 
 
 @app.command()
@@ -156,21 +159,27 @@ def dry_run(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = Fal
 
 
 @app.command()
-def start(name: Name, db: FleetDatabase = "campaign.db") -> None:
+def start(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Begin; workers do the rest.
 
     Example: [bold]roadseal campaign start spring[/]
     """
-    open_campaign(db, name).start()
+    campaign = open_campaign(db, name)
+    campaign.start()
+    text = f"{name} has started: `roadseal campaign work {name}` does its work."
+    say(text, _phase(campaign), as_json=as_json)
 
 
 @app.command()
-def pause(name: Name, db: FleetDatabase = "campaign.db") -> None:
+def pause(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Hand out nothing more until `resume`.
 
     Example: [bold]roadseal campaign pause spring[/]
     """
-    open_campaign(db, name).pause()
+    campaign = open_campaign(db, name)
+    campaign.pause()
+    text = f"{name} is paused: `roadseal campaign resume {name}` goes on."
+    say(text, _phase(campaign), as_json=as_json)
 
 
 @app.command()
@@ -178,21 +187,26 @@ def resume(
     name: Name,
     stratum: Annotated[str | None, typer.Option(help="A halted one: vendor/firmware.")] = None,
     db: FleetDatabase = "campaign.db",
+    as_json: AsJson = False,
 ) -> None:
     """Go on after a pause; or begin again with a stratum that was halted.
 
     Example: [bold]roadseal campaign resume spring --stratum boreal/7.0[/]
     """
-    open_campaign(db, name).resume(stratum)
+    campaign = open_campaign(db, name)
+    campaign.resume(stratum)
+    say(f"{stratum or name} goes on.", _phase(campaign), as_json=as_json)
 
 
 @app.command()
-def abort(name: Name, db: FleetDatabase = "campaign.db") -> None:
+def abort(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Stop for good; what devices have done stays.
 
     Example: [bold]roadseal campaign abort spring[/]
     """
-    open_campaign(db, name).abort()
+    campaign = open_campaign(db, name)
+    campaign.abort()
+    say(f"{name} is aborted, for good.", _phase(campaign), as_json=as_json)
 
 
 @app.command("leave-out")
@@ -200,23 +214,28 @@ def leave_out(
     name: Name,
     stratum: Annotated[str, typer.Argument(help="A halted one: vendor/firmware.")],
     db: FleetDatabase = "campaign.db",
+    as_json: AsJson = False,
 ) -> None:
     """Go on without a halted stratum, for good.
 
     Example: [bold]roadseal campaign leave-out spring boreal/7.0[/]
     """
-    open_campaign(db, name).leave_out(stratum)
+    campaign = open_campaign(db, name)
+    campaign.leave_out(stratum)
+    say(f"{name} goes on without {stratum}.", _phase(campaign), as_json=as_json)
 
 
 @app.command()
-def rollback(name: Name, db: FleetDatabase = "campaign.db") -> None:
+def rollback(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = False) -> None:
     """Take back what can be; exits with 1 if a stratum has begun to retire the old.
 
     Example: [bold]roadseal campaign rollback spring[/]
     """
-    kept = open_campaign(db, name).rollback()
-    for stratum in kept:
-        typer.echo(f"{stratum} has begun to retire the old certificates and stays")
+    campaign = open_campaign(db, name)
+    kept = campaign.rollback()
+    stays = [f"{stratum} has begun to retire the old certificates and stays" for stratum in kept]
+    text = "\n".join(stays) or f"{name} goes back: `roadseal campaign work {name}` does it."
+    say(text, {**_phase(campaign), "kept": kept}, as_json=as_json)
     if kept:
         raise typer.Exit(1)
 
@@ -311,6 +330,10 @@ def report_(name: Name, db: FleetDatabase = "campaign.db", as_json: AsJson = Fal
 app.command()(incident)
 app.command(epilog=EPILOGUE)(simulate)
 app.command(epilog=REHEARSED)(rehearse)
+
+
+def _phase(campaign: Campaign) -> dict[str, object]:
+    return {"campaign": campaign.name, "phase": str(campaign.phase)}
 
 
 def _report(store: Store, name: str) -> CampaignReport:

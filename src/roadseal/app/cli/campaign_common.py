@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from roadseal.store import Store
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Vendor = Annotated[str | None, typer.Option(help="Only devices of this vendor.")]
 Firmware = Annotated[str | None, typer.Option(help="Only devices with this firmware.")]
 Module = Annotated[str | None, typer.Option(help="Only devices with this key module.")]

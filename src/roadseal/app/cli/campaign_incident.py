@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadseal.app.cli.campaign_common import (
-    AsJson,
-    Firmware,
-    Module,
-    Vendor,
-    open_fleet,
-)
+from roadseal.app.cli.campaign_common import Firmware, Module, Vendor, open_fleet
 from roadseal.app.cli.campaign_view import show_incident
 from roadseal.app.cli.database import FleetDatabase
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.pki_common import passphrase
 from roadseal.errors import RoadsealError
 

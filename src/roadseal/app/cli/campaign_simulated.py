@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadseal.app.cli.campaign_common import AsJson, Devices, Seed, progress
+from roadseal.app.cli.campaign_common import Devices, Seed, progress
 from roadseal.app.cli.campaign_view import show_rehearsal
 from roadseal.app.cli.database import Database
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.pki_common import passphrase
 
 if TYPE_CHECKING:

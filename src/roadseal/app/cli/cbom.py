@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from roadseal.app.cli.v2x_input import counted
+from roadseal.app.cli.output import AsJson, counted, say
 from roadseal.assess.cbom.spec import Spec
 from roadseal.errors import RoadsealError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 _INCOMPLETE = 3
 _SHOWN = 20
 
@@ -31,6 +30,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Where the CBOM goes.")],
     spec: Annotated[Spec, typer.Option(help="Version of CycloneDX.")] = Spec.V1_7,
     name: Annotated[str, typer.Option(help="What was scanned.")] = "estate",
+    as_json: AsJson = False,
 ) -> None:
     """Write what a scan found as a CBOM; the same scan gives the same bytes.
 
@@ -44,6 +44,15 @@ def export(
 
     findings, coverage = load_scan(scan)
     write_whole(out, write_cbom(findings, coverage, spec=spec, name=name))
+    row = {
+        "out": str(out),
+        "spec": str(spec),
+        "findings": len(findings),
+        "gaps": len(coverage.gaps),
+        "complete": coverage.complete,
+    }
+    what = f"{counted(len(findings), 'finding')}, {counted(len(coverage.gaps), 'gap')}"
+    say(f"CycloneDX {spec} in {out}: {what}.", row, as_json=as_json)
     if not coverage.complete:
         raise typer.Exit(_INCOMPLETE)
 
@@ -95,6 +104,7 @@ def validate(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="CycloneDX, SARIF, Zeek, nDPI, ssh-audit.")],
     out: Annotated[Path, typer.Option("--out", help="Where the findings go, JSON.")],
+    as_json: AsJson = False,
 ) -> None:
     """Read other tools' CBOMs and reports as findings, repairing known dialects and saying so.
 
@@ -113,12 +123,18 @@ def import_(
         _read(file)
     result = scan(files, Context(), SystemClock(), workers=1)
     write_whole(out, [write_scan(result)])
-    console = Console()
-    console.print(f"{len(result.findings)} findings, {len(result.coverage.gaps)} gaps")
-    for gap in result.coverage.gaps[:_SHOWN]:
-        console.print(f"  {escape(gap.location.uri)}: {gap.cause.value}, {escape(gap.detail)}")
-    if not result.findings:
-        console.print("Nothing cryptographic in it: is the file complete, and of a kind in --help?")
+    found, gaps = len(result.findings), result.coverage.gaps
+    lines = [f"{counted(found, 'finding')}, {counted(len(gaps), 'gap')}"]
+    lines += [f"  {gap.location.uri}: {gap.cause.value}, {gap.detail}" for gap in gaps[:_SHOWN]]
+    if not found:
+        lines.append("Nothing cryptographic in it: is the file complete, and of a kind in --help?")
+    row = {
+        "out": str(out),
+        "findings": found,
+        "gaps": len(gaps),
+        "complete": result.coverage.complete,
+    }
+    say("\n".join(lines), row, as_json=as_json)
     if not result.findings or not result.coverage.complete:
         raise typer.Exit(_INCOMPLETE)
 

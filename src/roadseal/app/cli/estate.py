@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, EstateDatabase
+from roadseal.app.cli.output import AsJson
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the estate.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
 
 _DESCRIBES_ITSELF = ("osm", "cvmanager")

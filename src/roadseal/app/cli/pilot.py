@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.pilot_radio import radio
 from roadseal.errors import RoadsealError
 
@@ -22,8 +23,6 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=
 scenario_app = typer.Typer(no_args_is_help=True, help="Look at scenario files.")
 app.add_typer(scenario_app, name="scenario")
 app.command()(radio)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 @app.command()

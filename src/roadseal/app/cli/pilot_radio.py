@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.errors import RoadsealError
 from roadseal.pilot.radio import Access, RadioConfig, RadioResult, allowed_rate_hz, evaluate
 
@@ -42,7 +43,7 @@ def radio(
     subchannels: Annotated[int, typer.Option(help="LTE-V2X: 4 or 2 in 10 MHz.")] = 4,
     reach_m: Annotated[float, typer.Option(help="Farthest distance, up to 2000 m.")] = 500.0,
     step_m: Annotated[float, typer.Option(help="Metres between the distances.")] = 25.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Model delivery over distance and channel load for one kind of message.
 

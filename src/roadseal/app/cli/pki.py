@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, PkiDatabase
+from roadseal.app.cli.output import AsJson, counted, say
 from roadseal.app.cli.pki_agent import agent_app
 from roadseal.app.cli.pki_ceremony import approvals, approve, ceremony
 from roadseal.app.cli.pki_common import (
     DAY_S,
-    AsJson,
     Name,
     ProfileName,
     open_authority,
@@ -48,6 +48,7 @@ def init(
     root: Annotated[str | None, typer.Option(help="Algorithm of the root.")] = None,
     issuing: Annotated[str | None, typer.Option(help="Algorithm of the issuing one.")] = None,
     suffix: Annotated[str, typer.Option(help="After their names: -pqc makes root-pqc.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Make a root and an issuing authority; the passphrase is in ROADSEAL_PKI_PASSPHRASE.
 
@@ -67,6 +68,7 @@ def init(
     accepted = chosen[Purpose.TLS_AUTHENTICATION].accept
     strongest = max(accepted, key=lambda name: algorithm(name).nist_category or 0)
     parent: Authority | None = None
+    made: list[dict[str, str]] = []
     for name, kind in (("root", root or strongest), ("issuing", issuing or accepted[0])):
         parent = Authority.create(
             store,
@@ -79,7 +81,11 @@ def init(
             parent=parent,
             token=open_token(),
         )
-        write_file(directory / f"{name}{suffix}.pem", parent.chain[0].public_bytes(Encoding.PEM))
+        file = directory / f"{name}{suffix}.pem"
+        write_file(file, parent.chain[0].public_bytes(Encoding.PEM))
+        made.append({"name": parent.name, "algorithm": kind, "certificate": str(file)})
+    names = " and ".join(f"{one['name']} ({one['algorithm']})" for one in made)
+    say(f"Made {names}; certificates are in {directory}.", {"authorities": made}, as_json=as_json)
 
 
 @app.command()
@@ -97,6 +103,7 @@ def issue(
     days: Annotated[int, typer.Option(help="Validity.")] = 30,
     template: Annotated[str, typer.Option(help="device, server, client, firmware.")] = "device",
     key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Certify the key of a request; a repetition with the same key gives the same certificate.
 
@@ -113,7 +120,7 @@ def issue(
         template,
     )
     ca = open_authority(open_database(db), authority, profile)
-    _deliver(ca, ca.issue(request), out)
+    _deliver(ca, ca.issue(request), out, as_json=as_json)
 
 
 @app.command()
@@ -125,6 +132,7 @@ def renew(
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
     key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Certify a new key for the identity, names and life of a present certificate.
 
@@ -132,7 +140,7 @@ def renew(
     """
     ca = open_authority(open_database(db), authority, profile)
     request = ca.renewal(serial.lower(), read_file(csr), key or secrets.token_hex(16))
-    _deliver(ca, ca.issue(request), out)
+    _deliver(ca, ca.issue(request), out, as_json=as_json)
 
 
 @app.command()
@@ -143,12 +151,13 @@ def invite(
     days: Annotated[
         int, typer.Option(min=1, max=366, help="How many days the secret is good.")
     ] = 7,
+    as_json: AsJson = False,
 ) -> None:
     """Make a bootstrap secret: with it a device enrols over EST, once.
 
     Example: [bold]roadseal pki invite rsu-42.example[/]
     """
-    from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64
+    from roadseal.clock import MICROSECONDS_PER_SECOND, SystemClock, Time64, to_datetime
     from roadseal.operate.pki.authority import authority_row
     from roadseal.operate.pki.est.enrolment import Enrolments
     from roadseal.operate.pki.template import common_name
@@ -157,7 +166,9 @@ def invite(
     until = Time64(SystemClock().now() + days * DAY_S * MICROSECONDS_PER_SECOND)
     store = open_database(db)
     authority_row(store, authority)  # a secret of nobody's would be found out at the device
-    typer.echo(Enrolments(store, authority).invite(identity, until))
+    secret = Enrolments(store, authority).invite(identity, until)
+    row = {"identity": identity, "secret": secret, "until": to_datetime(until).isoformat()}
+    say(secret, row, as_json=as_json)
 
 
 @app.command()
@@ -166,6 +177,7 @@ def makers(
     devices: Annotated[Path, typer.Argument(help="CSV: serial, identity.")],
     db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
+    as_json: AsJson = False,
 ) -> None:
     """Let devices enrol with their manufacturer's certificates (IDevID), once each.
 
@@ -192,9 +204,9 @@ def makers(
     store = open_database(db)
     authority_row(store, authority)
     count = Makers(store, authority).trust(roots[0], listed)
-    typer.echo(
-        f"{count} devices may enrol with certificates of {roots[0].subject.rfc4514_string()}"
-    )
+    maker = roots[0].subject.rfc4514_string()
+    row = {"maker": maker, "devices": count}
+    say(f"{count} devices may enrol with certificates of {maker}", row, as_json=as_json)
 
 
 @app.command()
@@ -205,6 +217,7 @@ def revoke(
     db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
+    as_json: AsJson = False,
 ) -> None:
     """Revoke certificates, all or none.
 
@@ -226,6 +239,9 @@ def revoke(
     open_authority(open_database(db), authority, profile).revoke_many(
         lowered, flag, block_key=block_key
     )
+    text = f"{counted(len(lowered), 'certificate')} revoked: publish it with `roadseal pki status`."
+    row = {"revoked": lowered, "reason": flag.value, "key_blocked": block_key}
+    say(text, row, as_json=as_json)
 
 
 @app.command()
@@ -235,6 +251,7 @@ def status(
     db: PkiDatabase = "pki.db",
     authority: Name = "issuing",
     profile: ProfileName = "hybrid-2026",
+    as_json: AsJson = False,
 ) -> None:
     """Publish what is revoked.
 
@@ -244,6 +261,8 @@ def status(
     write_file(out, ca.publish_status())
     if crl:
         write_file(crl, ca.crl())
+    row = {"status": str(out), "crl": str(crl) if crl else None}
+    say(f"Signed {out}{f' and {crl}' if crl else ''}.", row, as_json=as_json)
 
 
 @app.command()
@@ -289,6 +308,7 @@ def lint(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Certificates of others, PEM or DER.")],
     db: Database = "pki.db",
+    as_json: AsJson = False,
 ) -> None:
     """Watch certificates that others issued: they show in `expiring` beside our own.
 
@@ -300,13 +320,15 @@ def import_(
 
     found = [(file.name, one) for file in files for one in read_pool([file])]
     new = import_certificates(open_database(db), found, SystemClock().now())
-    typer.echo(f"{new} of {len(found)} certificates are new.")
+    text = f"{new} of {len(found)} certificates are new."
+    say(text, {"read": len(found), "new": new}, as_json=as_json)
 
 
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(help="Where the certificates go, PEM.")],
     db: PkiDatabase = "pki.db",
+    as_json: AsJson = False,
 ) -> None:
     """Write every certificate in use to a folder, for `roadseal scan` and the register.
 
@@ -330,7 +352,9 @@ def export(
     statement = profiles_json(store, listed)
     write_file(directory / "profiles.json", statement)
     said = len(json.loads(statement)["certificates"])
-    typer.echo(f"{len(listed)} certificates are in {directory}, {said} with their profile.")
+    text = f"{len(listed)} certificates are in {directory}, {said} with their profile."
+    row = {"out": str(directory), "certificates": len(listed), "with_profile": said}
+    say(text, row, as_json=as_json)
 
 
 app.command()(ceremony)
@@ -341,11 +365,16 @@ app.command()(serve)
 app.add_typer(agent_app, name="agent")
 
 
-def _deliver(ca: Authority, issued: Issued, out: Path) -> None:
+def _deliver(ca: Authority, issued: Issued, out: Path, *, as_json: bool) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
     leaf = x509.load_der_x509_certificate(issued.certificate)
     chain = (leaf, *ca.chain[:-1])
     write_file(out, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
-    typer.echo(issued.serial)
+    row = {
+        "serial": issued.serial,
+        "certificate": str(out),
+        "until": leaf.not_valid_after_utc.isoformat(),
+    }
+    say(issued.serial, row, as_json=as_json)

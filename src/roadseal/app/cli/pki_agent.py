@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadseal.app.cli.pki_common import AsJson, tell
+from roadseal.app.cli.output import AsJson
+from roadseal.app.cli.pki_common import tell
 
 if TYPE_CHECKING:
     from roadseal.operate.pki.unit.device import Credential

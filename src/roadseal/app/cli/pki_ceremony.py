@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, PkiDatabase
+from roadseal.app.cli.output import AsJson, say
 from roadseal.app.cli.pki_common import (
-    AsJson,
     ProfileName,
     open_database,
     open_token,
@@ -32,6 +32,7 @@ def ceremony(
     profile: ProfileName = "hybrid-2026",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before each step.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check a transcript.json.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make authorities by a script, in front of witnesses, with a signed transcript.
 
@@ -45,12 +46,17 @@ def ceremony(
             holds = transcript_holds(json.loads(encoded))
         except ValueError:
             holds = False
-        typer.echo("The transcript holds." if holds else "The transcript does not hold.")
+        text = "The transcript holds." if holds else "The transcript does not hold."
+        say(text, {"holds": holds}, as_json=as_json)
         raise typer.Exit(0 if holds else 1)
-    _run(script, encoded, out, db, profile, yes=yes)
+    names = _run(script, encoded, out, db, profile, yes=yes)
+    written = out / "transcript.md"
+    row = {"authorities": names, "transcript": str(written)}
+    say(f"Transcript: {written}; print it and sign it.", row, as_json=as_json)
 
 
-def _run(script: Path, encoded: bytes, out: Path, db: str, profile: str, *, yes: bool) -> None:
+def _run(script: Path, encoded: bytes, out: Path, db: str, profile: str, *, yes: bool) -> list[str]:
+    """Perform it; returns the names of the authorities of the database."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -65,7 +71,7 @@ def _run(script: Path, encoded: bytes, out: Path, db: str, profile: str, *, yes:
     approvers = {name: read_public_key(script.parent / file) for name, file in named.items()}
 
     def confirm(step: str) -> bool:
-        return yes or typer.confirm(f"Next: {step}. Go on?")
+        return yes or typer.confirm(f"Next: {step}. Go on?", err=True)
 
     store = open_database(db)
     made = Ceremony(read, hashlib.sha256(encoded).hexdigest(), SystemClock(), confirm)
@@ -77,13 +83,15 @@ def _run(script: Path, encoded: bytes, out: Path, db: str, profile: str, *, yes:
         approvers=approvers,
         token=open_token(),
     )
+    names: list[str] = []
     with store.reading() as connection:
         for row in connection.execute(AUTHORITY.select()):
             own = x509.load_pem_x509_certificates(row.chain)[0]
             write_file(out / f"{row.name}.pem", own.public_bytes(Encoding.PEM))
+            names.append(row.name)
     write_file(out / "transcript.json", json.dumps(transcript, indent=2).encode())
     write_file(out / "transcript.md", as_markdown(transcript).encode())
-    typer.echo(f"Transcript: {out / 'transcript.md'}; print it and sign it.")
+    return names
 
 
 def approvals(db: PkiDatabase = "pki.db", as_json: AsJson = False) -> None:
@@ -118,6 +126,7 @@ def approve(
     approver: Annotated[str, typer.Option("--as", help="Who approves.")],
     key: Annotated[Path, typer.Option(help="The approver's private key, PEM.")],
     db: PkiDatabase = "pki.db",
+    as_json: AsJson = False,
 ) -> None:
     """Sign a pending action with your own key.
 
@@ -150,4 +159,4 @@ def approve(
         )
     signature = SoftwareSigner(loaded).sign(signed)
     count = record(open_database(db), digest, approver, signature, SystemClock().now())
-    typer.echo(f"Approved by {count}.")
+    say(f"Approved by {count}.", {"digest": digest, "approved_by": count}, as_json=as_json)

@@ -20,7 +20,6 @@ DAY_S = 86_400
 
 ProfileName = Annotated[str, typer.Option("--profile", help="Crypto profile to hold to.")]
 Name = Annotated[str, typer.Option("--authority", help="Which authority.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 def open_database(db: str) -> Store:

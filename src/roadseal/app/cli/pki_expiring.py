@@ -12,7 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from roadseal.app.cli.database import PkiDatabase
-from roadseal.app.cli.pki_common import AsJson, open_database
+from roadseal.app.cli.output import AsJson
+from roadseal.app.cli.pki_common import open_database
 
 if TYPE_CHECKING:
     from roadseal.operate.pki.expiry import Ending

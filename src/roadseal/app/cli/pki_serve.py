@@ -9,13 +9,7 @@ from typing import Annotated
 import typer
 
 from roadseal.app.cli.database import PkiDatabase
-from roadseal.app.cli.pki_common import (
-    DAY_S,
-    Name,
-    ProfileName,
-    open_authority,
-    tell,
-)
+from roadseal.app.cli.pki_common import DAY_S, Name, ProfileName, open_authority, tell
 from roadseal.errors import RoadsealError
 
 _CONNECTIONS = 900  # below what a process may have open by default

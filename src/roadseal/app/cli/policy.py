@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.assess.policy.pack import PolicyRole, Scope
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
@@ -19,7 +20,6 @@ At = Annotated[datetime | None, typer.Option("--at", formats=["%Y-%m-%d"], help=
 Scopes = Annotated[
     list[Scope] | None, typer.Option("--scope", help="What the system is besides ordinary.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 _COLOURS = {
     "disallowed": "bold red",

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.crypto import (
     Choice,
     Profile,
@@ -37,7 +38,6 @@ _FOLDED = 10  # characters that a name keeps on a narrow terminal
 _STATUS_STYLE = {Status.STANDARD: "green", Status.DRAFT: "yellow", Status.EXPERIMENTAL: "magenta"}
 
 Named = Annotated[str, typer.Argument(help="A shipped profile, or the path of a TOML file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.qkd_distil import cascade, distil, toeplitz
 from roadseal.app.cli.qkd_doctor import doctor
 from roadseal.app.cli.qkd_kme import client_app, kme_app
@@ -30,8 +31,6 @@ app.add_typer(kme_app, name="kme")
 app.add_typer(client_app, name="client")
 for _command in (distil, cascade, toeplitz, doctor):
     app.command()(_command)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 @link_app.command()

@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
     from roadseal.operate.qkd.distil.wire import Bits
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 _FORMS = "bits, csv, npy, hex, base64, packed; else it is seen."
 Form = Annotated[str | None, typer.Option(help=f"Of the files: {_FORMS}")]
 Little = Annotated[bool, typer.Option("--little", help="Packed octets begin with the lowest bit.")]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.qkd_kme import Profile, sae_context, split_url
 from roadseal.errors import RoadsealError
 
@@ -32,7 +33,7 @@ def doctor(
     slave_url: Annotated[str, typer.Option(help="Of the slave's KME; default: the same.")] = "",
     kme: Annotated[list[str] | None, typer.Option(help="KME IDs; default: the hosts.")] = None,
     profile: Profile = "hybrid-transition",
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Examine any server of ETSI GS QKD 014 with two identities. Consumes some keys.
 

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson, say
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ kme_app = typer.Typer(no_args_is_help=True, help="A key management entity (ETSI 
 client_app = typer.Typer(no_args_is_help=True, help="Ask a key management entity, as an SAE.")
 
 Config = Annotated[Path, typer.Option("--config", help="The KME's TOML file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Url = Annotated[str, typer.Argument(help="Of the KME: https://host:port")]
 Other = Annotated[str, typer.Argument(help="SAE ID of the other side.")]
 Cert = Annotated[Path, typer.Option(help="PEM: the SAE's certificate, chain and key.")]
@@ -112,6 +112,7 @@ def import_file(
     block: Annotated[int, typer.Option(min=0, help="Number of the block; each once.")],
     provenance: Annotated[str, typer.Option(help="Where the bits come from.")] = "simulated",
     encoding: Annotated[str, typer.Option(help="Of the file: raw, hex, base64, bits.")] = "raw",
+    as_json: AsJson = False,
 ) -> None:
     """Give a stopped KME a block of key bits; biased or repeated bits are refused.
 
@@ -152,7 +153,8 @@ def import_file(
     finally:
         octets[:] = bytes(len(octets))
         store.close()
-    typer.echo(f"Block {block} imported." if fresh else f"Block {block} was here already.")
+    text = f"Block {block} imported." if fresh else f"Block {block} was here already."
+    say(text, {"link": link, "block": block, "new": fresh}, as_json=as_json)
     typer.echo(f"Now erase {file}: the store holds it encrypted.", err=True)
 
 
@@ -160,6 +162,7 @@ def import_file(
 def zeroise(
     config: Config,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase every key of a stopped KME, and the key that encrypts them.
 
@@ -170,9 +173,10 @@ def zeroise(
 
     found = read_config(config)
     if not yes:
-        typer.confirm(f"Erase every key of {found.settings.kme_id}?", abort=True)
+        typer.confirm(f"Erase every key of {found.settings.kme_id}?", abort=True, err=True)
     count = zeroise_files(found.store, found.kek)
-    typer.echo(f"{count} files overwritten and removed.")
+    row = {"kme": found.settings.kme_id, "files": count}
+    say(f"{count} files overwritten and removed.", row, as_json=as_json)
 
 
 @client_app.command("status")

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ app = typer.Typer(no_args_is_help=True, help="Key networks of trusted nodes.")
 File = Annotated[Path, typer.Argument(help="TOML with [[node]] and [[link]] tables.")]
 Paths = Annotated[int, typer.Option(min=1, help="Vertex-disjoint paths, one a share of the key.")]
 Bits = Annotated[int, typer.Option(min=8, help="Length of the key.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 @app.command()

@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, EstateDatabase
+from roadseal.app.cli.output import AsJson, say
 from roadseal.app.cli.register_kept import (
-    AsJson,
     assess_store,
     forget,
     list_registers,
@@ -281,6 +281,7 @@ def report(
     register: File,
     out: Annotated[Path, typer.Option("--out", help="Where the page goes, HTML.")],
     db: Database = "assess.db",
+    as_json: AsJson = False,
 ) -> None:
     """One HTML file: map, gaps, what moves first and why, what falls when.
 
@@ -290,6 +291,7 @@ def report(
 
     called = Path(register).name if Path(register).is_file() else register
     write_report(_load(register, db), out, shlex.quote(called))
+    say(f"The report is in {out}.", {"register": called, "report": str(out)}, as_json=as_json)
 
 
 app.command("list")(list_registers)

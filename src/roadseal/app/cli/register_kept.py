@@ -13,13 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import EstateDatabase
+from roadseal.app.cli.output import AsJson, say
 from roadseal.app.cli.register_view import rank_of, standing_text
 
 if TYPE_CHECKING:
     from roadseal.assess.inventory.template import Template
     from roadseal.store import Store
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
 def list_registers(db: EstateDatabase = "assess.db", as_json: AsJson = False) -> None:
@@ -45,6 +44,7 @@ def list_registers(db: EstateDatabase = "assess.db", as_json: AsJson = False) ->
 def forget(
     name: Annotated[str, typer.Argument(help="Name of a kept register.")],
     db: EstateDatabase = "assess.db",
+    as_json: AsJson = False,
 ) -> None:
     """Delete a kept register, and the replaced estates that were kept for it.
 
@@ -57,6 +57,7 @@ def forget(
     open_kept(store, name)
     with store.writing() as connection:
         drop_register(connection, name)
+    say(f"{name} is forgotten.", {"register": name}, as_json=as_json)
 
 
 def rescore(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.scan_probe import LiveOptions, joined, run_live
 from roadseal.errors import RoadsealError
 
@@ -38,7 +39,7 @@ def scan(
         list[Path] | None, typer.Argument(help="Folders, files, images, captures.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result here, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    as_json: AsJson = False,
     jobs: Annotated[
         int, typer.Option(min=1, max=64, help="Processes; default: one for each core.")
     ] = os.cpu_count() or 1,

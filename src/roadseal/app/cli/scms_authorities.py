@@ -14,17 +14,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, ScmsDatabase
+from roadseal.app.cli.output import AsJson, say, write_json_line
 from roadseal.app.cli.scms_common import (
     Out,
     System,
     Which,
     demand_known,
     open_authorities,
-    tell,
     warn,
     write_file,
 )
-from roadseal.app.cli.v2x_input import AsJson, iso, write_json_line
+from roadseal.app.cli.v2x_input import iso
 from roadseal.clock import SystemClock
 from roadseal.errors import RoadsealError
 
@@ -87,7 +87,8 @@ def follow(
     keys = opened.keyring.load(name)
     write_file(out / f"{name}.oer", keys.certificate)
     row: dict[str, object] = {"authority": name, "algorithm": keys.algorithm}
-    tell(row, as_json, f"Made {name} ({keys.algorithm}) in {db}; its certificate is in {out}.")
+    made = f"Made {name} ({keys.algorithm}) in {db}; its certificate is in {out}."
+    say(made, row, as_json=as_json)
 
 
 def retire(
@@ -105,7 +106,7 @@ def retire(
 
     opened = open_authorities(db)
     retire_eu(opened.keyring, opened.eu().ledger, name)
-    tell({"authority": name}, as_json, f"{name} is on no list any more.")
+    say(f"{name} is on no list any more.", {"authority": name}, as_json=as_json)
 
 
 def status(db: ScmsDatabase = "scms.db", as_json: AsJson = False) -> None:

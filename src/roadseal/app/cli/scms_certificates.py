@@ -12,16 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import ScmsDatabase
-from roadseal.app.cli.scms_common import Out, System, Which, open_authorities, tell
+from roadseal.app.cli.output import AsJson, counted, say, write_json_line
+from roadseal.app.cli.scms_common import Out, System, Which, open_authorities
 from roadseal.app.cli.scms_devices import Kind, enrol_device, issue_batch
-from roadseal.app.cli.v2x_input import (
-    DOES_NOT_HOLD,
-    HOLDS,
-    AsJson,
-    counted,
-    read_bytes,
-    write_json_line,
-)
+from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS, read_bytes
 from roadseal.clock import SystemClock, Time64
 from roadseal.errors import RoadsealError
 
@@ -47,7 +41,8 @@ def enrol(
     authorities = opened.eu() if system is System.EU else opened.us()
     row = enrol_device(authorities, name, kind, algorithm, out / name, now)
     until = row["valid_until"]
-    tell(row, as_json, f"{name} is enrolled until {until}; its files are in {out / name}.")
+    enrolled = f"{name} is enrolled until {until}; its files are in {out / name}."
+    say(enrolled, row, as_json=as_json)
 
 
 def batch(
@@ -77,7 +72,8 @@ def batch(
         algorithm=algorithm,
     )
     files = row["certificates"]
-    tell(row, as_json, f"{counted(len(files), 'certificate')} for {name} in {out / name}.")
+    text = f"{counted(len(files), 'certificate')} for {name} in {out / name}."
+    say(text, row, as_json=as_json)
 
 
 def revoke(

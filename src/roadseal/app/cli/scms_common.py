@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from roadseal.app.cli.v2x_input import write_json_line
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -120,14 +117,6 @@ def write_secret(path: Path, secret: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
-
-
-def tell(row: dict[str, object], as_json: bool, text: str) -> None:
-    """Say what was done: a row for programs, a sentence for people."""
-    if as_json:
-        write_json_line(row)
-    else:
-        Console().print(escape(text), highlight=False, soft_wrap=True)
 
 
 def _passphrase() -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roadseal.app.cli.v2x_input import counted, iso
+from roadseal.app.cli.output import counted
+from roadseal.app.cli.v2x_input import iso
 from roadseal.clock import Time64
 from roadseal.v2x import Reason
 from roadseal.v2x.trust import TrustStore

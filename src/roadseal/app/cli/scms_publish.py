@@ -13,16 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import ScmsDatabase
-from roadseal.app.cli.scms_common import Out, System, Which, open_authorities, tell, write_file
-from roadseal.app.cli.v2x_input import (
-    DOES_NOT_HOLD,
-    HOLDS,
-    INCOMPLETE,
-    AsJson,
-    instant,
-    read_bytes,
-    write_json_line,
-)
+from roadseal.app.cli.output import AsJson, say, write_json_line
+from roadseal.app.cli.scms_common import Out, System, Which, open_authorities, write_file
+from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS, INCOMPLETE, instant, read_bytes
 from roadseal.clock import SystemClock
 
 
@@ -59,7 +52,7 @@ def crl(
         write_file(out / f"{name}.oer", octets)
     sizes = {name: len(octets) for name, octets in lists.items()}
     text = ", ".join(f"{name} {size:,} bytes" for name, size in sizes.items())
-    tell({"out": str(out), "bytes": sizes}, as_json, f"Signed into {out}: {text}.")
+    say(f"Signed into {out}: {text}.", {"out": str(out), "bytes": sizes}, as_json=as_json)
 
 
 def read(

@@ -16,18 +16,16 @@ from rich.table import Table
 from rich.tree import Tree
 
 from roadseal import _core
+from roadseal.app.cli.output import AsJson, counted, write_json_line
 from roadseal.app.cli.v2x_input import (
     DOES_NOT_HOLD,
     HOLDS,
-    AsJson,
     Files,
     Roots,
-    counted,
     exit_code,
     instant,
     iso,
     read_file,
-    write_json_line,
 )
 from roadseal.app.cli.v2x_make import make
 from roadseal.app.cli.v2x_reasons import EXPLANATIONS

@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS, AsJson
+from roadseal.app.cli.output import AsJson
+from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS
 from roadseal.app.cli.v2x_progress import LateProgress
 from roadseal.clock import SystemClock
 from roadseal.v2x import message_profiles

@@ -1,8 +1,7 @@
-"""What the v2x commands have in common: files, instants, JSON, exit codes."""
+"""What the v2x commands have in common: files, instants, exit codes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from datetime import UTC
 from pathlib import Path
@@ -18,7 +17,6 @@ HOLDS, DOES_NOT_HOLD, INCOMPLETE = 0, 1, 3
 """Exit codes of checks; 2 is usage."""
 
 Files = Annotated[list[Path], typer.Argument(help="What to read; its content tells what it is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 TrustDirectory = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Certificates to judge by, anywhere below DIR."),
@@ -97,16 +95,6 @@ def iso(moment: int | None) -> str | None:
         return to_datetime(Time64(moment)).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:
         return None
-
-
-def counted(count: int, thing: str) -> str:
-    """A number of things, in words."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def write_json_line(value: object) -> None:
-    """Write one line of JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def exit_code(

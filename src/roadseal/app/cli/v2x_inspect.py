@@ -15,15 +15,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 from roadseal import _core
-from roadseal.app.cli.v2x_input import (
-    DOES_NOT_HOLD,
-    HOLDS,
-    INCOMPLETE,
-    AsJson,
-    counted,
-    read_file,
-    write_json_line,
-)
+from roadseal.app.cli.output import AsJson, counted, write_json_line
+from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS, INCOMPLETE, read_file
 from roadseal.app.cli.v2x_tree import annotated, grow, hexdump
 from roadseal.v2x.recording import RecordedMessage, Recording, octets_of
 from roadseal.v2x.service import service_name

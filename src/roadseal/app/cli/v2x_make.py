@@ -17,7 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 from roadseal import _core
-from roadseal.app.cli.v2x_input import AsJson, counted, iso, read_bytes, write_json_line
+from roadseal.app.cli.output import AsJson, counted, write_json_line
+from roadseal.app.cli.v2x_input import iso, read_bytes
 from roadseal.clock import Clock, SystemClock, to_datetime
 from roadseal.errors import RoadsealError
 from roadseal.v2x import Credential, Policy, Reason, Verifier, profile_of

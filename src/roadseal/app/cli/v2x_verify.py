@@ -18,20 +18,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal import _core
+from roadseal.app.cli.output import AsJson, counted, write_json_line
 from roadseal.app.cli.v2x_findings import Finding, bring_certificates, judge
 from roadseal.app.cli.v2x_input import (
     HOLDS,
     INCOMPLETE,
-    AsJson,
     Files,
     Roots,
     TrustDirectory,
-    counted,
     exit_code,
     instant,
     iso,
     read_file,
-    write_json_line,
 )
 from roadseal.app.cli.v2x_lists import HeardLists
 from roadseal.app.cli.v2x_progress import LateProgress

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from roadseal.app.cli.output import AsJson
 from roadseal.errors import RoadsealError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
@@ -54,7 +55,7 @@ def verify(
     ] = False,
     profile: Annotated[str | None, typer.Option(help="Crypto profile to hold to.")] = None,
     at: Annotated[str | None, typer.Option(help="ISO 8601 instant; default: now.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Parse each file and follow its chain to a trust anchor, or check its self-signature.
 
