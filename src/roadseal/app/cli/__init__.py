@@ -13,43 +13,55 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from roadseal import __version__
 from roadseal.app.cli.faults import BROKEN_PIPE, described
 
-_VERBS = {
-    "assess": "From a file to a register and its report, in one command.",
-    "cbom": "Cryptographic bills of materials: CycloneDX out, in, and checked.",
-    "estate": "What stands at the roadside, from a city's own files.",
-    "campaign": "Roll a change out over a fleet: waves, gates, halt, rollback.",
-    "pilot": "Measure the five approaches on a corridor.",
-    "pki": "Identities on the wire: issue, revoke, see what ends soon.",
-    "policy": "What authorities ask of cryptography, by when, and where they disagree.",
-    "profile": "Which cryptography is produced and accepted, and what comes next.",
-    "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
-    "register": "What is exposed to a quantum computer, why, and what moves first.",
-    "x509": "Certificates on the wire: chains, signatures, reasons.",
-    "scan": "Which cryptography is in files, images and captures, and what was not read.",
-    "scms": "V2X authorities: enrolment, tickets, pseudonyms, revocation lists.",
-    "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
+_PANELS = {
+    "Assess": {
+        "assess": "From a file to a register and its report, in one command.",
+        "estate": "What stands at the roadside, from a city's own files.",
+        "scan": "Which cryptography is in files, images and captures, and what was not read.",
+        "register": "What is exposed to a quantum computer, why, and what moves first.",
+        "policy": "What authorities ask of cryptography, by when, and where they disagree.",
+        "cbom": "Cryptographic bills of materials: CycloneDX out, in, and checked.",
+    },
+    "Pilot": {
+        "pilot": "Measure the five approaches on a corridor.",
+    },
+    "Operate": {
+        "pki": "Identities on the wire: issue, revoke, see what ends soon.",
+        "campaign": "Roll a change out over a fleet: waves, gates, halt, rollback.",
+        "scms": "V2X authorities: enrolment, tickets, pseudonyms, revocation lists.",
+        "qkd": "Keys from light: links, key stores, ETSI GS QKD 014.",
+    },
+    "Look at one thing": {
+        "v2x": "Secured messages and certificates of IEEE 1609.2 / ETSI TS 103 097.",
+        "x509": "Certificates on the wire: chains, signatures, reasons.",
+        "profile": "Which cryptography is produced and accepted, and what comes next.",
+    },
 }
+_VERBS = {verb: (panel, says) for panel, verbs in _PANELS.items() for verb, says in verbs.items()}
 
 
 class _LazyGroup(TyperGroup):
     """Imports a verb's module when it is called: `roadseal v2x` does not load the pilot."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(_VERBS)
+        return list(_VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"roadseal.app.cli.{cmd_name}")
         command = typer.main.get_command(module.app)
-        command.short_help = _VERBS[cmd_name]
+        panel, says = _VERBS[cmd_name]
+        if isinstance(command, TyperGroup | TyperCommand):
+            command.rich_help_panel = panel
+        command.short_help = says
         if isinstance(command, TyperGroup):  # a verb that is one command has more to say
-            command.help = _VERBS[cmd_name]
+            command.help = says
         command.name = cmd_name
         return command
 
