@@ -131,7 +131,7 @@ def test_a_key_blocked_while_it_is_signed_is_not_certified(
     authority = make(store)
     encoded = csr()
     first = authority.issue(request("1", encoded))
-    signer = authority._issuing._signer
+    signer = authority._issuing._office.signer
     signing = signer.sign
 
     def meanwhile(*arguments: Any) -> bytes:

@@ -35,7 +35,7 @@ from roadseal.operate.pki import SCHEMA, Authority, IssueRequest
 from roadseal.operate.pki.est.enrolment import Enrolments
 from roadseal.operate.pki.incident import affected, revoke_affected
 from roadseal.operate.pki.request import read_request
-from roadseal.operate.pki.rotation import RotationExecutor, rotation_change
+from roadseal.operate.pki.rotation import Reach, RotationExecutor, rotation_change
 from roadseal.operate.pki.rotation_records import issue_each
 from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
 from roadseal.operate.pki.unit.device import DeviceState
@@ -102,11 +102,10 @@ class Town:
             old=self.old,
             new=new or self.new,
             store=self.store,
-            send=self.send,
+            reach=Reach(send=self.send, over_est=over_est),
             clock=self.clock,
             algorithm="ml-dsa-65",
             profile=load_profile("hybrid-2026"),
-            over_est=over_est,
         )
 
     def run(self, name: str, executor: RotationExecutor, *, drop_root: bool = False) -> Campaign:

@@ -54,7 +54,7 @@ def network_executor(
     """
     from roadseal.clock import SystemClock
     from roadseal.crypto import load_profile
-    from roadseal.operate.pki.rotation import RotationExecutor
+    from roadseal.operate.pki.rotation import Reach, RotationExecutor
     from roadseal.operate.pki.rotation_plan import recorded_rotation
     from roadseal.operate.pki.unit.mailbox import Patience, Post
 
@@ -71,14 +71,16 @@ def network_executor(
         old=open_authority(store, found.old, found.old_profile),
         new=open_authority(store, found.new, found.new_profile),
         store=store,
-        send=post.send,
+        reach=Reach(
+            send=post.send,
+            # A move to another authority goes over EST; with one authority its certificates say
+            # nothing of the round they are from, so the worker brings them.
+            over_est=lambda _device: found.old != found.new,
+            by_permit=True,
+            nonce=post.nonce,
+        ),
         clock=clock,
         algorithm=found.algorithm,
         profile=load_profile(found.new_profile),
-        # A move to another authority goes over EST; with one authority its certificates say
-        # nothing of the round they are from, so the worker brings them.
-        over_est=lambda _device: found.old != found.new,
-        by_permit=True,
-        nonce=post.nonce,
         cpu_s=clock.cpu_s,
     )

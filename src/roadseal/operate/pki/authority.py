@@ -24,6 +24,7 @@ from roadseal.operate.pki.issuing import BACKDATE, Issued, Issuing, issued_of
 from roadseal.operate.pki.key_policy import refuse_key
 from roadseal.operate.pki.key_store import SOFTWARE, KeyStore, Token
 from roadseal.operate.pki.ledger import Ledger
+from roadseal.operate.pki.office import Office
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.request import DAY_S, IssueRequest
 from roadseal.operate.pki.revocation import Revocations
@@ -55,14 +56,10 @@ class Authority:
         self._store = store
         self._signer = signer
         self._clock = clock
-        self._emit = emit
         self._ledger = Ledger(store, name, clock)
-        self._revocations = Revocations(
-            store, self._ledger, name, self.chain[0], signer, clock, emit
-        )
-        self._issuing = Issuing(
-            store, self._ledger, name, self.chain[0], signer, profile, clock, emit
-        )
+        office = Office(store, name, self.chain[0], signer, clock, emit, self._ledger)
+        self._revocations = Revocations(office)
+        self._issuing = Issuing(office, profile)
 
     @classmethod
     def create(

@@ -14,20 +14,18 @@ from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
-from cryptography import x509
 
-from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64, from_datetime, to_datetime
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64, from_datetime, to_datetime
 from roadseal.crypto import Profile
 from roadseal.errors import RoadsealError
-from roadseal.events import Emit, Event
+from roadseal.events import Event
 from roadseal.operate.pki.key_policy import refuse_key
-from roadseal.operate.pki.ledger import Ledger
 from roadseal.operate.pki.lint import refuse_unsound
+from roadseal.operate.pki.office import Office
 from roadseal.operate.pki.public_key import PublicKey
 from roadseal.operate.pki.request import IssueRequest, requested_key
 from roadseal.operate.pki.revocation import refuse_blocked
 from roadseal.operate.pki.serials import serial_with
-from roadseal.operate.pki.signer import Signer
 from roadseal.operate.pki.tables import CERTIFICATE
 from roadseal.operate.pki.template import (
     alternative_names,
@@ -38,7 +36,6 @@ from roadseal.operate.pki.template import (
     to_be_signed,
     usage_extensions,
 )
-from roadseal.store import Store
 
 BACKDATE: Final = timedelta(minutes=5)
 """A device whose clock is behind takes its certificate."""
@@ -66,34 +63,18 @@ class Issued:
 class Issuing:
     """The issuing of one authority."""
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        name: str,
-        certificate: x509.Certificate,
-        signer: Signer,
-        profile: Profile,
-        clock: Clock,
-        emit: Emit,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._name = name
-        self._certificate = certificate
-        self._signer = signer
+    def __init__(self, office: Office, profile: Profile) -> None:
+        self._office = office
         self._profile = profile
-        self._clock = clock
-        self._emit = emit
-        self._issuer = certificate.subject.public_bytes()
-        self._key_identifier = signer.public_key.identifier
-        self._ends = from_datetime(certificate.not_valid_after_utc)
+        self._issuer = office.certificate.subject.public_bytes()
+        self._key_identifier = office.signer.public_key.identifier
+        self._ends = from_datetime(office.certificate.not_valid_after_utc)
 
     def issue_many(self, requests: Sequence[IssueRequest]) -> list[Issued]:
         """See `Authority.issue_many`."""
-        now = self._clock.now()
+        now = self._office.clock.now()
         keys = [self._check(request, now) for request in requests]
-        with self._store.writing() as connection:
+        with self._office.store.writing() as connection:
             rows = self._reserve(connection, requests, keys, now)
         # First all that is encoded, then all that is signed: signing empties the caches that the
         # rest lives in, and a batch of a hundred takes a tenth less this way.
@@ -102,18 +83,18 @@ class Issuing:
             for request, key, row in zip(requests, keys, rows, strict=True)
             if row["certificate"] is None
         }
-        algorithm = self._signer.public_key.algorithm
+        algorithm = self._office.signer.public_key.algorithm
         signed_now: dict[str, tuple[dict[str, Any], PublicKey]] = {}
         for serial, (row, key, body) in unsigned.items():
-            row["certificate"] = signed(body, algorithm, self._signer.sign(body))
+            row["certificate"] = signed(body, algorithm, self._office.signer.sign(body))
             signed_now[serial] = row, key
         fresh = []
         if signed_now:
-            with self._store.writing() as connection:
+            with self._office.store.writing() as connection:
                 fresh = self._record(connection, signed_now)
         for row in fresh:
             facts = {"serial": row["serial"], "profile": self._profile.label}
-            self._emit(Event(now, row["identity"], "certificate.issued", facts))
+            self._office.emit(Event(now, row["identity"], "certificate.issued", facts))
         return [issued_of(row) for row in rows]
 
     def _check(self, request: IssueRequest, now: Time64) -> PublicKey:
@@ -130,7 +111,7 @@ class Issuing:
         if request.life_s <= 0 or end > self._ends:
             raise RoadsealError(
                 "pki-life",
-                f"A life of {request.life_s} s ends outside the validity of {self._name}.",
+                f"A life of {request.life_s} s ends outside the validity of {self._office.name}.",
                 advice="Ask for a shorter life, or renew the authority.",
             )
         return key
@@ -142,7 +123,7 @@ class Issuing:
         keys: Sequence[PublicKey],
         now: Time64,
     ) -> list[dict[str, Any]]:
-        index = self._ledger.lock(connection).next_index
+        index = self._office.ledger.lock(connection).next_index
         known = self._known(connection, (request.idempotency_key for request in requests))
         hashes = [key.hashes for key in keys]
         refuse_blocked(connection, [one for group in hashes for one in group])
@@ -152,7 +133,7 @@ class Issuing:
             row = known.get(request.idempotency_key)
             if row is None:
                 row = {
-                    "authority": self._name,
+                    "authority": self._office.name,
                     "serial": f"{serial_with(index):x}",
                     "idempotency_key": request.idempotency_key,
                     "request_hash": digest,
@@ -175,7 +156,7 @@ class Issuing:
             elif row["certificate"] is None:  # its signing was interrupted: it begins now
                 row["not_after"] = now + request.life_s * MICROSECONDS_PER_SECOND
                 at = CERTIFICATE.c.serial == row["serial"]
-                mine = CERTIFICATE.c.authority == self._name
+                mine = CERTIFICATE.c.authority == self._office.name
                 connection.execute(
                     CERTIFICATE.update().where(mine, at).values(not_after=row["not_after"])
                 )
@@ -183,7 +164,7 @@ class Issuing:
             rows.append(row)
         if new:
             connection.execute(CERTIFICATE.insert(), new)
-            self._ledger.set(connection, next_index=index)
+            self._office.ledger.set(connection, next_index=index)
         return rows
 
     def _known(
@@ -191,7 +172,7 @@ class Issuing:
     ) -> dict[str, dict[str, Any]]:
         rows = connection.execute(
             CERTIFICATE.select().where(
-                CERTIFICATE.c.authority == self._name,
+                CERTIFICATE.c.authority == self._office.name,
                 CERTIFICATE.c.idempotency_key.in_(sorted(set(idempotency_keys))),
             )
         )
@@ -206,13 +187,14 @@ class Issuing:
 
         Where another process was first, its certificate is taken. Returns what is new.
         """
-        self._ledger.lock(connection)
+        self._office.ledger.lock(connection)
         refuse_blocked(connection, [one for _, key in signed_now.values() for one in key.hashes])
         stored = connection.execute(
             sa.select(
                 CERTIFICATE.c.serial, CERTIFICATE.c.certificate, CERTIFICATE.c.revoked_at
             ).where(
-                CERTIFICATE.c.authority == self._name, CERTIFICATE.c.serial.in_(sorted(signed_now))
+                CERTIFICATE.c.authority == self._office.name,
+                CERTIFICATE.c.serial.in_(sorted(signed_now)),
             )
         )
         fresh = []
@@ -224,14 +206,14 @@ class Issuing:
             else:
                 row["certificate"] = found.certificate
         if fresh:
-            at = (CERTIFICATE.c.authority == self._name) & (
+            at = (CERTIFICATE.c.authority == self._office.name) & (
                 CERTIFICATE.c.serial == sa.bindparam("of_serial")
             )
             connection.execute(
                 CERTIFICATE.update().where(at).values(certificate=sa.bindparam("signed")),
                 [{"of_serial": row["serial"], "signed": row["certificate"]} for row in fresh],
             )
-        self._ledger.record(
+        self._office.ledger.record(
             connection,
             [
                 {
@@ -252,7 +234,7 @@ class Issuing:
         template = template_of(request.template)
         body = to_be_signed(
             serial=int(row["serial"], 16),
-            signature_algorithm=self._signer.public_key.algorithm,
+            signature_algorithm=self._office.signer.public_key.algorithm,
             issuer=self._issuer,
             validity=_validity(now, row["not_after"]),
             subject=common_name(request.identity),
@@ -263,7 +245,7 @@ class Issuing:
                 *key_identifiers(key, self._key_identifier),
             ),
         )
-        refuse_unsound(body, self._certificate)
+        refuse_unsound(body, self._office.certificate)
         return body
 
 

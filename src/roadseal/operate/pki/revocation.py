@@ -13,21 +13,19 @@ import sqlalchemy as sa
 from cryptography import x509
 from sqlalchemy.dialects import postgresql, sqlite
 
-from roadseal.clock import MICROSECONDS_PER_SECOND, Clock, Time64, to_datetime
+from roadseal.clock import MICROSECONDS_PER_SECOND, Time64, to_datetime
 from roadseal.errors import RoadsealError
-from roadseal.events import Emit, Event
+from roadseal.events import Event
 from roadseal.operate.pki import der
 from roadseal.operate.pki.approval import Action, require_approval
-from roadseal.operate.pki.ledger import Ledger
 from roadseal.operate.pki.ocsp import OcspAnswer, answer_ocsp
+from roadseal.operate.pki.office import Office
 from roadseal.operate.pki.public_key import SIGNATURE_IDENTIFIERS, PublicKey
 from roadseal.operate.pki.serials import shard_uri
 from roadseal.operate.pki.signature import subject_key_info
-from roadseal.operate.pki.signer import Signer
 from roadseal.operate.pki.status_list import StatusList, make_bitmap, sign_status_list
 from roadseal.operate.pki.tables import BLOCKED_KEY, CERTIFICATE
 from roadseal.operate.pki.template import encode, signed
-from roadseal.store import Store
 
 BULK: Final = 100
 """More revocations at once than this need approval."""
@@ -36,23 +34,8 @@ BULK: Final = 100
 class Revocations:
     """The revocations of one authority."""
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        name: str,
-        issuer: x509.Certificate,
-        signer: Signer,
-        clock: Clock,
-        emit: Emit,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._name = name
-        self._issuer = issuer
-        self._signer = signer
-        self._clock = clock
-        self._emit = emit
+    def __init__(self, office: Office) -> None:
+        self._office = office
 
     def revoke(self, serials: Sequence[str], reason: x509.ReasonFlags, *, block_key: bool) -> None:
         """Revoke all of `serials` or none.
@@ -66,18 +49,18 @@ class Revocations:
                 "removeFromCRL takes a revocation back and is no reason for one.",
                 advice="Use keyCompromise, superseded, cessationOfOperation or unspecified.",
             )
-        now = self._clock.now()
+        now = self._office.clock.now()
         if len(serials) > BULK:
-            action = {"kind": "revoke-many", "authority": self._name, "reason": reason.value}
-            require_approval(self._store, Action.of(**action, serials=sorted(serials)), now)
-        at = (CERTIFICATE.c.authority == self._name) & CERTIFICATE.c.serial.in_(set(serials))
-        with self._store.writing() as connection:
-            self._ledger.lock(connection)
+            action = {"kind": "revoke-many", "authority": self._office.name, "reason": reason.value}
+            require_approval(self._office.store, Action.of(**action, serials=sorted(serials)), now)
+        at = (CERTIFICATE.c.authority == self._office.name) & CERTIFICATE.c.serial.in_(set(serials))
+        with self._office.store.writing() as connection:
+            self._office.ledger.lock(connection)
             rows = connection.execute(CERTIFICATE.select().where(at)).all()
             if missing := set(serials) - {row.serial for row in rows}:
                 raise RoadsealError(
                     "pki-serial",
-                    f"{self._name} has issued no certificate with serial {min(missing)}.",
+                    f"{self._office.name} has issued no certificate with serial {min(missing)}.",
                     advice="Look it up with `roadseal pki expiring`.",
                 )
             if block_key:
@@ -87,7 +70,7 @@ class Revocations:
                 .where(at, CERTIFICATE.c.revoked_at.is_(None))
                 .values(revoked_at=now, reason=reason.value)
             )
-            self._ledger.record(
+            self._office.ledger.record(
                 connection,
                 [
                     {
@@ -102,41 +85,44 @@ class Revocations:
             )
         for row in rows:
             facts = {"serial": row.serial, "reason": reason.value, "key_blocked": block_key}
-            self._emit(Event(now, row.identity, "certificate.revoked", facts))
+            self._office.emit(Event(now, row.identity, "certificate.revoked", facts))
 
     def publish_status(self, life_s: int) -> bytes:
         """Sign one bit a certificate."""
-        now = self._clock.now()
-        with self._store.writing() as connection:
+        now = self._office.clock.now()
+        with self._office.store.writing() as connection:
             head = self._next_sequence(connection)
             revoked = connection.scalars(
                 sa.select(CERTIFICATE.c.status_index).where(
-                    CERTIFICATE.c.authority == self._name, CERTIFICATE.c.revoked_at.is_not(None)
+                    CERTIFICATE.c.authority == self._office.name,
+                    CERTIFICATE.c.revoked_at.is_not(None),
                 )
             ).all()
         due = Time64(now + life_s * MICROSECONDS_PER_SECOND)
         bitmap = make_bitmap(head.next_index, revoked)
-        status = StatusList(self._name, head.status_sequence + 1, now, due, head.next_index, bitmap)
-        return sign_status_list(status, self._signer)
+        status = StatusList(
+            self._office.name, head.status_sequence + 1, now, due, head.next_index, bitmap
+        )
+        return sign_status_list(status, self._office.signer)
 
     def crl(self, life_s: int, shard: tuple[int, int] | None) -> bytes:
         """Sign a CRL, whole or one shard of it."""
-        now = self._clock.now()
+        now = self._office.clock.now()
         chosen = [
-            CERTIFICATE.c.authority == self._name,
+            CERTIFICATE.c.authority == self._office.name,
             CERTIFICATE.c.revoked_at.is_not(None),
             CERTIFICATE.c.not_after >= now,
         ]
         if shard is not None:
             number, count = shard
             chosen.append(CERTIFICATE.c.status_index % count == number)
-        with self._store.writing() as connection:
+        with self._office.store.writing() as connection:
             head = self._next_sequence(connection)
             rows = connection.execute(CERTIFICATE.select().where(*chosen)).all()
-        algorithm = self._signer.public_key.algorithm
+        algorithm = self._office.signer.public_key.algorithm
         this_update = to_datetime(now)
         entries = [_crl_entry(row) for row in rows]
-        key_identifier = self._signer.public_key.identifier
+        key_identifier = self._office.signer.public_key.identifier
         extensions = [
             encode(x509.AuthorityKeyIdentifier(key_identifier, None, None)),
             encode(x509.CRLNumber(head.status_sequence + 1)),
@@ -146,23 +132,30 @@ class Revocations:
         body = der.sequence(
             der.integer(1),  # version 2
             SIGNATURE_IDENTIFIERS[algorithm],
-            self._issuer.subject.public_bytes(),
+            self._office.certificate.subject.public_bytes(),
             der.time(this_update),
             der.time(this_update + timedelta(seconds=life_s)),
             der.sequence(*entries) if entries else b"",  # RFC 5280 §5.1.2.6: absent, not empty
             der.tlv(0xA0, der.sequence(*extensions)),
         )
-        return signed(body, algorithm, self._signer.sign(body))
+        return signed(body, algorithm, self._office.signer.sign(body))
 
     def ocsp(self, request: bytes, life_s: int) -> bytes:
         """Answer an OCSP request."""
         return answer_ocsp(
-            request, self._issuer, self._signer, self._look_up, self._clock.now(), life_s
+            request,
+            self._office.certificate,
+            self._office.signer,
+            self._look_up,
+            self._office.clock.now(),
+            life_s,
         )
 
     def _look_up(self, serial: int) -> OcspAnswer | None:
-        at = (CERTIFICATE.c.authority == self._name) & (CERTIFICATE.c.serial == f"{serial:x}")
-        with self._store.reading() as connection:
+        at = (CERTIFICATE.c.authority == self._office.name) & (
+            CERTIFICATE.c.serial == f"{serial:x}"
+        )
+        with self._office.store.reading() as connection:
             row = connection.execute(CERTIFICATE.select().where(at)).first()
         if row is None or row.certificate is None:
             return None
@@ -171,8 +164,8 @@ class Revocations:
         return OcspAnswer(Time64(row.revoked_at), x509.ReasonFlags(row.reason))
 
     def _next_sequence(self, connection: sa.Connection) -> Any:
-        head = self._ledger.lock(connection)
-        self._ledger.set(connection, status_sequence=head.status_sequence + 1)
+        head = self._office.ledger.lock(connection)
+        self._office.ledger.set(connection, status_sequence=head.status_sequence + 1)
         return head
 
 

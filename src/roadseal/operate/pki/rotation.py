@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -86,6 +87,23 @@ def rotation_change(*, drop_root: bool = False, costs: dict[str, Step] | None = 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a worker reaches devices.
+
+    Args:
+        send: brings messages there, and answers back.
+        over_est: which devices get their certificate over EST by themselves.
+        by_permit: those come with the certificate they have, not with a secret.
+        nonce: of a probe; a way on which answers can come late needs the same one again.
+    """
+
+    send: Send
+    over_est: Callable[[str], bool] = lambda _device: False
+    by_permit: bool = False
+    nonce: Callable[[Order], bytes] = lambda _order: secrets.token_bytes(32)
+
+
 class RotationExecutor:
     """Performs the steps of a rotation for a worker.
 
@@ -93,14 +111,11 @@ class RotationExecutor:
         old: the authority whose certificates are in use; the same as `new` to renew keys only.
         new: the authority that issues the new ones.
         store: where both keep what they have issued.
-        send: the way to the devices.
+        reach: the way to the devices.
         clock: the centre's.
         algorithm: of the new keys.
         profile: what a new certificate and its chain must be accepted by.
         life_s: validity of the new certificates, seconds.
-        over_est: which devices get their certificate over EST by themselves.
-        by_permit: those come with the certificate they have, not with a secret.
-        nonce: of a probe; a way on which answers can come late needs the same one again.
         cpu_s: reads a clock of CPU time, to measure costs.
     """
 
@@ -110,27 +125,21 @@ class RotationExecutor:
         old: Authority,
         new: Authority,
         store: Store,
-        send: Send,
+        reach: Reach,
         clock: Clock,
         algorithm: str,
         profile: Profile,
         life_s: int = 30 * DAY_S,
-        over_est: Callable[[str], bool] = lambda _device: False,
-        by_permit: bool = False,
-        nonce: Callable[[Order], bytes] = lambda _order: secrets.token_bytes(32),
         cpu_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._old = old
         self._new = new
         self._store = store
-        self._send = send
+        self._reach = reach
         self._clock = clock
         self._algorithm = algorithm
         self._profile = profile
         self._life_s = life_s
-        self._over_est = over_est
-        self._by_permit = by_permit
-        self._nonce = nonce
         self._cpu_s = cpu_s
         self._enrolments = Enrolments(store, new.name)
         self._chain = encoded_chain(new.chain)
@@ -187,13 +196,13 @@ class RotationExecutor:
             for order, body in zip(orders, bodies, strict=True)
             if now <= order.deadline
         ]
-        answers = self._send([message for _, message in in_time])
+        answers = self._reach.send([message for _, message in in_time])
         heard = dict(zip([order.device for order, _ in in_time], answers, strict=True))
         return [heard.get(one.device, Answer(Refused.CENTRE)) for one in orders]
 
     def _enrol(self, orders: Sequence[Order]) -> list[Report]:
-        by_est = [one for one in orders if self._over_est(one.device)]
-        by_us = [one for one in orders if not self._over_est(one.device)]
+        by_est = [one for one in orders if self._reach.over_est(one.device)]
+        by_us = [one for one in orders if not self._reach.over_est(one.device)]
         done = dict(zip([one.device for one in by_us], self._issue(by_us), strict=True))
         reports = self._tell(by_est, self._invitation) if by_est else []
         done.update(zip([one.device for one in by_est], reports, strict=True))
@@ -202,7 +211,7 @@ class RotationExecutor:
     def _invitation(self, order: Order) -> Enrol:
         expires = Time64(order.deadline + DAY_S * MICROSECONDS_PER_SECOND)
         request, secret = _request(order), ""
-        if self._by_permit:
+        if self._reach.by_permit:
             self._enrolments.permit(order.device, self._old.name, request, expires)
         else:
             secret = self._enrolments.invite(order.device, expires)
@@ -242,7 +251,7 @@ class RotationExecutor:
 
     def _probe(self, orders: Sequence[Order]) -> list[Report]:
         """The device signs a fresh nonce; certificate and chain must hold under the new profile."""
-        nonces = {one.device: self._nonce(one) for one in orders}
+        nonces = {one.device: self._reach.nonce(one) for one in orders}
         answers = self._ask(orders, lambda one: Probe(nonces[one.device]))
         reports = []
         for order, answer in zip(orders, answers, strict=True):

@@ -14,7 +14,7 @@ from roadseal.fleet.plan import draw
 from roadseal.net import TlsProfile
 from roadseal.operate.pki import SCHEMA as PKI
 from roadseal.operate.pki import Authority
-from roadseal.operate.pki.rotation import RotationExecutor
+from roadseal.operate.pki.rotation import Reach, RotationExecutor
 from roadseal.pilot.fleet.field import Field
 from roadseal.pilot.fleet.units import SCHEMA as UNITS
 from roadseal.store import Store, open_store
@@ -47,11 +47,13 @@ class Site:
             old=self.old,
             new=self.new,
             store=self.store,
-            send=Field(self.store, self.clock, est).send,
+            reach=Reach(
+                send=Field(self.store, self.clock, est).send,
+                over_est=lambda device: is_sampled(device, est_share),
+            ),
             clock=self.clock,
             algorithm=NEW_ALGORITHM,
             profile=load_profile(NEW_PROFILE),
-            over_est=lambda device: is_sampled(device, est_share),
             cpu_s=SystemClock().cpu_s,
         )
 
