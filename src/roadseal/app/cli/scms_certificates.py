@@ -13,8 +13,8 @@ from rich.table import Table
 
 from roadseal.app.cli.database import ScmsDatabase
 from roadseal.app.cli.output import AsJson, counted, say, write_json_line
-from roadseal.app.cli.scms_common import Out, System, Which, open_authorities
-from roadseal.app.cli.scms_devices import Kind, enrol_device, issue_batch
+from roadseal.app.cli.scms_common import Kind, Out, System, Which, open_authorities
+from roadseal.app.cli.scms_devices import enrol_device, issue_batch
 from roadseal.app.cli.v2x_input import DOES_NOT_HOLD, HOLDS, read_bytes
 from roadseal.clock import SystemClock, Time64
 from roadseal.errors import RoadsealError

@@ -27,6 +27,17 @@ class System(StrEnum):
     US = "us"
 
 
+class Kind(StrEnum):
+    """What a station may do."""
+
+    VEHICLE = "vehicle"
+    EMERGENCY = "emergency"
+    RSU = "rsu"
+
+
+Named = tuple[str, bytes, bytes]
+"""What a certificate's files are called, the certificate, and its secret."""
+
 Which = Annotated[System, typer.Option("--system", help="eu: TS 102 941. us: IEEE 1609.2.1.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where files go.")]
 
@@ -91,6 +102,15 @@ def demand_known(algorithm: str) -> None:
             + (" in V2X certificates." if algorithm in registry() else ": it is unknown."),
             advice=f"Choose one of: {', '.join(VERIFIABLE)}.",
         )
+
+
+def refused(verdict: str) -> RoadsealError:
+    """The error that tells an authority's refusal."""
+    return RoadsealError(
+        "scms-refused",
+        f"The authority refused: {verdict}.",
+        advice="The reasons are listed in the documentation, page SCMS.",
+    )
 
 
 def write_file(path: Path, octets: bytes) -> None:
