@@ -218,10 +218,11 @@ def _certify(
     encode = _core.encode_to_be_signed_certificate
     if signer.algorithm == DUAL:
         # The post-quantum signature goes inside and is made first, over itself as zeros.
-        blank = encode(contents, algorithm, public_key, False, bytes(_FN_DSA_512_SIGNATURE_BYTES))
+        zeros = bytes(_FN_DSA_512_SIGNATURE_BYTES)
+        blank = encode(contents, algorithm, public_key, alt_signature=zeros)
         digest = _core.signing_digest(_FN_DSA_512, blank, issuer_digest)
         second = signer.sign(digest, _FN_DSA_512)
-        to_be_signed = encode(contents, algorithm, public_key, False, second)
+        to_be_signed = encode(contents, algorithm, public_key, alt_signature=second)
         outer = "ecdsa-p256"
     else:
         to_be_signed = encode(contents, algorithm, public_key)

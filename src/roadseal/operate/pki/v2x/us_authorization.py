@@ -126,7 +126,9 @@ class AuthorizingAuthority:
         butterfly = bool(asked["flags"] & BUTTERFLY_EXPLICIT)
         if butterfly and asked["type"] == "implicit":
             raise RefusedError("wrong_request")
-        made = certified(contents, *holder, self.keys, asked["type"], self._random, butterfly)
+        made = certified(
+            contents, *holder, self.keys, asked["type"], self._random, butterfly=butterfly
+        )
         answer = self._answer(made, response_key, request_hash(request), now)
         record = Record(made.certificate, b"", asked["type"], ends_at(contents))
         # Before the certificate leaves: what will lead from it to the device, when the MA asks.

@@ -76,7 +76,7 @@ def certify(
     if issuer.algorithm != "ecdsa-p256":
         raise ValueError("implicit certificates are issued with keys on P-256")
     credential = issuer.credential
-    to_be_signed = _core.encode_to_be_signed_certificate(contents, algorithm, point, True)
+    to_be_signed = _core.encode_to_be_signed_certificate(contents, algorithm, point, implicit=True)
     certificate = _core.encode_certificate(to_be_signed, issuer.algorithm, credential.hashed_id8)
     hashed = ecqv_hash_input(to_be_signed, credential.digest)
     return Certified(certificate, ecqv_contribution(hashed, scalar, issuer.signing, "ieee1609.2"))

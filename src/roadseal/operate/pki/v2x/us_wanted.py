@@ -42,6 +42,7 @@ def certified(
     issuer: AuthorityKeys,
     kind: Kind,
     random: Random,
+    *,
     butterfly: bool = False,
 ) -> Certified:
     """Certify, or refuse what no certificate can say.
