@@ -22,6 +22,7 @@ import networkx as nx
 
 from roadseal.errors import RoadsealError
 
+_NAMED = 20  # links in an error's advice
 _FULL_BITS = 1e6
 """A pool of so many bits counts as full: above it only the number of hops decides."""
 
@@ -164,8 +165,11 @@ class Network:
         """
         ends = frozenset((a, b))
         if not any(span.ends == ends for span in self.spans):
+            links = ", ".join(sorted("–".join(sorted(span.ends)) for span in self.spans)[:_NAMED])
             raise RoadsealError(
-                "qkd-net-unknown", f"There is no link {a}–{b}.", advice="List the links first."
+                "qkd-net-unknown",
+                f"There is no link {a}–{b}.",
+                advice=f"Links of this network: {links}.",
             )
         spans = [replace(s, up=False, pool_bits=0) if s.ends == ends else s for s in self.spans]
         return Network(self.nodes.values(), spans)
