@@ -19,9 +19,9 @@ from roadseal.clock import Time64
 from roadseal.operate.pki.v2x.authorization import Pending
 from roadseal.operate.pki.v2x.dot2 import DATA
 from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
-from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.hierarchy import make_authority
 from roadseal.operate.pki.v2x.ledger import Ledger, Station
+from roadseal.operate.pki.v2x.outcome import Outcome
 from roadseal.operate.pki.v2x.secured import read_signed, sign_as, sign_self, trusting
 from roadseal.operate.pki.v2x.station import (
     Request,

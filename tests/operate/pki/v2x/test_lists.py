@@ -15,12 +15,12 @@ from roadseal.operate.pki.v2x.lists import (
     Entry,
     RevocationList,
     TrustList,
-    TrustState,
     read_list,
     sign_revocation_list,
     sign_trust_list,
 )
 from roadseal.operate.pki.v2x.secured import sign_as
+from roadseal.operate.pki.v2x.trust_state import TrustState
 from roadseal.v2x import (
     CertificateContents,
     Credential,

@@ -21,9 +21,9 @@ from roadseal.errors import RoadsealError
 from roadseal.events import EventLog
 from roadseal.operate.pki.v2x import us_device
 from roadseal.operate.pki.v2x.ecies import encrypt_to_certificate, open_with_certificate
-from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Station
+from roadseal.operate.pki.v2x.outcome import Outcome
 from roadseal.operate.pki.v2x.points import generate_scalar, public_point
 from roadseal.operate.pki.v2x.tables import SCHEMA
 from roadseal.operate.pki.v2x.us_answers import read_application, read_enrollment, read_pseudonyms

@@ -6,14 +6,15 @@ authorities. Stations use `station` (TS 102 941), or `us_device` and `us_answers
 and judge lists with `read_list`, `TrustAnchors` and `read_crl`.
 """
 
-from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.eu_rotation import create_eu, follow_eu, retire_eu
 from roadseal.operate.pki.v2x.eu_system import EuSystem, open_eu
 from roadseal.operate.pki.v2x.keyring import Keyring
 from roadseal.operate.pki.v2x.ledger import Ledger, Station
-from roadseal.operate.pki.v2x.lists import ListVerdict, TrustState, read_list
+from roadseal.operate.pki.v2x.lists import ListVerdict, read_list
+from roadseal.operate.pki.v2x.outcome import Outcome
 from roadseal.operate.pki.v2x.tables import SCHEMA
 from roadseal.operate.pki.v2x.trust_anchors import TrustAnchors
+from roadseal.operate.pki.v2x.trust_state import TrustState
 from roadseal.operate.pki.v2x.us_crl import CrlVerdict, read_crl
 from roadseal.operate.pki.v2x.us_system import UsSystem, create_us, open_us
 

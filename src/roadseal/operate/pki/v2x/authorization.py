@@ -37,9 +37,9 @@ from roadseal.operate.pki.v2x.ecies import (
     open_with_certificate,
     open_with_key,
 )
-from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.etsi_types import ETSI_DATA, SHARED_AT_REQUEST
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
+from roadseal.operate.pki.v2x.outcome import Outcome, RefusedError
 from roadseal.operate.pki.v2x.secured import (
     Key,
     Signed,

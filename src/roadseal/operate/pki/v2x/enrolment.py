@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from roadseal.clock import Time64
@@ -40,6 +40,7 @@ from roadseal.operate.pki.v2x.etsi_types import (
     SHARED_AT_REQUEST,
 )
 from roadseal.operate.pki.v2x.ledger import Ledger, Record, Station
+from roadseal.operate.pki.v2x.outcome import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.points import verification_key
 from roadseal.operate.pki.v2x.secured import (
     Key,
@@ -68,33 +69,6 @@ _FAILURES: Final[Mapping[OpenFailure, str]] = {
     "unknown_cipher": "unknownencryptionalgorithm",
     "not_authentic": "decryptionfailed",
 }
-YEAR_US: Final = 31_556_952_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request.
-
-    Args:
-        verdict: a response code of the protocol, or ``replayed``.
-        answer: octets for whoever asked; `None` where none can be encrypted.
-        certificate: what was issued.
-        reason: what the engine said of a signature, where one was judged.
-    """
-
-    verdict: str
-    answer: bytes | None = None
-    certificate: bytes | None = None
-    reason: Reason | None = None
-
-
-class RefusedError(Exception):
-    """Inside the authorities: the protocol's code for why; it never leaves them."""
-
-    def __init__(self, code: str, reason: Reason | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.reason = reason
 
 
 class EnrolmentAuthority:

@@ -15,7 +15,7 @@ from roadseal.clock import Time64
 from roadseal.events import Emit
 from roadseal.operate.pki.v2x.authorization import WEEK_US, AuthorizationAuthority
 from roadseal.operate.pki.v2x.ecies import Random, recipients
-from roadseal.operate.pki.v2x.enrolment import EnrolmentAuthority, Outcome
+from roadseal.operate.pki.v2x.enrolment import EnrolmentAuthority
 from roadseal.operate.pki.v2x.eu_rotation import SYSTEM, create_eu, in_order, retired
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.keyring import Keyring
@@ -29,6 +29,7 @@ from roadseal.operate.pki.v2x.lists import (
     sign_revocation_list,
     sign_trust_list,
 )
+from roadseal.operate.pki.v2x.outcome import Outcome
 from roadseal.operate.pki.v2x.secured import trusting
 from roadseal.store.database import Store
 from roadseal.v2x.reason import Reason

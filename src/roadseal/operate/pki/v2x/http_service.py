@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from roadseal.clock import Clock, Time64
 from roadseal.events import Emit, Event
 from roadseal.net.http import Request, Response
-from roadseal.operate.pki.v2x.enrolment import Outcome
 from roadseal.operate.pki.v2x.eu_system import EuSystem
+from roadseal.operate.pki.v2x.outcome import Outcome
 from roadseal.operate.pki.v2x.us_periods import period_of
 from roadseal.operate.pki.v2x.us_registration import RegistrationAuthority
 from roadseal.operate.pki.v2x.us_system import UsSystem

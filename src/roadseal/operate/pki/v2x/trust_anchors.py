@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from roadseal import _core
 from roadseal.clock import Time64
-from roadseal.operate.pki.v2x.lists import TrustList, TrustState, read_list
+from roadseal.operate.pki.v2x.lists import TrustList, read_list
+from roadseal.operate.pki.v2x.trust_state import TrustState
 from roadseal.v2x.reason import Reason
 from roadseal.v2x.verifier import Verifier
 

@@ -18,9 +18,9 @@ from roadseal.operate.pki.scms import linkage_value
 from roadseal.operate.pki.v2x.attributes import ends_at, ends_of, may_hold, read_encryption_key
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random, encrypt_to_key, open_with_key
-from roadseal.operate.pki.v2x.enrolment import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
+from roadseal.operate.pki.v2x.outcome import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.secured import sign_as, unsecured
 from roadseal.operate.pki.v2x.us_certify import Certified
 from roadseal.operate.pki.v2x.us_requests import (

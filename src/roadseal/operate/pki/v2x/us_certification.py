@@ -17,9 +17,9 @@ from roadseal.operate.pki.v2x.attributes import (
     verification_key_value,
 )
 from roadseal.operate.pki.v2x.coer import CoerError
-from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
+from roadseal.operate.pki.v2x.outcome import Outcome, RefusedError
 from roadseal.operate.pki.v2x.points import verification_key
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed
 from roadseal.operate.pki.v2x.us_authorization import BUTTERFLY_EXPLICIT

@@ -17,9 +17,9 @@ from roadseal.events import Emit, Event
 from roadseal.operate.pki.v2x.attributes import ends_at, may_hold, read_verification_key
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random
-from roadseal.operate.pki.v2x.enrolment import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record, Station
+from roadseal.operate.pki.v2x.outcome import YEAR_US, Outcome, RefusedError
 from roadseal.operate.pki.v2x.secured import sign_as
 from roadseal.operate.pki.v2x.us_certify import Certified
 from roadseal.operate.pki.v2x.us_requests import (

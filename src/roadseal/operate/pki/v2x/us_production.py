@@ -5,7 +5,7 @@ from __future__ import annotations
 from roadseal.clock import Time64
 from roadseal.events import Emit, Event
 from roadseal.operate.pki.v2x.ecies import Random
-from roadseal.operate.pki.v2x.enrolment import RefusedError
+from roadseal.operate.pki.v2x.outcome import RefusedError
 from roadseal.operate.pki.v2x.us_certification import Certification
 from roadseal.operate.pki.v2x.us_kept import Kept
 from roadseal.operate.pki.v2x.us_requests import request_hash

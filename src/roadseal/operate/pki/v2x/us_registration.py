@@ -23,10 +23,10 @@ from roadseal.operate.pki.v2x.attributes import (
 )
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random, open_with_certificate
-from roadseal.operate.pki.v2x.enrolment import Outcome, RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
 from roadseal.operate.pki.v2x.ledger import Ledger, Record
 from roadseal.operate.pki.v2x.linkage import LinkageAuthority
+from roadseal.operate.pki.v2x.outcome import Outcome, RefusedError
 from roadseal.operate.pki.v2x.points import certificate_digest
 from roadseal.operate.pki.v2x.secured import Key, judge_key, read_signed, sign_as
 from roadseal.operate.pki.v2x.us_certification import Certification, ToAca

@@ -12,8 +12,8 @@ from roadseal.operate.pki.v2x.attributes import (
 )
 from roadseal.operate.pki.v2x.coer import CoerError
 from roadseal.operate.pki.v2x.ecies import Random
-from roadseal.operate.pki.v2x.enrolment import RefusedError
 from roadseal.operate.pki.v2x.hierarchy import AuthorityKeys
+from roadseal.operate.pki.v2x.outcome import RefusedError
 from roadseal.operate.pki.v2x.points import read_point
 from roadseal.operate.pki.v2x.us_certify import Certified, Kind, certify
 from roadseal.v2x.certificate import CertificateContents
