@@ -61,6 +61,8 @@ STREAMS = {
     "lzma": ("xz", "--format=lzma", "-c"),
     "zst": ("zstd", "-c", "-q"),
     "lz4": ("lz4", "-c", "-q"),
+    "lz": ("lzip", "-c"),
+    "lzo": ("lzop", "-c", "-q"),
     "legacy.lz4": ("lz4", "-l", "-c", "-q"),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from roadseal.assess.inventory import identifiers
-from roadseal.assess.inventory.certificates import der
+from roadseal.assess.inventory.certificates import der, enrolment
 from roadseal.assess.inventory.certificates.names import oids_in, signature_name
 from roadseal.assess.inventory.certificates.x509 import certificates_in, revocation_list
 from roadseal.assess.inventory.finding import (
@@ -26,6 +26,8 @@ from roadseal.assess.inventory.finding import (
 
 _SIGNED, _ENVELOPED, _ENCRYPTED = (f"1.2.840.113549.1.7.{number}" for number in (2, 3, 6))
 _AUTH_ENVELOPED, _AUTHENTICATED = "1.2.840.113549.1.9.16.1.23", "1.2.840.113549.1.9.16.1.2"
+_DATA: Final = "1.2.840.113549.1.7.1"
+_ENCRYPTIONS: Final = frozenset({_ENVELOPED, _AUTH_ENVELOPED})
 _OTHERS: Final = {
     "1.2.840.113549.1.7.1": "data",
     "1.2.840.113549.1.7.5": "a digest",
@@ -62,6 +64,7 @@ def message(
     if kind == _SIGNED:
         yield from certificates_in(location, encoded, "pkcs7")
         yield from _revocations(location, encoded, fields)
+        yield from _carried(location, encoded, fields)
         title, uses = "signed message", _signers(encoded, fields, signs)
     else:
         title = "encrypted message"
@@ -77,6 +80,23 @@ def message(
             excerpt=f"{title}, CMS",
             facts={"sha256": hashlib.sha256(encoded).hexdigest()},
         )
+
+
+def _carried(
+    location: Location, encoded: bytes, fields: list[der.Element]
+) -> Iterator[Finding | Gap]:
+    """A message within a message, as SCEP has it (RFC 8894 §3), or a request of CMC."""
+    carrier = next((one for one in fields if one.tag == der.SEQUENCE), None)
+    first = next(der.children(encoded, carrier), None) if carrier else None
+    kind = der.dotted(encoded, first) if first and first.tag == der.OID else ""
+    content = content_of(encoded) or b""
+    if kind in enrolment.CMC_CONTENTS:
+        yield from enrolment.within(location, content)
+    elif kind == _DATA and content[:1] == b"\x30":
+        outer = der.element(content, 0, len(content))
+        first = next(der.children(content, outer), None) if outer else None
+        if first and first.tag == der.OID and der.dotted(content, first) in _ENCRYPTIONS:
+            yield from message(location, content)
 
 
 def _revocations(

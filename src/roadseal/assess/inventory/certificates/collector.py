@@ -11,6 +11,7 @@ from roadseal.assess.inventory.certificates import (
     bouncy_castle,
     cms,
     der,
+    enrolment,
     ieee1609,
     openpgp,
     pem,
@@ -29,12 +30,13 @@ from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAG
 from roadseal.assess.inventory.certificates.pkcs12 import pkcs12
 from roadseal.assess.inventory.certificates.status import status
 from roadseal.assess.inventory.certificates.texts import is_wrapped
+from roadseal.assess.inventory.certificates.tpm import tpm_key
 from roadseal.assess.inventory.certificates.x509 import (
     certificate,
     request,
     revocation_list,
 )
-from roadseal.assess.inventory.collector import Context, Output, Signature, Source
+from roadseal.assess.inventory.collector import Context, Data, Output, Signature, Source
 from roadseal.assess.inventory.finding import AlgorithmUse, Cause, Finding, Gap, Location, Role
 
 _PEM: Final = b"-----BEGIN "
@@ -76,6 +78,7 @@ _KEYSTORE_NAMES: Final = frozenset({"jks", "jceks", "keystore", "truststore", "k
 _KEYBOX: Final = b"KBXf"
 _MAX_DER_BYTES: Final = 256 << 20
 _MAX_MISSING_BYTES: Final = 1 << 16
+_LEAST_STRUCTURE: Final = 48
 _OF_WHOLE: Final = frozenset({"sha256", "spki_sha256", "key_id"})
 _BUNDLE: Final = 1_000_000
 _HEAD_BYTES: Final = 4096
@@ -151,12 +154,15 @@ def der_at(location: Location, encoded: bytes, context: Context) -> Iterator[Fin
         or revocation_list(location, encoded)
         or request(location, encoded)
         or der_key(location, encoded, context)
+        or tpm_key(location, encoded)
     )
     if found:
         yield found
         return
     yield from status(location, encoded)
     yield from bouncy_castle.bcfks(location, encoded)
+    yield from enrolment.cmp_message(location, encoded)
+    yield from enrolment.requests(location, encoded)
     outer = der.element(encoded, 0, len(encoded))
     parts = der.shape(encoded, outer, 2) if outer else []
     match [one.tag for one in parts]:
@@ -196,8 +202,27 @@ def _der_file(source: Source, context: Context, *, by_name: bool) -> Iterator[Ou
             detail = "It is cut off: it says that it is longer."
             yield Gap(Location(source.uri, offset=len(data)), Cause.UNREADABLE, detail)
             return
-    if by_name:
+    if by_name or _is_one_structure(data):
+        yield from enrolment.within(Location(source.uri, offset=0), data[:])
         yield Gap(Location(source.uri), Cause.UNREADABLE, "DER of no kind that is known here.")
+
+
+def _is_one_structure(data: Data) -> bool:
+    """Whether a file is one element of DER to its last octet, and so are the elements in it."""
+    if not _LEAST_STRUCTURE <= len(data) <= _BUNDLE:
+        return False
+    octets = data[:]
+    whole = der.element(octets, 0, len(octets))
+    if whole is None or whole.end != len(octets) or octets[1] == 0x80:
+        return False
+    inside = der.shape(octets, whole, der.MAX_ELEMENTS)
+    if not inside or inside[-1].end != whole.end:
+        return False
+    nested = [one for one in inside if one.tag == der.SEQUENCE]
+    return bool(nested) and all(
+        (parts := der.shape(octets, one, der.MAX_ELEMENTS)) and parts[-1].end == one.end
+        for one in nested
+    )
 
 
 def _pem(source: Source, context: Context) -> Iterator[Output]:

@@ -11,6 +11,7 @@ from roadseal.assess.inventory.certificates import (
     bouncy_castle,
     json_keys,
     krl,
+    nss,
     small_keys,
     time_keys,
     vendor_keys,
@@ -21,6 +22,7 @@ from roadseal.assess.inventory.finding import Cause, Gap, Location
 _TIME_KEYS: Final = ("chrony*.keys", "ntp*.keys", "*.ntpkeys", "ntpkeys")
 _TIME_WORDS: Final = (b" HEX:", b" ASCII:", b" SHA1 ", b" MD5 ", b" AES128 ", b" AES128CMAC ")
 _BOUNCY_CASTLE: Final = ("*.bks", "*.ubr", "*.uber")
+_KEYCHAIN: Final = b"kych\0\1\0\0"
 _MAX_BYTES: Final = 16 << 20
 
 
@@ -36,6 +38,11 @@ def _revocation_list(uri: str, data: bytes, context: Context) -> Iterator[Output
     yield from krl.revocation_list(uri, data)
 
 
+def _keychain(uri: str, data: bytes, context: Context) -> Iterator[Output]:
+    detail = "A keychain of macOS: security export gives its certificates."
+    yield Gap(Location(uri, offset=0), Cause.NOT_SUPPORTED, detail)
+
+
 _BY_START: Final[tuple[tuple[Sequence[bytes], _Read], ...]] = (
     ((vendor_keys.PUTTY,), vendor_keys.putty),
     ((vendor_keys.PVK,), vendor_keys.pvk),
@@ -45,6 +52,9 @@ _BY_START: Final[tuple[tuple[Sequence[bytes], _Read], ...]] = (
     ((small_keys.AGE_FILE,), _age_file),
     ((small_keys.COMMENT,), small_keys.signed_by_small_tools),
     (bouncy_castle.STARTS, bouncy_castle.bks_or_uber),
+    ((nss.SQLITE,), nss.database),
+    ((nss.BERKELEY,), nss.old_database),
+    ((_KEYCHAIN,), _keychain),
 )
 
 
@@ -52,7 +62,7 @@ _BY_START: Final[tuple[tuple[Sequence[bytes], _Read], ...]] = (
 class KeyFileCollector:
     """Reads keys of PuTTY, Microsoft, ssh.com, SSH 1, time servers, Bouncy Castle, JOSE and others.
 
-    OpenSSH's revocation lists too.
+    OpenSSH's revocation lists and databases of NSS too.
     """
 
     name: str = "key-file"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from roadseal import _core
+from roadseal.assess.inventory.certificates import registry
 from roadseal.assess.inventory.certificates.ieee1609 import looks_like_certificate
 from roadseal.assess.inventory.collector import Context, Member, Output, Signature, Source
 from roadseal.assess.inventory.finding import Cause, Gap, Location
@@ -57,6 +58,7 @@ class TextCollector:
     signatures: Sequence[Signature] = (
         *(Signature(bom, 0) for bom in _BOMS),
         Signature(_BARE_START, 0),
+        *(Signature(start, 0) for start in registry.STARTS),
         *map(Signature, (_LITTLE, _BIG, *_XML, *_STARTS, *_HEX_STARTS, *_MAIL)),
     )
     names: Sequence[str] = ()
@@ -66,6 +68,8 @@ class TextCollector:
         yield from _wide(source)
         if source.data[:2] == _BARE_START:
             yield from _bare(source)
+        if source.data[:40].startswith(registry.STARTS):
+            yield from registry.exported_values(source)
         if any(start in source.hits for start in (*_STARTS, *_XML)):
             yield from _values(source)
         if any(start in source.hits for start in _HEX_STARTS):

@@ -20,6 +20,12 @@ from roadseal.assess.inventory.firmware.budget import FAILURES, Budget, TooMuchE
 from roadseal.assess.inventory.firmware.updates import with_update
 
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+# a first object of each kind, in the root folder (yaffs2, yaffs_guts.h); in either byte order
+_YAFFS2: Final = tuple(
+    kind.to_bytes(4, order) + (1).to_bytes(4, order) + b"\xff\xff"
+    for kind in range(1, 6)
+    for order in ("little", "big")
+)
 _USTAR, _AR = b"ustar", b"!<arch>\n"
 
 _CARVED: Final = (
@@ -41,7 +47,7 @@ class ArchiveCollector:
     name: str = "archive"
     signatures: Sequence[Signature] = (
         *(Signature(magic, 0) for magic in (*_ZIP, _AR, rpm.MAGIC, ubifs.MAGIC, streams.BZIP2)),
-        *(Signature(magic, 0) for magic in jffs2.MAGICS),
+        *(Signature(magic, 0) for magic in (*jffs2.MAGICS, *_YAFFS2)),
         Signature(_USTAR, 257),
         *(Signature(magic, at) for magic, at in outside.SEVEN_ZIP),
         *map(Signature, (outside.SQUASHFS, ubi.MAGIC, *_CARVED)),
@@ -92,6 +98,9 @@ def _whole(source: Source, context: Context) -> Iterator[Output]:
         yield from ubifs.files(source.data[:], budget)
     elif head.startswith(jffs2.MAGICS):
         yield from jffs2.files(source.data[:], budget)
+    elif head.startswith(_YAFFS2):
+        detail = "An image of YAFFS2: its files are not read."
+        yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
     elif kind := outside.kind_of(source):
         yield from outside.seven_zip(source, kind, context)
 

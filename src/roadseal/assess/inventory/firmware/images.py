@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
-from roadseal.assess.inventory.certificates import bouncy_castle
+from roadseal.assess.inventory.certificates import bouncy_castle, nss
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import Finding
 from roadseal.assess.inventory.firmware import (
@@ -71,10 +71,16 @@ class ImageCollector:
                 told.add(output.facts.get("sha256"))
             yield output
         # other collectors read these to their end
-        if not source.data[:8].startswith(_READ_ELSEWHERE) and source.data[8:12] != b"KBXf":
+        if not _is_read_elsewhere(source):
             for output in carve(source, context):
                 if not (isinstance(output, Finding) and output.facts.get("sha256", "") in told):
                     yield output
+
+
+def _is_read_elsewhere(source: Source) -> bool:
+    if source.data[:8].startswith(_READ_ELSEWHERE) or source.data[8:12] == b"KBXf":
+        return True
+    return nss.is_database(source.data)
 
 
 def _images(source: Source, context: Context) -> Iterator[Output]:

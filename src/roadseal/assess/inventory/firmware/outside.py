@@ -19,12 +19,16 @@ from roadseal.assess.inventory.finding import Cause, Gap, Location
 from roadseal.assess.inventory.firmware.budget import Budget, TooMuchError, safe_name
 
 SQUASHFS: Final = b"hsqs"
+COMPOUND: Final = "compound document"
+"""Installers of Windows (.msi), and documents."""
+
 SEVEN_ZIP: Final[Mapping[tuple[bytes, int], str]] = {
     (b"7z\xbc\xaf\x27\x1c", 0): "7-Zip archive",
     (b"Rar!\x1a\x07", 0): "RAR archive",
     (b"\x45\x3d\xcd\x28", 0): "CramFS image",
     (b"\x28\xcd\x3d\x45", 0): "CramFS image",
     (b"MSCF\0\0\0\0", 0): "cabinet",
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0): COMPOUND,
     (b"NTFS    ", 3): "NTFS image",
     (b"FAT12   ", 54): "FAT image",
     (b"FAT16   ", 54): "FAT image",
@@ -123,12 +127,16 @@ def seven_zip(source: Source, kind: str, context: Context) -> Iterator[Output]:
         image = Path(folder, "image")
         image.write_bytes(source.data[:])
         try:
-            listed = _listing(tool, image, seconds)
+            # of an installer, 7-Zip would show what the cabinet in it holds, and no signature
+            form = ["-tcompound"] if kind == COMPOUND else []
+            listed = _listing([tool, "l", *form], image, seconds)
             wanted = [(name, size) for name, size, readable in listed if readable]
             for _, size in wanted:
                 budget.member()
                 budget.take(size)
-            unpacked = _unpacked(tool, image, sum(size for _, size in wanted), seconds)
+            unpacked = _unpacked(
+                [tool, "x", *form], image, sum(size for _, size in wanted), seconds
+            )
         except subprocess.TimeoutExpired:
             yield Gap(where, Cause.TRUNCATED, f"Opening the {kind} took too long.")
             return
@@ -149,10 +157,10 @@ def seven_zip(source: Source, kind: str, context: Context) -> Iterator[Output]:
         yield Gap(where, Cause.UNREADABLE, f"7-Zip finds nothing in the {kind}.")
 
 
-def _listing(tool: str, image: Path, seconds: float) -> list[tuple[str, int, bool]]:
+def _listing(command: list[str], image: Path, seconds: float) -> list[tuple[str, int, bool]]:
     """Name and size of each file, and whether no password is needed."""
     text = subprocess.run(  # noqa: S603 - a fixed program, and a file of our own
-        [tool, "l", "-slt", "-ba", "-p", "-sccUTF-8", str(image)],
+        [*command, "-slt", "-ba", "-p", "-sccUTF-8", str(image)],
         capture_output=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL,
     ).stdout.decode("utf-8", "replace")  # fmt: skip
     rows = []
@@ -167,11 +175,11 @@ def _listing(tool: str, image: Path, seconds: float) -> list[tuple[str, int, boo
     return rows
 
 
-def _unpacked(tool: str, image: Path, expected: int, seconds: float) -> bytes:
+def _unpacked(command: list[str], image: Path, expected: int, seconds: float) -> bytes:
     """The contents of all files, one after the other."""
     with tempfile.TemporaryFile() as out:
         subprocess.run(  # noqa: S603 - as above
-            [tool, "x", "-so", "-p", str(image)],
+            [*command, "-so", "-p", str(image)],
             stdout=out, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
             timeout=seconds, check=False,
         )  # fmt: skip

@@ -1,7 +1,8 @@
-"""One compressed stream: gzip, bzip2, xz, LZMA, Zstandard, LZ4, wherever in a file it begins.
+"""One compressed stream: gzip, bzip2, xz, LZMA, lzip, Zstandard, LZ4, lzop, wherever it begins.
 
 Sources: RFC 1952, RFC 8878; the file formats of bzip2, xz and LZMA; lz4_Frame_format.md, whose
-"legacy frame" is what Linux kernels are packed in.
+"legacy frame" is what Linux kernels are packed in; the manual of lzip, "File format"; lzop 1.04,
+src/lzop.c (there is no other text).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from roadseal.assess.inventory.firmware.budget import Budget
 
 GZIP, BZIP2, XZ = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"
 ZSTD, LZ4, LZ4_LEGACY = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"
+LZIP, LZOP = b"LZIP\x01", b"\x89LZO\0\r\n\x1a\n"
 LZMA: Final = tuple(
     bytes([properties, 0, 0, *dictionary])
     for properties in (0x5D, 0x6D)
@@ -23,12 +25,15 @@ LZMA: Final = tuple(
 )
 """LZMA has no magic: its usual properties, and dictionaries of 1 to 64 MiB."""
 
-MAGICS: Final = (GZIP, BZIP2, XZ, ZSTD, LZ4, LZ4_LEGACY, *LZMA)
+MAGICS: Final = (GZIP, BZIP2, XZ, ZSTD, LZ4, LZ4_LEGACY, LZIP, LZOP, *LZMA)
 
 _PIECE_BYTES: Final = 1 << 20
 _MAX_WINDOW_BYTES: Final = 1 << 27
 _ZSTD_FEED_BYTES: Final = 1 << 10
 _MAX_LZ4_BLOCK_BYTES: Final = 8 << 20
+_MAX_LZOP_BLOCK_BYTES: Final = 64 << 20
+_LZIP_TRAILER_BYTES: Final = 20  # CRC-32, size, size of the member
+_LZOP_FILTERED, _LZOP_EXTRA = 0x800, 0x40
 
 
 def kind_of(head: bytes) -> str | None:
@@ -214,6 +219,55 @@ def _lz4_legacy(data: bytes) -> Iterator[bytes]:
         at += 4 + size
 
 
+def _lzip(data: bytes) -> Iterator[bytes]:
+    """A member is LZMA without its header: a coded dictionary before it, a trailer behind it."""
+    while data.startswith(LZIP):
+        if len(data) < 6:
+            raise EOFError
+        power, eighths = data[5] & 0x1F, data[5] >> 5
+        dictionary = (1 << power) - eighths * ((1 << power) // 16)
+        head = b"\x5d" + dictionary.to_bytes(4, "little") + b"\xff" * 8
+        stream = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=1 << 28)
+        feed = head + data[6:]
+        while not stream.eof:
+            piece = stream.decompress(feed, max_length=_PIECE_BYTES)
+            feed = b""
+            if piece:
+                yield piece
+            elif stream.needs_input and not stream.eof:
+                raise EOFError
+        data = stream.unused_data[_LZIP_TRAILER_BYTES:]
+
+
+def _lzop(data: bytes) -> Iterator[bytes]:
+    """Blocks, each with its sizes, and checksums as the flags of the header say."""
+    version = int.from_bytes(data[9:11])
+    # version of the library and, since 0.940, the least to extract and a level; a method
+    at = 9 + (8 if version >= 0x0940 else 5)
+    flags = int.from_bytes(data[at : at + 4])
+    at += 4 + (4 if flags & _LZOP_FILTERED else 0)
+    at += 8 + (4 if version >= 0x0940 else 0)  # mode and time
+    at += 1 + data[at] + 4  # name, checksum
+    if flags & _LZOP_EXTRA:
+        at += 8 + int.from_bytes(data[at : at + 4])
+    of_whole = 4 * (bool(flags & 0x001) + bool(flags & 0x100))  # Adler-32, CRC-32
+    of_packed = 4 * (bool(flags & 0x002) + bool(flags & 0x200))
+    while True:
+        size, packed = (int.from_bytes(data[each : each + 4]) for each in (at, at + 4))
+        if at + 4 > len(data):
+            raise EOFError
+        if size == 0:  # the end, without a second size
+            return
+        if size > _MAX_LZOP_BLOCK_BYTES or packed > size:
+            raise ValueError(size)
+        at += 8 + of_whole + (of_packed if packed < size else 0)
+        block = data[at : at + packed]
+        if len(block) < packed:
+            raise EOFError
+        yield unpack_lzo(block, size) if packed < size else block
+        at += packed
+
+
 _KINDS: Final[dict[bytes, tuple[str, _Unpack]]] = {
     GZIP: ("gzip", _gzip),
     BZIP2: ("bzip2", _stepwise(bz2.BZ2Decompressor, BZIP2)),
@@ -221,6 +275,8 @@ _KINDS: Final[dict[bytes, tuple[str, _Unpack]]] = {
     ZSTD: ("zstd", _zstd),
     LZ4: ("lz4", _stepwise(_lz4_frame, LZ4)),
     LZ4_LEGACY: ("lz4", _lz4_legacy),
+    LZIP: ("lzip", _lzip),
+    LZOP: ("lzop", _lzop),
     **{
         magic: (
             "lzma",
