@@ -16,6 +16,12 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
+IN_THE_ROOT = {
+    *(".ci", ".gitignore", "benches", "crates", "docs", "scripts", "src", "tests"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"),
+    *("Cargo.lock", "Cargo.toml", "Makefile", "pyproject.toml", "rustfmt.toml", *LOCKS),
+}
+
 # Written so that this file does not contain what it looks for.
 MACHINE_PATH = re.compile(r"(?<![\w.$}>-])/(?:work|root|home|Users|tmp)/\w")
 REGISTRY = re.compile(
@@ -48,6 +54,10 @@ def offences(pattern: re.Pattern[str], *, besides: tuple[str, ...] = ()) -> Iter
         for number, line in enumerate(text_of(file).splitlines(), 1):
             if found := pattern.search(line):
                 yield f"{file.relative_to(ROOT)}:{number}: {found[0]}"
+
+
+def test_what_a_tool_left_in_the_root_is_not_committed() -> None:
+    assert {file.relative_to(ROOT).parts[0] for file in tracked()} == IN_THE_ROOT
 
 
 def test_no_path_of_a_machine_is_committed() -> None:
