@@ -42,13 +42,13 @@ def load_scan(path: Path) -> tuple[tuple[Finding, ...], Coverage]:
         raise RoadsealError(
             "scan-unreadable",
             f"{path} cannot be read: {why_unreadable(error)}.",
-            advice="Write one with roadseal scan TARGET --out FILE.json.",
+            advice="Write one with `roadseal scan TARGET --out FILE.json`.",
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise RoadsealError(
             "scan-unreadable",
             f"{path} is no result of a scan.",
-            advice="Write one with roadseal scan TARGET --out FILE.json.",
+            advice="Write one with `roadseal scan TARGET --out FILE.json`.",
         ) from None
     return findings, coverage
 

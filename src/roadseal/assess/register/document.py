@@ -194,7 +194,7 @@ def asset_unknown(name: str, *, several: bool) -> RoadsealError:
     return RoadsealError(
         "asset-unknown",
         f"{'Several assets are' if several else 'No asset is'} called {name!r}.",
-        advice="Give ESTATE/REFERENCE; roadseal register query finds it.",
+        advice="Give ESTATE/REFERENCE; `roadseal register query` finds it.",
     )
 
 
@@ -215,12 +215,12 @@ def load_register(path: Path) -> Register:
         raise RoadsealError(
             "register-unreadable",
             f"{path} cannot be read: {why_unreadable(error)}.",
-            advice="Build one with roadseal register build.",
+            advice="Build one with `roadseal register build`.",
         ) from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise RoadsealError(
             "register-unreadable",
             f"{path} is no register of the format {FORMAT}.",
-            advice="Build one with roadseal register build.",
+            advice="Build one with `roadseal register build`.",
         ) from None
     return Register(document)

@@ -273,7 +273,7 @@ def open_kept(store: Store, name: str) -> KeptRegister:
         raise RoadsealError(
             "register-unknown",
             f"There is no file and no kept register {name!r}.",
-            advice="See roadseal register list, or build it with --out or --keep.",
+            advice="See `roadseal register list`, or build it with --out or --keep.",
         )
     return KeptRegister(store, row.key, name, orjson.loads(row.head))
 

@@ -110,7 +110,9 @@ def estate_key(connection: sa.Connection, estate: str) -> int:
     key = connection.scalar(sa.select(ESTATE.c.key).where(ESTATE.c.name == estate))
     if key is None:
         raise RoadsealError(
-            "estate-unknown", f"There is no estate {estate!r}.", advice="See roadseal estate list."
+            "estate-unknown",
+            f"There is no estate {estate!r}.",
+            advice="See `roadseal estate list`.",
         )
     return int(key)
 

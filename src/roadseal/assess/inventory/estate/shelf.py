@@ -99,7 +99,7 @@ def load_estate(store: Store, name: str) -> tuple[Estate, Import]:
             raise RoadsealError(
                 "estate-unknown",
                 f"There is no estate {name!r}.",
-                advice="See roadseal estate list, or import it.",
+                advice="See `roadseal estate list`, or import it.",
             )
         assets = connection.execute(
             sa.select(ASSET).where(ASSET.c.estate == row["key"]).order_by(ASSET.c.number)
@@ -131,7 +131,7 @@ def load_asset(store: Store, asset_id: str) -> Asset:
         raise RoadsealError(
             "asset-unknown",
             f"There is no asset {asset_id!r}.",
-            advice="Its id is ESTATE/REFERENCE; see roadseal estate show ESTATE.",
+            advice="Its id is ESTATE/REFERENCE; see `roadseal estate show ESTATE`.",
         )
     return asset_of_row(*row)
 
