@@ -39,6 +39,10 @@ Emit = Callable[[Event], None]
 """How a room tells: it is given one of these and calls it."""
 
 
+def unheard(event: Event) -> None:
+    """An `Emit` for where nobody listens: what runs for long must not keep what nobody reads."""
+
+
 class EventLog:
     """An `Emit` that keeps what was emitted, in order."""
 

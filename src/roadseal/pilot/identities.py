@@ -15,7 +15,7 @@ from cryptography import x509
 
 from roadseal.clock import Clock
 from roadseal.crypto import Profile, load_profile
-from roadseal.events import Emit, EventLog
+from roadseal.events import Emit, unheard
 from roadseal.net import Identity, TlsContext, TlsProfile
 from roadseal.net.refusal import Refusal
 from roadseal.net.session import State
@@ -45,7 +45,7 @@ class CorridorPki:
         self.store = open_store(Path(self._folder.name) / "pki.db", SCHEMA)
         self.crypto = crypto_profile(profile)
         self._clock = clock
-        self._emit = emit or EventLog()
+        self._emit = emit or unheard
         self.authorities = {
             scheme: self.authority(ALGORITHMS[scheme]) for scheme in profile.certificate_algorithms
         }

@@ -113,7 +113,7 @@ def plan(
     Example: [bold]roadseal campaign plan spring --waves 59,5%,25%,100% --soak 3600[/]
     """
     from roadseal.clock import SystemClock
-    from roadseal.events import EventLog
+    from roadseal.events import unheard
     from roadseal.fleet import Campaign, Gate, Plan, select
     from roadseal.operate.pki.rotation import rotation_change
     from roadseal.operate.pki.rotation_plan import record_rotation
@@ -137,7 +137,7 @@ def plan(
         change = rotation_change(drop_root=drop_root, costs=measure_costs())
         tell("measuring costs", 1.0)
     devices = select(store, vendor=vendor, firmware=firmware, module=module)
-    Campaign.create(store, name, change, wanted, devices, clock=SystemClock(), emit=EventLog())
+    Campaign.create(store, name, change, wanted, devices, clock=SystemClock(), emit=unheard)
     if rotation is not None:
         record_rotation(store, name, rotation)
     dry_run(name, db, as_json)

@@ -34,14 +34,14 @@ def open_fleet(db: str) -> Store:
 def open_campaign(db: str, name: str) -> Campaign:
     """A campaign that `plan` laid down."""
     from roadseal.clock import SystemClock
-    from roadseal.events import EventLog
+    from roadseal.events import unheard
     from roadseal.fleet import Campaign
     from roadseal.fleet.state import campaign_row
     from roadseal.operate.pki.rotation import ROOT_ROLLOVER, rotation_change
 
     store = open_fleet(db)
     change = rotation_change(drop_root=campaign_row(store, name).change == ROOT_ROLLOVER)
-    return Campaign.open(store, name, change, clock=SystemClock(), emit=EventLog())
+    return Campaign.open(store, name, change, clock=SystemClock(), emit=unheard)
 
 
 def is_simulated(store: Store) -> bool:

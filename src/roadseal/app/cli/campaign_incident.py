@@ -35,7 +35,7 @@ def incident(
     """
     from roadseal.clock import SystemClock
     from roadseal.crypto import load_profile
-    from roadseal.events import EventLog
+    from roadseal.events import unheard
     from roadseal.fleet import select
     from roadseal.operate.pki import Authority
     from roadseal.operate.pki.incident import affected, revoke_affected
@@ -56,7 +56,7 @@ def incident(
             passphrase=passphrase(),
             profile=load_profile(profile),
             clock=clock,
-            emit=EventLog(),
+            emit=unheard,
         )
         revoke_affected(signer, found)
     show_incident(len(chosen), found, revoked=revoke, as_json=as_json)

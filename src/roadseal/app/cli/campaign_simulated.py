@@ -35,12 +35,12 @@ def simulate(
     Example: [bold]roadseal campaign simulate --devices 300[/]
     """
     from roadseal.clock import SystemClock
-    from roadseal.events import EventLog
+    from roadseal.events import unheard
     from roadseal.pilot.fleet.provision import provision
     from roadseal.pilot.fleet.site import create_site
     from roadseal.pilot.fleet.units import FaultShares, defective
 
-    site = create_site(db, passphrase(), SystemClock(), EventLog())
+    site = create_site(db, passphrase(), SystemClock(), unheard)
     with progress() as tell:
         shares = FaultShares() if faults else FaultShares(0, 0, 0)
         provision(site, devices, seed, shares, lambda share: tell("units", share))
@@ -84,7 +84,7 @@ def rehearse(
 def site_of(db: str) -> Site:
     """The centre of the simulated fleet in this database."""
     from roadseal.clock import SystemClock
-    from roadseal.events import EventLog
+    from roadseal.events import unheard
     from roadseal.pilot.fleet.site import open_site
 
-    return open_site(db, passphrase(), SystemClock(), EventLog())
+    return open_site(db, passphrase(), SystemClock(), unheard)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roadseal.errors import RoadsealError
+from roadseal.events import unheard
 
 if TYPE_CHECKING:
     from roadseal.events import Event
@@ -74,10 +75,6 @@ def open_authorities(db: str) -> Opened:
 
     store = open_store(db, SCHEMA)
     return Opened(store, Keyring(store, _passphrase, os.urandom))
-
-
-def unheard(event: Event) -> None:
-    """Nobody listens here: a server that kept its events would grow with every refused request."""
 
 
 def warn(event: Event) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from roadseal.app.demo.pcap import air_capture, tls_capture
 from roadseal.clock import Clock
 from roadseal.crypto import load_profile
-from roadseal.events import EventLog
+from roadseal.events import unheard
 from roadseal.net import (
     CLASSICAL,
     HYBRID,
@@ -157,7 +157,7 @@ async def _write_material(units: Sequence[Unit], folder: Path, clock: Clock, sto
             passphrase=secrets.token_bytes(16),  # it ends with this process
             profile=load_profile(profile),
             clock=clock,
-            emit=EventLog(),
+            emit=unheard,
         )
         for algorithm, profile in (("ecdsa-p256", "classical-2016"), ("ml-dsa-65", "hybrid-2026"))
     }

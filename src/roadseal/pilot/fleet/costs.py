@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from roadseal.clock import ManualClock, Time64, parse_instant
-from roadseal.events import EventLog
+from roadseal.events import unheard
 from roadseal.fleet import Order, Step
 from roadseal.pilot.fleet.provision import provision
 from roadseal.pilot.fleet.site import create_site
@@ -25,7 +25,7 @@ def measure_costs() -> dict[str, Step]:
     costs: dict[str, Step] = {}
     with TemporaryDirectory() as folder:
         clock = ManualClock(parse_instant("2026-11-26T09:00:00"))
-        site = create_site(str(Path(folder) / "costs.db"), b"costs", clock, EventLog())
+        site = create_site(str(Path(folder) / "costs.db"), b"costs", clock, unheard)
         devices = provision(site, _UNITS, 1, _NONE)
         executor = site.executor()
         for fence, name in enumerate(_SOUND, 1):

@@ -10,7 +10,7 @@ import os
 import sys
 
 from roadseal.clock import ManualClock, Time64
-from roadseal.events import EventLog
+from roadseal.events import unheard
 from roadseal.net import Side, TlsContext, serve_http, tls_profile
 from roadseal.operate.pki.est.enrolment import Enrolments
 from roadseal.operate.pki.est.service import EstService
@@ -20,16 +20,16 @@ from roadseal.pilot.fleet.site import EST_NAME, NEW_ALGORITHM, PASSPHRASE_VARIAB
 
 
 async def _serve(url: str, passphrase: bytes) -> None:
-    clock, log = ManualClock(Time64(int(sys.stdin.readline()))), EventLog()
-    site = open_site(url, passphrase, clock, log)
+    clock = ManualClock(Time64(int(sys.stdin.readline())))
+    site = open_site(url, passphrase, clock, unheard)
     server = issue_identity(
         site.new, EST_NAME, algorithm=NEW_ALGORITHM, template="server", life_s=90 * DAY_S
     )
-    service = EstService(site.new, Enrolments(site.store, site.new.name), clock=clock, emit=log)
+    service = EstService(site.new, Enrolments(site.store, site.new.name), clock=clock, emit=unheard)
     profile = tls_profile(site.new.profile)
     roots = site.new.chain[-1:]
     context = TlsContext(Side.SERVER, profile, [server], roots, anonymous=True)
-    running = await serve_http(context, service.handle, clock=clock, emit=log)
+    running = await serve_http(context, service.handle, clock=clock, emit=unheard)
     print(running.port, flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):

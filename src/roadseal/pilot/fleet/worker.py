@@ -13,7 +13,7 @@ from typing import Any
 
 from roadseal.clock import ManualClock, SystemClock, Time64
 from roadseal.crypto import load_profile
-from roadseal.events import EventLog
+from roadseal.events import unheard
 from roadseal.fleet import Campaign, work
 from roadseal.net import TlsProfile, tls_profile
 from roadseal.operate.pki.rotation import rotation_change
@@ -23,11 +23,11 @@ from roadseal.pilot.fleet.site import EST_NAME, NEW_PROFILE, PASSPHRASE_VARIABLE
 def main() -> None:
     """Work as told on standard input, until it ends."""
     url, name, est_share = sys.argv[1:4]
-    clock, log = ManualClock(Time64(0)), EventLog()
+    clock = ManualClock(Time64(0))
     told: dict[str, Any] = json.loads(sys.stdin.readline())
     clock.time = Time64(told["time"])
-    site = open_site(url, os.environ[PASSPHRASE_VARIABLE].encode(), clock, log)
-    campaign = Campaign.open(site.store, name, rotation_change(), clock=clock, emit=log)
+    site = open_site(url, os.environ[PASSPHRASE_VARIABLE].encode(), clock, unheard)
+    campaign = Campaign.open(site.store, name, rotation_change(), clock=clock, emit=unheard)
 
     def est() -> tuple[str, int, TlsProfile]:
         return EST_NAME, told["est_port"], tls_profile(load_profile(NEW_PROFILE))
