@@ -101,6 +101,11 @@ def test_a_block_in_hexadecimal_is_recognised_and_imported_when_said_so(site):
     assert "imported" in roadseal(where, *common, "--block", "1", "--encoding", "hex")
     raw = ("kme", "import", "block.bin", *common[3:], "--block", "1")
     assert "already" in roadseal(where, *raw)  # the same octets
+    told = roadseal(where, *raw, "--json").splitlines()[0]
+    assert json.loads(told) == {"link": "KME_B", "block": 1, "new": False}
+    told = roadseal(where, "kme", "zeroise", "--config", "KME_A.toml", "--yes", "--json")
+    assert json.loads(told)["kme"] == "KME_A"
+    assert json.loads(told)["files"] > 0
 
 
 def test_two_kmes_serve_clients_and_pass_the_doctor(site):

@@ -112,3 +112,6 @@ def test_assess(folder: Path) -> None:
     assert Path(row["register"]).is_file()
     assert sum(row["tiers"].values()) == 2
     assert (row["findings"], row["places"], row["complete"]) == (0, 0, False)
+    page = told("register", "report", row["register"], "--out", "page.html")
+    assert page == {"register": "register.json", "report": "page.html"}
+    assert Path("page.html").is_file()
