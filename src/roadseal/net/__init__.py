@@ -2,7 +2,8 @@
 
 `connect` and `serve` carry messages over mutually authenticated TLS 1.3; a `TlsProfile` says what a
 session may be made of; `serve_http` and `HttpClient` speak HTTP/1.1 inside one. `Relay` puts a
-backhaul medium between them, `measure_handshakes` measures, and `classical_secrets_opened` shows
+backhaul medium between them, `measure_handshakes` measures (through it, or through the kernel's
+netem), and `classical_secrets_opened` shows
 what a quantum adversary gets out of a recording.
 """
 
@@ -12,12 +13,8 @@ from roadseal.net.http_client import HttpClient
 from roadseal.net.http_server import serve_http, serve_plain_http
 from roadseal.net.identity import Authority, Identity
 from roadseal.net.link import LOOPBACK, Link, load_links, shipped_links
-from roadseal.net.measure import (
-    HandshakeSample,
-    HandshakeSummary,
-    measure_handshakes,
-    summarise,
-)
+from roadseal.net.measure import measure_handshakes
+from roadseal.net.netem import require_netem
 from roadseal.net.profile import (
     CLASSICAL,
     HYBRID,
@@ -32,6 +29,7 @@ from roadseal.net.profile import (
 from roadseal.net.qday import Opened, Outcome, QuantumOracle, classical_secrets_opened
 from roadseal.net.refusal import Reason, Refusal
 from roadseal.net.relay import Relay
+from roadseal.net.samples import HandshakeSample, HandshakeSummary, Impairment, summarise
 from roadseal.net.server import TlsServer, serve
 from roadseal.net.session import Negotiated, Side, State, TlsSession
 from roadseal.net.stream import StreamLimits, TlsRefusedError, TlsStream, connect
@@ -52,6 +50,7 @@ __all__ = [
     "HttpClient",
     "HttpLimits",
     "Identity",
+    "Impairment",
     "KeyExchange",
     "Link",
     "Negotiated",
@@ -79,6 +78,7 @@ __all__ = [
     "load_links",
     "measure_handshakes",
     "read_key_exchange",
+    "require_netem",
     "serve",
     "serve_http",
     "serve_plain_http",

@@ -1,4 +1,4 @@
-"""Measures handshakes and a command's answer over a link: real software, modelled medium.
+"""Measures handshakes and a command's answer over a link: real software, impaired medium.
 
 Client, relay and server share one thread. The CPU time of a side is the process's CPU time over
 that side's own TLS steps, so neither the other side nor the relay is in it. Wall times include the
@@ -8,19 +8,22 @@ event loop and whatever else the machine does; CPU times and bytes are the stead
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from statistics import median, quantiles
 from typing import Final, Protocol
 
 from cryptography import x509
 
 from roadseal.clock import Clock
+from roadseal.events import Event
 from roadseal.net.identity import Authority, Identity
 from roadseal.net.link import Link
+from roadseal.net.netem import CENTRE_ADDRESS, netem_link
 from roadseal.net.profile import TlsProfile
 from roadseal.net.relay import Relay
-from roadseal.net.server import serve
+from roadseal.net.samples import HandshakeSample, Impairment
+from roadseal.net.server import TlsServer, serve
 from roadseal.net.session import Side, TlsSession
 from roadseal.net.stream import TlsRefusedError, TlsStream, connect
 from roadseal.net.tls import TlsContext
@@ -28,6 +31,7 @@ from roadseal.net.tls import TlsContext
 COMMAND_BYTES: Final = 200
 """The size of the command and of its answer, unless told otherwise: a priority request's order."""
 
+_LOOPBACK_ADDRESS: Final = "127.0.0.1"
 _CLIENT, _SERVER = "rsu.measure.invalid", "centre.measure.invalid"
 
 
@@ -41,69 +45,6 @@ class Stopwatch(Clock, Protocol):
     def cpu_s(self) -> float:
         """CPU seconds of this process."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class HandshakeSample:
-    """One handshake and one exchange after it. Of a refused one, only the reason is filled in.
-
-    Args:
-        profile: the client's profile.
-        link: the medium.
-        index: which of the n repetitions, from 0.
-        success: whether the command was answered.
-        reason: ``ok``, or why the server, or else the client, refused.
-        wall_s: from the connection attempt to the client's open session.
-        client_cpu_s: CPU time of the client's handshake steps.
-        server_cpu_s: CPU time of the server's.
-        bytes_up: TLS bytes from the client, to the end of the handshake.
-        bytes_down: from the server, with what it sends right after its handshake.
-        flights: turns of direction in the handshake: 3, or 5 after a HelloRetryRequest.
-        round_trips: before the client may send, without the one of TCP.
-        group: the negotiated key exchange.
-        client_signature: the scheme of the client's CertificateVerify.
-        server_signature: the scheme of the server's.
-        response_s: from sending a command to its answer.
-    """
-
-    profile: str
-    link: str
-    index: int
-    success: bool
-    reason: str
-    wall_s: float = 0.0
-    client_cpu_s: float = 0.0
-    server_cpu_s: float = 0.0
-    bytes_up: int = 0
-    bytes_down: int = 0
-    flights: int = 0
-    round_trips: int = 0
-    group: str = ""
-    client_signature: str = ""
-    server_signature: str = ""
-    response_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class HandshakeSummary:
-    """Samples of one profile and link in figures; medians, and the 95th percentile of times.
-
-    `n` counts all samples; the figures are over the `successes`.
-    """
-
-    profile: str
-    link: str
-    n: int
-    successes: int
-    wall_p50_s: float
-    wall_p95_s: float
-    client_cpu_p50_s: float
-    server_cpu_p50_s: float
-    bytes_up_p50: float
-    bytes_down_p50: float
-    round_trips: int
-    response_p50_s: float
-    response_p95_s: float
 
 
 class Issuer(Protocol):
@@ -130,30 +71,53 @@ def measure_handshakes(
     send_intermediate: bool = True,
     command_bytes: int = COMMAND_BYTES,
     issuer: Issuer | None = None,
+    impairment: Impairment = "relay",
 ) -> tuple[HandshakeSample, ...]:
     """Open `n` sessions one after another over `link`, each with one command and its answer.
 
-    Each side has a leaf of `issuer`, or under an authority made for this call. Jitter and loss
-    follow from `seed`; times are the machine's and differ between runs.
+    Each side has a leaf of `issuer`, or under an authority made for this call. The relay's jitter
+    and loss follow from `seed`; times are the machine's and differ between runs.
 
     Args:
         profile: the client's, and the server's unless that is given.
         link: the medium.
         n: repetitions.
-        seed: of the link's jitter and loss.
+        seed: of the relay's jitter and loss; netem's are the kernel's.
         clock: for wall time, CPU time and validity.
         server_profile: what the server accepts, to measure a peer that differs.
         send_intermediate: the leaves hang under an intermediate that travels with them; without,
             directly under a trusted authority, as if intermediates were provisioned beforehand.
         command_bytes: size of the command and of the answer.
         issuer: gives both ends their certificates; `send_intermediate` is then up to it.
+        impairment: what makes the link.
+
+    Raises:
+        RoadsealError: ``netem-unavailable``, before anything is measured.
     """
     accepted = server_profile or profile
-    if issuer is not None:
-        anchors = list(issuer.anchors)
-        client = TlsContext(Side.CLIENT, profile, issuer.identities(_CLIENT), anchors)
-        server = TlsContext(Side.SERVER, accepted, issuer.identities(_SERVER), anchors)
-        return asyncio.run(_measure(client, server, link, n, seed, clock, command_bytes))
+    if issuer is None:
+        ends = _throw_away_ends(profile, accepted, clock, send_intermediate=send_intermediate)
+    else:
+        ends = _Ends(
+            TlsContext(Side.CLIENT, profile, issuer.identities(_CLIENT), issuer.anchors),
+            TlsContext(Side.SERVER, accepted, issuer.identities(_SERVER), issuer.anchors),
+            clock,
+        )
+    return asyncio.run(_measure(ends, link, impairment, n, seed, bytes(command_bytes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The client and the server that are measured, and what measures them."""
+
+    client: TlsContext
+    server: TlsContext
+    clock: Stopwatch
+
+
+def _throw_away_ends(
+    profile: TlsProfile, accepted: TlsProfile, clock: Stopwatch, *, send_intermediate: bool
+) -> _Ends:
     algorithms = dict.fromkeys((*profile.certificate_algorithms, *accepted.certificate_algorithms))
     roots = {each: Authority.root(each, "measure root", now=clock.now()) for each in algorithms}
     anchors = [root.certificate for root in roots.values()]
@@ -164,30 +128,10 @@ def measure_handshakes(
             issuers = [root.intermediate("measure issuer", now=clock.now()) for root in issuers]
         return [issuer.issue(name, now=clock.now()) for issuer in issuers]
 
-    client = TlsContext(Side.CLIENT, profile, own(_CLIENT, profile), anchors)
-    server = TlsContext(Side.SERVER, accepted, own(_SERVER, accepted), anchors)
-    return asyncio.run(_measure(client, server, link, n, seed, clock, command_bytes))
-
-
-def summarise(samples: Sequence[HandshakeSample]) -> HandshakeSummary:
-    """Put samples of one profile and link into figures; without a success they are 0."""
-    good = [sample for sample in samples if sample.success]
-    walls = [sample.wall_s for sample in good] or [0.0]
-    responses = [sample.response_s for sample in good] or [0.0]
-    return HandshakeSummary(
-        profile=samples[0].profile if samples else "",
-        link=samples[0].link if samples else "",
-        n=len(samples),
-        successes=len(good),
-        wall_p50_s=median(walls),
-        wall_p95_s=_percentile_95(walls),
-        client_cpu_p50_s=median([sample.client_cpu_s for sample in good] or [0.0]),
-        server_cpu_p50_s=median([sample.server_cpu_s for sample in good] or [0.0]),
-        bytes_up_p50=median([sample.bytes_up for sample in good] or [0]),
-        bytes_down_p50=median([sample.bytes_down for sample in good] or [0]),
-        round_trips=max([sample.round_trips for sample in good], default=0),
-        response_p50_s=median(responses),
-        response_p95_s=_percentile_95(responses),
+    return _Ends(
+        TlsContext(Side.CLIENT, profile, own(_CLIENT, profile), anchors),
+        TlsContext(Side.SERVER, accepted, own(_SERVER, accepted), anchors),
+        clock,
     )
 
 
@@ -205,13 +149,7 @@ class _Cost:
 
 
 async def _measure(
-    client: TlsContext,
-    server: TlsContext,
-    link: Link,
-    n: int,
-    seed: int,
-    clock: Stopwatch,
-    command_bytes: int,
+    ends: _Ends, link: Link, impairment: Impairment, n: int, seed: int, command: bytes
 ) -> tuple[HandshakeSample, ...]:
     opened: list[_Cost] = []
     refused: list[str] = []
@@ -221,52 +159,74 @@ async def _measure(
         while (command := await stream.receive()) is not None:
             await stream.send(command)
 
-    listening = await serve(
-        server,
-        answer,
-        clock=clock,
-        expect=[_CLIENT],
-        emit=lambda event: (
+    def note(event: Event) -> None:
+        if event.kind != "tls.opened":
             refused.append(str(event.facts.get("reason", event.kind)))
-            if event.kind != "tls.opened"
-            else None
-        ),
-        cpu_s=clock.cpu_s,
-    )
+
+    def listen(host: str) -> Awaitable[TlsServer]:
+        clock = ends.clock
+        return serve(
+            ends.server,
+            answer,
+            clock=clock,
+            host=host,
+            expect=[_CLIENT],
+            emit=note,
+            cpu_s=clock.cpu_s,
+        )
+
     samples: list[HandshakeSample] = []
-    try:
-        async with Relay(link, "127.0.0.1", listening.port, seed=seed) as relay:
-            for index in range(n):
-                opened.clear()
-                refused.clear()
-                try:
-                    sample = await _one(
-                        client, relay.port, link, index, clock, opened, bytes(command_bytes)
-                    )
-                except TlsRefusedError as error:
-                    while listening.connections:  # the server tells why once it has hung up
-                        await asyncio.sleep(0.001)
-                    reason = refused[0] if refused else error.refusal.reason.value
-                    sample = HandshakeSample(client.profile.name, link.name, index, False, reason)
-                samples.append(sample)
-    finally:
-        await listening.close()
+    async with _linked(link, impairment, seed, listen) as (server, address):
+        for index in range(n):
+            opened.clear()
+            refused.clear()
+            try:
+                sample = await _one(ends, link, impairment, index, address, command, opened)
+            except TlsRefusedError as error:
+                while server.connections:  # the server tells why once it has hung up
+                    await asyncio.sleep(0.001)
+                reason = refused[0] if refused else error.refusal.reason.value
+                profile = ends.client.profile.name
+                sample = HandshakeSample(profile, link.name, impairment, index, False, reason)
+            samples.append(sample)
     return tuple(samples)
 
 
+@asynccontextmanager
+async def _linked(
+    link: Link, impairment: Impairment, seed: int, listen: Callable[[str], Awaitable[TlsServer]]
+) -> AsyncIterator[tuple[TlsServer, tuple[str, int]]]:
+    """Start a server at the far end of `link`; yield it, and where a client finds it."""
+    if impairment == "netem":
+        with netem_link(link) as ends:
+            with ends.centre:
+                server = await listen(CENTRE_ADDRESS)
+            try:
+                with ends.roadside:
+                    yield server, (CENTRE_ADDRESS, server.port)
+            finally:
+                await server.close()
+    else:
+        server = await listen(_LOOPBACK_ADDRESS)
+        try:
+            async with Relay(link, _LOOPBACK_ADDRESS, server.port, seed=seed) as relay:
+                yield server, (_LOOPBACK_ADDRESS, relay.port)
+        finally:
+            await server.close()
+
+
 async def _one(
-    client: TlsContext,
-    port: int,
+    ends: _Ends,
     link: Link,
+    impairment: Impairment,
     index: int,
-    clock: Stopwatch,
-    opened: list[_Cost],
+    address: tuple[str, int],
     command: bytes,
+    opened: Sequence[_Cost],
 ) -> HandshakeSample:
+    clock = ends.clock
     start_s = clock.monotonic_s()
-    stream = await connect(
-        "127.0.0.1", port, client, expect=[_SERVER], clock=clock, cpu_s=clock.cpu_s
-    )
+    stream = await connect(*address, ends.client, expect=[_SERVER], clock=clock, cpu_s=clock.cpu_s)
     open_s = clock.monotonic_s()
     cost = _Cost.of(stream.session)
     try:
@@ -277,8 +237,9 @@ async def _one(
         await stream.close()
     used, served = stream.negotiated, opened[0]
     return HandshakeSample(
-        profile=client.profile.name,
+        profile=ends.client.profile.name,
         link=link.name,
+        impairment=impairment,
         index=index,
         success=True,
         reason="ok",
@@ -294,7 +255,3 @@ async def _one(
         server_signature=used.server_signature,
         response_s=answered_s - open_s,
     )
-
-
-def _percentile_95(values: list[float]) -> float:
-    return quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
