@@ -21,7 +21,7 @@ from typing import Any
 
 from roadseal import __version__
 from roadseal.clock import SystemClock, Time64
-from roadseal.net import TlsProfile, measure_handshakes, shipped_links
+from roadseal.net import Impairment, TlsProfile, measure_handshakes, shipped_links
 from roadseal.pilot.identities import CorridorPki
 from roadseal.pilot.issuer import Issuer
 from roadseal.pilot.qkd_backhaul import measure_agreements
@@ -59,6 +59,7 @@ class MessageCosts:
 class Handshakes:
     """Handshakes of a backhaul profile over a medium, one value a handshake."""
 
+    impairment: Impairment
     wall_ms: tuple[float, ...]
     cpu_ms: tuple[float, ...]
     bytes_up: tuple[int, ...]
@@ -112,16 +113,19 @@ class Calibration:
         row = self._row(f"message {profile}", lambda: _measure_message(profile, self._clock))
         return MessageCosts(**{name: _cost(cost) for name, cost in row.items()})
 
-    def handshakes(self, profile: TlsProfile, medium: str, n: int, seed: int) -> Handshakes:
-        """Handshakes over a medium: sockets, TLS, certificates are real, the medium is modelled."""
+    def handshakes(
+        self, profile: TlsProfile, medium: str, n: int, seed: int, impairment: Impairment = "relay"
+    ) -> Handshakes:
+        """Handshakes over a medium: sockets, TLS, certificates are real, the medium is impaired."""
+        maker = "" if impairment == "relay" else f" {impairment}"
         row = self._row(
-            f"handshake {profile.name} {medium} {n} {seed}",
-            lambda: _measure_handshakes(profile, medium, n, seed, self._clock),
+            f"handshake {profile.name} {medium} {n} {seed}{maker}",
+            lambda: _measure_handshakes(profile, medium, n, seed, self._clock, impairment),
         )
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
         }
-        return Handshakes(**values)
+        return Handshakes(impairment, **values)
 
     def key_agreements(self, profile: TlsProfile, n: int, seed: int) -> tuple[float, ...]:
         """Times in ms to take, fetch and confirm a QKD key; real software, modelled optics."""
@@ -197,12 +201,19 @@ def _time(clock: SystemClock, operations: Sequence[Callable[[], object]]) -> dic
 
 
 def _measure_handshakes(
-    profile: TlsProfile, medium: str, n: int, seed: int, clock: SystemClock
+    profile: TlsProfile,
+    medium: str,
+    n: int,
+    seed: int,
+    clock: SystemClock,
+    impairment: Impairment,
 ) -> dict[str, Any]:
     pki = CorridorPki(profile, clock=clock)
     try:
         link = shipped_links()[medium]
-        samples = measure_handshakes(profile, link, n, seed, clock, issuer=pki)
+        samples = measure_handshakes(
+            profile, link, n, seed, clock, issuer=pki, impairment=impairment
+        )
     finally:
         pki.close()
     done = [sample for sample in samples if sample.success]

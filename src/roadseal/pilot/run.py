@@ -14,7 +14,7 @@ from typing import Any
 
 from roadseal.clock import SystemClock, from_datetime
 from roadseal.errors import RoadsealError
-from roadseal.net import shipped_links
+from roadseal.net import require_netem, shipped_links
 from roadseal.operate.qkd import optimise
 from roadseal.pilot.approach import Approach, load_approach, named_approaches
 from roadseal.pilot.calibration import Calibration, Handshakes
@@ -78,10 +78,13 @@ def run_pilot(
         tell: told about progress.
 
     Raises:
-        RoadsealError: the scenario, its network or an approach cannot be used; ``worker-died``.
+        RoadsealError: the scenario, its network or an approach cannot be used, or netem where it
+            is asked for; ``worker-died``.
     """
     tell = tell or (lambda _what, _share: None)
     approaches = approaches_of(scenario)
+    if scenario.impairment == "netem":
+        require_netem()
     corridor, traffic = _place(scenario, cache_dir, tell)  # what is wrong shall not come out late
     calibration = _calibrate(scenario, approaches, cache_dir, recalibrate, tell)
     prepared = _Prepared(scenario, approaches, corridor, traffic, calibration, cache_dir)
@@ -293,7 +296,11 @@ def _handshakes(
     """Handshakes over every medium."""
     return {
         medium: calibration.handshakes(
-            approach.backhaul, medium, scenario.handshakes, scenario.seed
+            approach.backhaul,
+            medium,
+            scenario.handshakes,
+            scenario.seed,
+            scenario.impairment,
         )
         for medium in sorted(shipped_links())
     }

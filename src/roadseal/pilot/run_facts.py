@@ -7,6 +7,7 @@ from shlex import quote
 from typing import Any
 
 from roadseal import __version__
+from roadseal.net import Impairment
 from roadseal.pilot.approach import FIVE, load_approach, named_approaches
 from roadseal.pilot.corridor_run import Setting
 from roadseal.pilot.device import device
@@ -52,7 +53,16 @@ def about(
             {"medium": link.medium, "signals": list(link.signals), "qkd": link.qkd}
             for link in scenario.links
         ],
+        "impairment": scenario.impairment,
     }
+
+
+_LINKS_ARE_MADE: Mapping[Impairment, str] = {
+    "relay": "Delay, jitter, bandwidth and loss of backhaul links, and what TCP makes of them, are "
+    "modelled by a relay; sockets, TLS and certificates are real.",
+    "netem": "Delay, jitter, bandwidth and loss of backhaul links are the kernel's netem, set to "
+    "cited or assumed values; TCP, TLS and certificates are real.",
+}
 
 
 def limits(
@@ -74,8 +84,7 @@ def limits(
         "stated sample is, and the measured cost drives the queues of the others.",
         "Costs of vehicles and roadside units are this machine's, scaled by the published time of "
         "one P-256 verification.",
-        "Delay, jitter, bandwidth and loss of backhaul links are modelled; sockets, TLS and "
-        "certificates are real.",
+        _LINKS_ARE_MADE[scenario.impairment],
         "FN-DSA (FIPS 206) is not published, and no IEEE 1609.2 or ETSI TS 103 097 text defines "
         "post-quantum choices: what is built on them is experimental and named with its version.",
         "QKD optics are modelled and their keys marked simulated; distillation, key stores, ETSI "
@@ -109,4 +118,5 @@ def _command(scenario: PilotScenario) -> str:
     names = "".join(f" --approach {quote(name)}" for name in scenario.approaches)
     approaches = " --approach all" if scenario.approaches == FIVE else names
     duration = f" --duration {scenario.duration_s:g}"
-    return f"roadseal pilot run{network}{approaches} --seed {scenario.seed}{duration}"
+    impair = "" if scenario.impairment == "relay" else f" --impair {scenario.impairment}"
+    return f"roadseal pilot run{network}{approaches} --seed {scenario.seed}{duration}{impair}"

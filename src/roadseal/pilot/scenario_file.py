@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError, why_unreadable
-from roadseal.net import shipped_links
+from roadseal.net import Impairment, shipped_links
 from roadseal.pilot.approach import FIVE, load_approach, named_approaches
 from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.device import device
@@ -66,6 +66,7 @@ class PilotScenario:
         handshakes: handshakes a backhaul profile and medium.
         devices: device class of the kinds of station, see `devices.toml`.
         links: backhaul.
+        impairment: what makes the links that handshakes are measured on.
         drills: ids, or all of them.
     """
 
@@ -84,6 +85,7 @@ class PilotScenario:
     handshakes: int = 12
     devices: Mapping[str, str] = field(default_factory=lambda: _Devices().model_dump())
     links: tuple[BackhaulLink, ...] = (BackhaulLink("fibre", qkd=True),)
+    impairment: Impairment = "relay"
     drills: tuple[str, ...] = ("all",)
 
 
@@ -121,6 +123,7 @@ class _File(BaseModel):
     handshakes: int = Field(12, ge=2, le=1_000)
     devices: _Devices = _Devices()
     link: tuple[_Link, ...] = ()
+    impairment: Impairment = "relay"
     drills: tuple[str, ...] = ("all",)
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -44,6 +44,13 @@ def run(
         float | None,
         typer.Option(min=10, max=86_400, help="Simulated seconds.", show_default=False),
     ] = None,
+    impair: Annotated[
+        Literal["relay", "netem"] | None,
+        typer.Option(
+            help="What makes backhaul links: a relay that models them, for anyone, or the "
+            "kernel's netem, for root.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where results go.")] = Path("out/pilot"),
     cache: Annotated[
         Path | None, typer.Option(help="Where traces and this machine's costs are kept.")
@@ -74,6 +81,8 @@ def run(
         setup = replace(setup, seed=seed)
     if duration is not None:
         setup = replace(setup, duration_s=duration)
+    if impair is not None:
+        setup = replace(setup, impairment=impair)
     cache = cache or _cache()
     for directory in (out, cache):
         _make_writable(directory)
