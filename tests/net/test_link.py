@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadseal.errors import RoadsealError
-from roadseal.net.impair import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, ImpairedPath
+from roadseal.net.impair import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, ImpairedPath, set_up_s
 from roadseal.net.link import (
     LOOPBACK,
     Link,
@@ -30,7 +30,7 @@ def made(delay_ms=0.0, jitter_ms=0.0, loss=0.0, bandwidth_mbps=1000.0) -> Link:
 
 
 def path(link: Link, seed=1) -> ImpairedPath:
-    return ImpairedPath(link.up, link, rng=random.Random(seed), opened_at_s=0.0)
+    return ImpairedPath(link.up, link, rng=random.Random(seed), open_at_s=0.0)
 
 
 def test_every_shipped_value_has_its_source():
@@ -72,9 +72,21 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_set_up_takes_a_round_trip_and_delivery_half_of_one():
-    (_, arrival_s), *rest = path(made(delay_ms=10)).schedule(0.0, 100)
+    link = made(delay_ms=10)
+    assert set_up_s(link, random.Random(1)) == pytest.approx(0.020)
+    (_, arrival_s), *rest = path(link).schedule(0.0, 100)
     assert not rest
-    assert arrival_s == pytest.approx(0.020 + 0.010, abs=1e-5)
+    assert arrival_s == pytest.approx(0.010, abs=1e-5)
+
+
+def test_a_lost_syn_costs_a_second_two_lost_ones_three():
+    rng = random.Random(1)
+    link = made(delay_ms=10, loss=0.1)
+    waits = [round(set_up_s(link, rng) - 0.020, 6) for _ in range(2000)]
+    assert set(waits) > {0, 1, 3}
+    # one or the other is lost with 0.19; four standard deviations of 2,000
+    assert waits.count(0) / len(waits) == pytest.approx(0.81, abs=0.035)
+    assert waits.count(1) / len(waits) == pytest.approx(0.81 * 0.19, abs=0.032)
 
 
 def test_bandwidth_spaces_the_segments():
@@ -97,7 +109,22 @@ def test_slow_start_doubles_each_round_trip():
     assert [trips.count(trip) for trip in range(3)] == [10, 20, 40]
 
 
-def test_a_lost_lone_segment_waits_for_the_timeout_a_lost_first_of_many_does_not():
+def test_small_messages_do_not_widen_the_window():
+    """So a client's 15 KB flight after its hello costs a round trip more as well."""
+    one = path(made(delay_ms=50))
+    one.schedule(0.0, 1200)
+    arrivals = [arrival_s for _, arrival_s in one.schedule(0.2, INITIAL_WINDOW_BYTES + 1)]
+    assert arrivals[9] - arrivals[0] < 0.002
+    assert arrivals[10] - arrivals[0] == pytest.approx(0.1, abs=0.002)
+
+
+def test_an_acknowledgement_has_the_jitter_of_its_way():
+    segments = path(made(delay_ms=50, jitter_ms=1)).schedule(0.0, INITIAL_WINDOW_BYTES + 1)
+    arrivals = [arrival_s for _, arrival_s in segments]
+    assert arrivals[10] - arrivals[0] >= 0.101
+
+
+def test_how_late_a_lost_segment_is_depends_on_what_follows_it():
     class Loser(random.Random):
         """Loses the first segment once."""
 
@@ -110,13 +137,18 @@ def test_a_lost_lone_segment_waits_for_the_timeout_a_lost_first_of_many_does_not
             return 0.0 if self.drawn == 1 else 1.0
 
     link = made(delay_ms=10, loss=0.5)
-    lone = ImpairedPath(link.up, link, rng=Loser(), opened_at_s=0.0).schedule(0.0, 100)
-    many = ImpairedPath(link.up, link, rng=Loser(), opened_at_s=0.0)
-    burst = many.schedule(0.0, 5 * SEGMENT_BYTES)
-    assert lone[0][1] == pytest.approx(0.030 + 0.2, abs=1e-3)
-    assert burst[0][1] == pytest.approx(0.030 + 0.02, abs=1e-3)
-    assert burst[4][1] >= burst[0][1], "the stream waits for its hole to be filled"
-    assert many.losses == 1
+
+    def losing_the_first_of(count: int) -> list[tuple[int, float]]:
+        one = ImpairedPath(link.up, link, rng=Loser(), open_at_s=0.0)
+        segments = one.schedule(0.0, count * SEGMENT_BYTES)
+        assert one.losses == 1
+        return segments
+
+    lone, few, many = (losing_the_first_of(count) for count in (1, 2, 5))
+    assert lone[0][1] == pytest.approx(0.010 + 0.02 + 0.2, abs=1e-3), "timeout"
+    assert few[0][1] == pytest.approx(0.010 + 0.02 * 1.25, abs=1e-3), "RACK"
+    assert many[0][1] == pytest.approx(0.010 + 0.02, abs=1e-3), "fast retransmit"
+    assert many[4][1] >= many[0][1], "the stream waits for its hole to be filled"
 
 
 def test_loss_and_jitter_have_the_stated_means():
@@ -129,7 +161,7 @@ def test_loss_and_jitter_have_the_stated_means():
     late = []
     for seed in range(2000):
         (_, arrival_s), *_ = path(made(delay_ms=5, jitter_ms=2), seed).schedule(0.0, 10)
-        late.append(arrival_s - made(delay_ms=5, jitter_ms=2).round_trip_s - 0.005)
+        late.append(arrival_s - 0.005)
     assert sum(late) / len(late) == pytest.approx(0.002, rel=0.1)
 
 

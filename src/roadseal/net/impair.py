@@ -1,18 +1,20 @@
 """What a link does to one direction of a TCP connection: a model, sans-I/O.
 
 A relay between two loopback sockets carries a byte stream, so it cannot lose or reorder packets; it
-can deliver bytes when a TCP over such a link would have. The model, per segment of 1,448 B:
+can deliver bytes when Linux's TCP over such a link would have. The model, per segment of 1,448 B:
 
+- **set-up**: SYN and SYN-ACK take a round trip. If one of them is lost they are sent again after a
+  second, then two, four and so on (RFC 6298 2.1).
 - **bandwidth**: segments leave one after another, each with 52 B of IPv4 and TCP header.
-- **window**: slow start from ten segments (RFC 6928), growing by what is acknowledged, halved by a
-  loss and never under two segments; growth stops at 1 MiB. Pure acknowledgements cost no bandwidth.
+- **window**: slow start from ten segments (RFC 6928), growing by what is acknowledged while more
+  than half of it is in use (RFC 7661 4.3: small messages do not widen it), halved by a loss and
+  never under two segments; growth stops at 1 MiB. Pure acknowledgements cost no bandwidth.
 - **delay and jitter**: the floor plus an exponentially distributed queueing delay; order is kept.
 - **loss**: the segment arrives late. With three segments behind it in the same burst, by one round
-  trip (fast retransmit, RFC 5681 3.2); otherwise by a retransmission timeout, which is
-  max(200 ms, RTT + 4 × jitter) (RFC 6298 with the lower bound that Linux uses) and doubles when the
-  retransmission is lost as well. Tail loss probes (RFC 8985) are not modelled, so single losses at
-  the end of a flight are judged somewhat severely.
-- **set-up**: the first segment waits one round trip for SYN and SYN-ACK.
+  trip (fast retransmit, RFC 5681 3.2), with fewer by a quarter more (RACK, RFC 8985 6.2); as the
+  last of a burst by a retransmission timeout, RTT + max(200 ms, 4 × jitter) (RFC 6298 with the
+  lower bound that Linux uses), which doubles when the retransmission is lost as well. A lost
+  acknowledgement costs nothing, since the next one covers it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,19 @@ HEADER_BYTES: Final = 52
 INITIAL_WINDOW_BYTES: Final = 10 * SEGMENT_BYTES
 MAX_WINDOW_BYTES: Final = 1 << 20
 MIN_RETRANSMISSION_TIMEOUT_S: Final = 0.2
+_SET_UP_TIMEOUT_S: Final = 1.0
 _FAST_RETRANSMIT_NEEDS: Final = 3
+_REORDERING_WINDOW: Final = 0.25  # of a round trip
+
+
+def set_up_s(link: Link, rng: random.Random) -> float:
+    """How long SYN and SYN-ACK take over `link`."""
+    taken_s, timeout_s = link.round_trip_s, _SET_UP_TIMEOUT_S
+    arrives = (1 - link.up.loss) * (1 - link.down.loss)
+    while rng.random() >= arrives:
+        taken_s += timeout_s
+        timeout_s *= 2
+    return taken_s
 
 
 class ImpairedPath:
@@ -38,27 +52,25 @@ class ImpairedPath:
         way: the direction's properties.
         link: the link it belongs to, for the round-trip time.
         rng: jitter and loss are drawn from it.
-        opened_at_s: when the connection attempt began.
+        open_at_s: when the connection is set up.
     """
 
-    def __init__(
-        self, way: Direction, link: Link, *, rng: random.Random, opened_at_s: float
-    ) -> None:
+    def __init__(self, way: Direction, link: Link, *, rng: random.Random, open_at_s: float) -> None:
         self._way = way
         self._round_trip_s = link.round_trip_s
-        self._return_s = link.up.delay_s + link.down.delay_s - way.delay_s
+        self._return_s = link.round_trip_s - way.delay_s - way.jitter_s
         self._rng = rng
-        self._free_at_s = opened_at_s + self._round_trip_s
-        self._last_arrival_s = opened_at_s
+        self._free_at_s = open_at_s
+        self._last_arrival_s = open_at_s
         self._window_bytes = INITIAL_WINDOW_BYTES
+        self._most_in_flight = 0  # bytes, since the sender was last idle
         self._in_flight: deque[tuple[float, int]] = deque()  # (acknowledged at, bytes)
         self.losses = 0
 
     @property
     def retransmission_timeout_s(self) -> float:
         """How long a sender waits for an acknowledgement."""
-        variation_s = 4 * self._way.jitter_s
-        return max(MIN_RETRANSMISSION_TIMEOUT_S, self._round_trip_s + variation_s)
+        return self._round_trip_s + max(MIN_RETRANSMISSION_TIMEOUT_S, 4 * self._way.jitter_s)
 
     def schedule(self, now_s: float, size: int) -> list[tuple[int, float]]:
         """Send `size` bytes at `now_s`; return each segment's bytes and instant of arrival."""
@@ -90,18 +102,21 @@ class ImpairedPath:
             ready_s = max(ready_s, acknowledged_s)
             self._in_flight.popleft()
             used -= size
-            self._window_bytes = min(self._window_bytes + size, MAX_WINDOW_BYTES)
+            if self._window_bytes < 2 * self._most_in_flight:
+                self._window_bytes = min(self._window_bytes + size, MAX_WINDOW_BYTES)
+        self._most_in_flight = max(self._most_in_flight if used else 0, used + length)
         return ready_s
 
     def _penalty(self, behind: int) -> float:
         """How much later a segment arrives because it, or its retransmission, was lost."""
         penalty_s = 0.0
         timeout_s = self.retransmission_timeout_s
-        fast = behind >= _FAST_RETRANSMIT_NEEDS
+        trips = 1.0 if behind >= _FAST_RETRANSMIT_NEEDS else 1 + _REORDERING_WINDOW
+        noticed = behind > 0  # by the acknowledgement of what comes after it
         while self._rng.random() < self._way.loss:
             self.losses += 1
             self._window_bytes = max(self._window_bytes // 2, 2 * SEGMENT_BYTES)
-            penalty_s += self._round_trip_s if fast else timeout_s
-            timeout_s *= 1 if fast else 2
-            fast = False
+            penalty_s += trips * self._round_trip_s if noticed else timeout_s
+            timeout_s *= 1 if noticed else 2
+            noticed = False
         return penalty_s

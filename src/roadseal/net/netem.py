@@ -158,7 +158,8 @@ def _namespace() -> NetworkNamespace:
     except PermissionError:
         raise _unavailable(
             "this process may not make network namespaces",
-            "Run it as root (it takes CAP_SYS_ADMIN and CAP_NET_ADMIN)",
+            "Run it as root, or where the kernel lets users have namespaces, put `unshare "
+            "--map-root-user --net` before the command",
         ) from None
     except OSError as error:
         raise _unavailable(

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from roadseal.net.capture import Recording
-from roadseal.net.impair import MIN_RETRANSMISSION_TIMEOUT_S, ImpairedPath
+from roadseal.net.impair import MIN_RETRANSMISSION_TIMEOUT_S, ImpairedPath, set_up_s
 from roadseal.net.link import Link
 
 MAX_RECORDED_BYTES: Final = 16 << 20
@@ -104,7 +104,7 @@ class Relay:
         far_writer: asyncio.StreamWriter | None = None
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-            up, down = self._path(index, upward=True), self._path(index, upward=False)
+            up, down = self._paths(index)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, far_writer, up, captures[0]))
                 group.create_task(self._pump(far_reader, writer, down, captures[1]))
@@ -115,11 +115,17 @@ class Relay:
                 if end is not None:
                     end.transport.abort() if end.transport.get_write_buffer_size() else end.close()
 
-    def _path(self, index: int, *, upward: bool) -> ImpairedPath:
-        rng = random.Random(f"{self._seed}/{index}/{upward}")  # noqa: S311  # a model, no secret
-        way = self._link.up if upward else self._link.down
-        now_s = asyncio.get_running_loop().time()
-        return ImpairedPath(way, self._link, rng=rng, opened_at_s=now_s)
+    def _paths(self, index: int) -> tuple[ImpairedPath, ImpairedPath]:
+        """Up and down of a connection that is being set up now."""
+        link = self._link
+        open_at_s = asyncio.get_running_loop().time() + set_up_s(link, self._rng(index, "set-up"))
+        return (
+            ImpairedPath(link.up, link, rng=self._rng(index, "up"), open_at_s=open_at_s),
+            ImpairedPath(link.down, link, rng=self._rng(index, "down"), open_at_s=open_at_s),
+        )
+
+    def _rng(self, index: int, what: str) -> random.Random:
+        return random.Random(f"{self._seed}/{index}/{what}")  # noqa: S311  # a model, no secret
 
     async def _pump(
         self,
