@@ -186,8 +186,14 @@ async def _measure(
                 while server.connections:  # the server tells why once it has hung up
                     await asyncio.sleep(0.001)
                 reason = refused[0] if refused else error.refusal.reason.value
-                profile = ends.client.profile.name
-                sample = HandshakeSample(profile, link.name, impairment, index, False, reason)
+                sample = HandshakeSample(
+                    profile=ends.client.profile.name,
+                    link=link.name,
+                    impairment=impairment,
+                    index=index,
+                    success=False,
+                    reason=reason,
+                )
             samples.append(sample)
     return tuple(samples)
 

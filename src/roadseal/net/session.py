@@ -26,6 +26,11 @@ class Side(StrEnum):
     CLIENT = "client"
     SERVER = "server"
 
+    @property
+    def peer(self) -> Side:
+        """The other end."""
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
 
 class State(StrEnum):
     """Where a session stands; only `OPEN` carries data."""

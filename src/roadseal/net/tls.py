@@ -2,8 +2,9 @@
 
 The only module that calls what pyOpenSSL keeps private: there is no public way to set groups and
 signature algorithms, to see which signature was used, or to verify at a given time. Everything the
-profile asks for is configured before the handshake and checked again after it, so a session outside
-the profile is refused even if the library should one day ignore what it was told.
+profile asks for is configured before the handshake and checked again after it (`roadseal.net.watch`
+does), so a session outside the profile is refused even if the library should one day ignore what it
+was told.
 
 Not for several threads: one event loop, one thread.
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -24,10 +25,10 @@ from OpenSSL import SSL, _util, crypto
 
 from roadseal.clock import Time64, to_datetime
 from roadseal.errors import RoadsealError
-from roadseal.net.identity import Identity, subject_names
-from roadseal.net.profile import GROUPS, SCHEMES, TlsProfile
-from roadseal.net.refusal import Reason, Refusal, from_verify_code
-from roadseal.net.session import Negotiated, Side, TlsSession
+from roadseal.net.identity import Identity
+from roadseal.net.profile import TlsProfile
+from roadseal.net.session import Side, TlsSession
+from roadseal.net.watch import MESSAGE_HEAD_BYTES, Demands, HandshakeWatch, Outcome
 
 MAX_HANDSHAKE_BYTES: Final = 65_536
 """A mutual ML-DSA-65 handshake with an intermediate needs about 16 KB in each direction."""
@@ -35,9 +36,7 @@ MAX_HANDSHAKE_BYTES: Final = 65_536
 _lib: Any = _util.lib
 _ffi: Any = _util.ffi
 _NO_AUTO_CHAIN: Final = 0x8  # SSL_MODE_NO_AUTO_CHAIN: else OpenSSL sends the root as well
-_HANDSHAKE, _TICKET, _CERTIFICATE_VERIFY, _KEY_UPDATE = 22, 4, 15, 24
-_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, openssl/x509_vfy.h
-_GROUP_BY_LOWER_NAME = {group.name.lower(): group for group in GROUPS.values()}
+_HANDSHAKE: Final = 22  # the record's content type, RFC 8446 5.1
 
 
 class TlsContext:
@@ -125,9 +124,16 @@ class TlsContext:
                 "A client must say whom it expects.",
                 advice="Pass the names that the server's certificate may carry.",
             )
-        names = None if expect is None else frozenset(expect)
-        expired_after = to_datetime(at) - timedelta(seconds=self._leaf_grace_s)
-        watch = _Watch(require or self.profile, self._roots, names, self._anonymous, expired_after)
+        watch = HandshakeWatch(
+            Demands(
+                side=self.side,
+                profile=require or self.profile,
+                roots=self._roots,
+                expect=None if expect is None else frozenset(expect),
+                anonymous=self._anonymous,
+                expired_after=to_datetime(at) - timedelta(seconds=self._leaf_grace_s),
+            )
+        )
         connection = SSL.Connection(self._context, None)
         connection.set_app_data(watch)
         handle = connection._ssl
@@ -141,78 +147,14 @@ class TlsContext:
         return TlsSession(
             self.side,
             connection,
-            judge=lambda: _judge(connection, self.side, watch),
+            judge=lambda: watch.judge(_outcome(connection)),
             objection=lambda: watch.refusal,
             cpu_s=cpu_s,
             max_handshake_bytes=max_handshake_bytes,
         )
 
 
-class _Watch:
-    """What OpenSSL's callbacks see of one handshake, and what they judge it by."""
-
-    def __init__(
-        self,
-        profile: TlsProfile,
-        roots: frozenset[x509.Certificate],
-        expect: frozenset[str] | None,
-        anonymous: bool,
-        expired_after: datetime,
-    ) -> None:
-        self.profile = profile
-        self.anonymous = anonymous
-        self.refusal: Refusal | None = None
-        self.schemes: dict[bool, int] = {}  # keyed by whether this side wrote it
-        self.flights = 0
-        self._roots = roots
-        self.expect = expect
-        self._expired_after = expired_after
-        self._writing: bool | None = None
-
-    def message(self, written: bool, head: bytes) -> None:
-        """Note one handshake message, in the clear."""
-        if head[0] in (_TICKET, _KEY_UPDATE):
-            return
-        if written is not self._writing:
-            self._writing = written
-            self.flights += 1
-        if head[0] == _CERTIFICATE_VERIFY and len(head) >= 6:
-            self.schemes[written] = int.from_bytes(head[4:6], "big")
-
-    def certificate(self, found: crypto.X509, code: int, depth: int, ok: bool) -> bool:
-        """Judge one certificate of the peer's chain, from the root down."""
-        if not ok and not self._in_grace(found, code, depth):
-            text = _ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
-            self.refusal = from_verify_code(code, f"{text}, at depth {depth}")
-            return False
-        try:
-            certificate = found.to_cryptography()
-            oid = certificate.signature_algorithm_oid.dotted_string
-        except ValueError:
-            self.refusal = Refusal(Reason.MALFORMED, f"certificate at depth {depth}")
-            return False
-        if oid not in self.profile.signature_oids and certificate not in self._roots:
-            self.refusal = Refusal(
-                Reason.CERTIFICATE_OUTSIDE_PROFILE, f"signed with {oid}, at depth {depth}"
-            )
-        elif depth == 0 and self.expect is not None:
-            names = subject_names(certificate)
-            if not names & self.expect:
-                self.refusal = Refusal(
-                    Reason.IDENTITY_MISMATCH, f"the peer is {', '.join(sorted(names)) or 'unnamed'}"
-                )
-        return self.refusal is None
-
-    def _in_grace(self, found: crypto.X509, code: int, depth: int) -> bool:
-        if code != _EXPIRED or depth > 0:
-            return False
-        try:
-            return found.to_cryptography().not_valid_after_utc > self._expired_after
-        except ValueError:
-            return False
-
-
-_watches: WeakValueDictionary[int, _Watch] = WeakValueDictionary()
+_watches: WeakValueDictionary[int, HandshakeWatch] = WeakValueDictionary()
 
 
 @_ffi.callback("void(int, int, int, const void *, size_t, SSL *, void *)")  # type: ignore[untyped-decorator]  # cffi has no types
@@ -221,63 +163,29 @@ def _on_message(
 ) -> None:
     watch = _watches.get(int(_ffi.cast("uintptr_t", ssl)))
     if watch is not None and content_type == _HANDSHAKE and size:
-        watch.message(bool(written), bytes(_ffi.buffer(data, min(size, 6))))
+        ours = watch.demands.side
+        sender = ours if written else ours.peer
+        watch.message(sender, bytes(_ffi.buffer(data, min(size, MESSAGE_HEAD_BYTES))))
 
 
 def _on_certificate(
     connection: SSL.Connection, found: crypto.X509, code: int, depth: int, ok: int
 ) -> bool:
     watch = connection.get_app_data()
-    return isinstance(watch, _Watch) and watch.certificate(found, code, depth, bool(ok))
+    if not isinstance(watch, HandshakeWatch):
+        return False
+    words = "" if ok else _ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
+    return watch.certificate(found.to_cryptography, depth, 0 if ok else code, words)
 
 
-def _judge(connection: SSL.Connection, side: Side, watch: _Watch) -> Negotiated | Refusal:
-    """Compare what was negotiated with the profile: the check that nothing replaces."""
-    profile = watch.profile
-    version = connection.get_protocol_version_name()
-    if version != "TLSv1.3":
-        return Refusal(Reason.WRONG_VERSION, version)
-    named = _GROUP_BY_LOWER_NAME.get((connection.get_group_name() or "").lower())
-    if named is None or named.name not in profile.groups:
-        group = named.name if named else str(connection.get_group_name())
-        return Refusal(Reason.GROUP_OUTSIDE_PROFILE, f"{group} is not in {profile.name}")
-    cipher_suite = connection.get_cipher_name() or ""
-    if cipher_suite not in profile.cipher_suites:
-        return Refusal(Reason.CIPHER_OUTSIDE_PROFILE, f"{cipher_suite} is not in {profile.name}")
-    if _lib.SSL_session_reused(connection._ssl):
-        return Refusal(Reason.RESUMED, "a resumed session shows no certificate")
-    certificate = connection.get_peer_certificate(as_cryptography=True)
-    unnamed = (
-        watch.anonymous and watch.expect is None and certificate is None and side is Side.SERVER
-    )
-    chain = tuple(connection.get_verified_chain(as_cryptography=True) or ())
-    if not unnamed and (certificate is None or not chain):
-        return Refusal(Reason.NO_CERTIFICATE, "no verified chain")
-    signatures: list[str] = []
-    for written in (True, False):
-        if watch.anonymous and written is (side is Side.CLIENT) and written not in watch.schemes:
-            signatures.append("")  # the client has no certificate
-            continue
-        scheme = SCHEMES.get(watch.schemes.get(written, 0))
-        if scheme is None or scheme.name not in profile.signature_schemes:
-            used = scheme.name if scheme else f"{watch.schemes.get(written, 0):#06x}"
-            whose = "own" if written else "the peer's"
-            return Refusal(
-                Reason.SIGNATURE_OUTSIDE_PROFILE, f"{whose} {used} is not in {profile.name}"
-            )
-        signatures.append(scheme.name)
-    client, server = signatures if side is Side.CLIENT else reversed(signatures)
-    names = subject_names(certificate) if certificate is not None else frozenset()
-    return Negotiated(
-        profile.name,
-        named.name,
-        cipher_suite,
-        client,
-        server,
-        watch.flights,
-        names,
-        certificate,
-        chain,
+def _outcome(connection: SSL.Connection) -> Outcome:
+    return Outcome(
+        version=connection.get_protocol_version_name(),
+        group=str(connection.get_group_name()),
+        cipher_suite=connection.get_cipher_name() or "",
+        resumed=bool(_lib.SSL_session_reused(connection._ssl)),
+        certificate=connection.get_peer_certificate(as_cryptography=True),
+        chain=tuple(connection.get_verified_chain(as_cryptography=True) or ()),
     )
 
 
