@@ -151,6 +151,16 @@ def test_how_late_a_lost_segment_is_depends_on_what_follows_it():
     assert many[4][1] >= many[0][1], "the stream waits for its hole to be filled"
 
 
+@pytest.mark.parametrize("loss", [0.003, 0.01, 0.03])
+def test_a_lossy_link_carries_what_the_formula_of_mathis_says(loss):
+    """1.22 segments per round trip and root of the loss (Mathis et al., CCR 27(3), 1997)."""
+    one = path(made(delay_ms=50, loss=loss, bandwidth_mbps=10_000))
+    for _ in range(100):
+        segments = one.schedule(0.0, 50 * SEGMENT_BYTES)
+    per_second = 5000 / segments[-1][1]
+    assert per_second == pytest.approx(1.22 / (0.1 * loss**0.5), rel=0.15)
+
+
 def test_loss_and_jitter_have_the_stated_means():
     lossy, quiet = path(made(loss=0.05)), path(made(loss=0.05), seed=2)
     for one in (lossy, quiet):

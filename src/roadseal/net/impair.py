@@ -7,8 +7,9 @@ can deliver bytes when Linux's TCP over such a link would have. The model, per s
   second, then two, four and so on (RFC 6298 2.1).
 - **bandwidth**: segments leave one after another, each with 52 B of IPv4 and TCP header.
 - **window**: slow start from ten segments (RFC 6928), growing by what is acknowledged while more
-  than half of it is in use (RFC 7661 4.3: small messages do not widen it), halved by a loss and
-  never under two segments; growth stops at 1 MiB. Pure acknowledgements cost no bandwidth.
+  than half of it is in use (RFC 7661 4.3: small messages do not widen it). A loss halves it, once a
+  round trip and never below two segments; from then on it grows by a segment a round trip (RFC 5681
+  3.1). Growth stops at 1 MiB. Pure acknowledgements cost no bandwidth.
 - **delay and jitter**: the floor plus an exponentially distributed queueing delay; order is kept.
 - **loss**: the segment arrives late. With three segments behind it in the same burst, by one round
   trip (fast retransmit, RFC 5681 3.2), with fewer by a quarter more (RACK, RFC 8985 6.2); as the
@@ -19,6 +20,7 @@ can deliver bytes when Linux's TCP over such a link would have. The model, per s
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from typing import Final
@@ -63,6 +65,8 @@ class ImpairedPath:
         self._free_at_s = open_at_s
         self._last_arrival_s = open_at_s
         self._window_bytes = INITIAL_WINDOW_BYTES
+        self._slow_start_bytes = MAX_WINDOW_BYTES  # the window up to which it doubles
+        self._halved_at_s = -math.inf
         self._most_in_flight = 0  # bytes, since the sender was last idle
         self._in_flight: deque[tuple[float, int]] = deque()  # (acknowledged at, bytes)
         self.losses = 0
@@ -87,7 +91,8 @@ class ImpairedPath:
         departure_s = self._departure(max(now_s, self._free_at_s), length)
         self._free_at_s = departure_s + (length + HEADER_BYTES) * 8 / self._way.bandwidth_bps
         jitter_s = self._rng.expovariate(1 / self._way.jitter_s) if self._way.jitter_s else 0.0
-        arrival_s = self._free_at_s + self._way.delay_s + jitter_s + self._penalty(behind)
+        arrival_s = self._free_at_s + self._way.delay_s + jitter_s
+        arrival_s += self._penalty(departure_s, behind)
         self._last_arrival_s = max(self._last_arrival_s, arrival_s)
         self._in_flight.append((self._last_arrival_s + self._return_s, length))
         return self._last_arrival_s
@@ -103,11 +108,23 @@ class ImpairedPath:
             self._in_flight.popleft()
             used -= size
             if self._window_bytes < 2 * self._most_in_flight:
-                self._window_bytes = min(self._window_bytes + size, MAX_WINDOW_BYTES)
+                self._widen(size)
         self._most_in_flight = max(self._most_in_flight if used else 0, used + length)
         return ready_s
 
-    def _penalty(self, behind: int) -> float:
+    def _widen(self, acknowledged: int) -> None:
+        growth = acknowledged
+        if self._window_bytes >= self._slow_start_bytes:
+            growth = acknowledged * SEGMENT_BYTES // self._window_bytes
+        self._window_bytes = min(self._window_bytes + growth, MAX_WINDOW_BYTES)
+
+    def _halve(self, now_s: float) -> None:
+        if now_s - self._halved_at_s >= self._round_trip_s:
+            self._halved_at_s = now_s
+            self._window_bytes = max(self._window_bytes // 2, 2 * SEGMENT_BYTES)
+            self._slow_start_bytes = self._window_bytes
+
+    def _penalty(self, departure_s: float, behind: int) -> float:
         """How much later a segment arrives because it, or its retransmission, was lost."""
         penalty_s = 0.0
         timeout_s = self.retransmission_timeout_s
@@ -115,7 +132,7 @@ class ImpairedPath:
         noticed = behind > 0  # by the acknowledgement of what comes after it
         while self._rng.random() < self._way.loss:
             self.losses += 1
-            self._window_bytes = max(self._window_bytes // 2, 2 * SEGMENT_BYTES)
+            self._halve(departure_s)
             penalty_s += trips * self._round_trip_s if noticed else timeout_s
             timeout_s *= 1 if noticed else 2
             noticed = False
