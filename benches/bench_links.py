@@ -2,8 +2,8 @@
 
     python benches/bench_links.py [--rounds 200] [--link NAME] [--loss 0.02] [--json]
 
-Needs root and a kernel with netem (docs/backhaul.md says how to get one). Plain TCP, so that no
-computation is in the figures; a connection is new unless said otherwise.
+Needs root and a kernel with netem (docs/backhaul.md says how to get one) and else is skipped. Plain
+TCP, so that no computation is in the figures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from roadseal.net import Link, Relay, shipped_links
+from roadseal.errors import RoadsealError
+from roadseal.net import Link, Relay, require_netem, shipped_links
 from roadseal.net.netem import CENTRE_ADDRESS, netem_link
 
 SMALL, FLIGHT, BULK = 200, 16_000, 2_000_000
@@ -137,6 +138,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     arguments = parser.parse_args()
 
+    try:
+        require_netem()
+    except RoadsealError as error:
+        Console(stderr=True).print(f"skipped: {error}", highlight=False)
+        return
     found = []
     for name in arguments.link or shipped_links():
         link = shipped_links()[name]
