@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from roadseal.assess.inventory import identifiers
@@ -53,12 +53,39 @@ _ECDSA_HASHED = re.compile(
     r"|sha-?(?:1|224|256|384|512)-?with-?ecdsa|ecdsa-p-?\d{3}-sha-?\d{3}"
 )
 _HASH = re.compile(r"sha-?(1|224|256|384|512)")
-_HMAC = re.compile(r"(?:hmac-?|hmacwith)(?P<hash>sha-?\d+|md5)")
-_SPACED = re.compile(r"(aes|camellia|aria|rsa|dsa|dh|rc4|ml-kem|ml-dsa|kyber)-?(\d{2,5})")
-_AES_MODE_FIRST = re.compile(
-    r"(aes|camellia|aria)-(gcm|cbc|ctr|ccm|ecb|cfb|ofb|xts)-(128|192|256)(?:-\d+)*"
+
+
+def _digest(spelled: str) -> str:
+    return _HASH.sub(r"sha-\1", spelled)
+
+
+def _signed(found: re.Match[str]) -> str:
+    key, digest = found["key"], _digest(found["hash"])
+    return f"rsa-pkcs1-{digest}" if key == "rsa" else f"{key}-{digest}"
+
+
+_CIPHER = "(?P<cipher>aes|camellia|aria)"
+_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (_SIGNATURE, _signed),
+    (_SIGNED_BY, _signed),
+    (
+        re.compile(r"(?:hmac-?|hmacwith)(?P<hash>sha-?\d+|md5)"),
+        lambda found: f"hmac-{_digest(found['hash'])}",
+    ),
+    (_HASH, lambda found: _digest(found[0])),
+    (
+        re.compile(
+            rf"{_CIPHER}-(?P<mode>gcm|cbc|ctr|ccm|ecb|cfb|ofb|xts)-(?P<bits>128|192|256)(?:-\d+)*"
+        ),
+        lambda found: f"{found['cipher']}-{found['bits']}-{found['mode']}",
+    ),
+    (
+        re.compile(rf"{_CIPHER}-(?P<bits>128|192|256)-(?P<mode>gcm|ccm)(?:-\d+)+"),
+        lambda found: f"{found['cipher']}-{found['bits']}-{found['mode']}",
+    ),
 )
-_AES_TAIL = re.compile(r"(aes|camellia|aria)-(128|192|256)-(gcm|ccm)(?:-\d+)+")
+"""Of a whole spelling, its canonical name."""
+_SPACED = re.compile(r"(aes|camellia|aria|rsa|dsa|dh|rc4|ml-kem|ml-dsa|kyber)-?(\d{2,5})")
 
 
 @lru_cache(maxsize=16384)
@@ -93,46 +120,46 @@ def canonical_curve(curve: str) -> str:
 
 
 def _candidates(name: str, parameter: str, curve: str) -> Iterator[str]:
+    """Names that a spelling may stand for, the likeliest first."""
     plain = name.strip().lower().replace("_", "-").replace(" ", "-").replace("/", "-")
     plain = _ALIASES.get(plain, plain)
     on = canonical_curve(curve) if curve else ""
     if on:
-        if plain in {"ecdsa", "ec", "ecies"}:
-            yield f"{plain}-{on}"
-        if _ECDSA_HASHED.fullmatch(plain):  # what falls is the curve, not the hash
-            yield f"ecdsa-{on}"
-        if plain in {"ecdh", "ec-dh", "xdh"}:
-            yield on
-        if plain in {"eddsa", "ed25519", "ed448"}:
-            yield on
+        yield from _on_curve(plain, on)
     size = parameter.strip().lower()
     if size and not plain.endswith(f"-{size}"):
         yield f"{plain}-{size}"
         if plain == "hmac":
             yield f"hmac-sha-{size}"
     yield plain
-    if match := _SIGNATURE.fullmatch(plain) or _SIGNED_BY.fullmatch(plain):
-        digest = _HASH.sub(r"sha-\1", match["hash"])
-        yield f"rsa-pkcs1-{digest}" if match["key"] == "rsa" else f"{match['key']}-{digest}"
-    if match := _HMAC.fullmatch(plain):
-        digest = _HASH.sub(r"sha-\1", match["hash"])
-        yield f"hmac-{digest}"
-    if _HASH.fullmatch(plain):
-        yield _HASH.sub(r"sha-\1", plain)
-    if match := _AES_MODE_FIRST.fullmatch(plain):
-        yield f"{match[1]}-{match[3]}-{match[2]}"
-    if match := _AES_TAIL.fullmatch(plain):
-        yield f"{match[1]}-{match[2]}-{match[3]}"
+    for pattern, rule in _RULES:
+        if match := pattern.fullmatch(plain):
+            yield rule(match)
     yield _SPACED.sub(r"\1-\2", plain)
     for spelled in respelled(plain):
         if on and spelled == "ec":
             yield f"ec-{on}"
         yield spelled
+    yield from _by_curve(plain)
+    for known in (identifiers.tls_group_from_name(name), identifiers.tls_scheme_from_name(name)):
+        if known != name:
+            yield known
+
+
+def _on_curve(plain: str, on: str) -> Iterator[str]:
+    """A family, and the curve that stands beside it in the report."""
+    if plain in {"ecdsa", "ec", "ecies"}:
+        yield f"{plain}-{on}"
+    if _ECDSA_HASHED.fullmatch(plain):  # what falls is the curve, not the hash
+        yield f"ecdsa-{on}"
+    if plain in {"ecdh", "ec-dh", "xdh", "eddsa", "ed25519", "ed448"}:
+        yield on
+
+
+def _by_curve(plain: str) -> Iterator[str]:
+    """A curve alone, or behind its family."""
     head, _, tail = plain.partition("-")
     if tail and (known := _CURVES.get(tail)):
         yield known if head in {"ecdh", "ecdhe"} else f"{head}-{known}"
     if plain in _CURVES:
         yield _CURVES[plain]
-    for known in (identifiers.tls_group_from_name(name), identifiers.tls_scheme_from_name(name)):
-        if known != name:
-            yield known
