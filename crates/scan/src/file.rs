@@ -10,6 +10,9 @@ use crate::matcher::{Hit, Matcher};
 /// How much of a file is held at a time.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
+/// How much is asked for at once: the kernel refuses more of a file of its own under `/proc/sys`.
+const ONE_READ_BYTES: usize = 1 << 20;
+
 /// What reading one file gave.
 #[derive(Debug)]
 pub struct Scanned {
@@ -41,7 +44,8 @@ pub fn scan_file(matcher: &Matcher, path: &Path, limit: u64, buffer: &mut Vec<u8
         let seen = held;
         let room = (limit - read).min((CHUNK_BYTES - held) as u64) as usize;
         while held < seen + room {
-            match file.read(&mut buffer[held..seen + room]) {
+            let end = (seen + room).min(held + ONE_READ_BYTES);
+            match file.read(&mut buffer[held..end]) {
                 Ok(0) => break,
                 Ok(count) => held += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -94,6 +98,15 @@ mod tests {
         assert!(!read(100).truncated);
         assert!(read(99).truncated);
         assert_eq!(read(99).read, 99);
+    }
+
+    #[test]
+    fn settings_of_the_kernel_are_read() {
+        let path = Path::new("/proc/sys/kernel/ostype");
+        if path.exists() {
+            let scanned = scan_file(&matcher(), path, u64::MAX, &mut Vec::new()).expect("read");
+            assert_eq!(scanned.read, "Linux\n".len() as u64);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ from roadseal.app.cli.scan import app
 from roadseal.assess.inventory import collector as registry
 from roadseal.assess.inventory.collector import Limits
 from roadseal.assess.inventory.finding import Cause, Gap
+from roadseal.assess.inventory.reading import open_data
 from roadseal.assess.inventory.scan_file import load_scan, write_scan
 from roadseal.assess.inventory.walk import Entry, walk
 
@@ -36,6 +37,7 @@ from roadseal.assess.inventory import collector
 collector._COLLECTORS = (*collector._COLLECTORS, "hostile_collector:HOSTILE")
 from pathlib import Path
 from roadseal.assess.inventory.scan import scan
+from roadseal.assess.inventory.reading import open_data
 from roadseal.assess.inventory.scan_file import write_scan
 from roadseal.assess.inventory.collector import Context, Limits
 from roadseal.clock import SystemClock
@@ -76,6 +78,47 @@ def test_no_link_leaves_the_root(tmp_path: Path) -> None:
     assert [one.uri for one in found if isinstance(one, Entry)] == ["etc/real"]
     gaps = {one.location.uri: one.cause for one in found if isinstance(one, Gap)}
     assert gaps == {"up": Cause.OUTSIDE, "far": Cause.OUTSIDE, "pipe": Cause.NOT_SUPPORTED}
+
+
+def test_what_took_the_place_of_a_file_is_not_opened(tmp_path: Path) -> None:
+    """Between the matching and the reading: a pipe would hold its reader up, a link lead it out."""
+    outside = tmp_path / "secret"
+    outside.write_text("of somebody else")
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(outside)
+    for place in (pipe, link, tmp_path):
+        with pytest.raises(OSError, match=r".*"):
+            open_data(str(place), 10)
+    assert open_data(str(outside), 2) == b"of"
+
+
+def test_names_of_any_octets_are_shown_and_move_no_cursor(tmp_path: Path) -> None:
+    names = [
+        b"plain",
+        b"\xff\xfe",
+        b"a\nb",
+        b"\x1b[31mred",
+        "ünï ode".encode(),
+        "\u202egnp".encode(),
+    ]
+    for name in names:
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"{" * 70)  # noqa: PTH118
+    shown = [entry.uri for entry in walk((tmp_path,)) if isinstance(entry, Entry)]
+    assert sorted(shown) == sorted(
+        ["plain", "\\xff\\xfe", "a\\nb", "\\x1b[31mred", "ünï ode", "\\u202egnp"]
+    )
+    target = tmp_path / os.fsdecode(names[1])  # named itself
+    assert b"\\\\xff\\\\xfe" in write_scan(scan_folder(target))
+
+
+def test_settings_of_the_kernel_are_read() -> None:
+    place = Path("/proc/sys/kernel")
+    if not place.exists():
+        pytest.skip("no Linux")
+    coverage = scan_folder(place).coverage
+    assert coverage.read > 10
+    assert not [gap for gap in coverage.gaps if "memory" in gap.detail]
 
 
 def test_unreadable_is_said(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import mmap
+import os
 import re
+import stat
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from roadseal import _core
@@ -131,8 +132,18 @@ class Reader:
 
 
 def open_data(path: str, size_bytes: int) -> Data:
-    """Return the octets of a file; a large one is mapped."""
-    with Path(path).open("rb") as file:
+    """Return the octets of a file; a large one is mapped.
+
+    It may be another file than the one that was matched: a pipe that took its place must not hold
+    its reader up, and a link must not lead it out of the root.
+
+    Raises:
+        OSError: it is no regular file any more.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(path)
         if size_bytes < _MAPPED_FROM_BYTES:
             return file.read(size_bytes)
-        return mmap.mmap(file.fileno(), size_bytes, access=mmap.ACCESS_READ)
+        return mmap.mmap(handle, size_bytes, access=mmap.ACCESS_READ)

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from roadseal.assess.inventory.collector import Context, Progress
 from roadseal.assess.inventory.finding import Cause, Coverage, Finding, Gap, Location
 from roadseal.assess.inventory.imports.profiles import join_profiles
-from roadseal.assess.inventory.walk import Entry, walk
+from roadseal.assess.inventory.walk import Entry, printable, walk
 from roadseal.assess.inventory.worker import At, BatchDone, Done, Ready, work
 from roadseal.errors import RoadsealError
 
@@ -79,7 +79,7 @@ def scan(
     return ScanResult(
         _in_order(findings),
         Coverage(
-            tuple(str(root) for root in roots),
+            tuple(printable(str(root)) for root in roots),
             pool.read,
             pool.read_bytes,
             tuple(sorted(set(gaps), key=lambda one: (_order(one.location), one.cause, one.detail))),

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from roadseal.assess.inventory.finding import Cause, Gap, Location
+
+_CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode that move a cursor, break a line or turn the direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def walk(roots: tuple[Path, ...]) -> Iterator[Entry | Gap]:
         if root.is_dir():
             yield from _folder(root.resolve(), prefix)
         else:
-            yield from _file(root, prefix.rstrip("/") or root.name)
+            yield from _file(root, printable(prefix.rstrip("/") or root.name))
 
 
 def _file(path: Path, uri: str) -> Iterator[Entry | Gap]:
@@ -100,8 +105,13 @@ def _link(root: Path, path: Path, location: Location) -> Iterator[Gap]:
 
 
 def printable(uri: str) -> str:
-    """Names that are no UTF-8 keep their octets as escapes."""
-    return uri.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Names that are no UTF-8 keep their octets as escapes, and so do characters that control."""
+    text = uri.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(
+        ascii(each)[1:-1] if unicodedata.category(each) in _CONTROL else each for each in text
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ _VALUE: Final = re.compile(
     re.MULTILINE,
 )
 _NO_DIGIT: Final = re.compile(rb"[^0-9a-fA-F]")
+_NO_NAME: Final = re.compile(r"[^\w. -]")
 _ENCODED: Final = range(32, 35)  # a certificate, a revocation list, a trust list
 _LEAST_BYTES: Final = 40
 _MAX_VALUES: Final = 10_000
@@ -36,7 +37,7 @@ def exported_values(source: Source) -> Iterator[Output]:
         data = bytes.fromhex(digits[: len(digits) & ~1].decode("ascii"))
         if len(data) < _LEAST_BYTES:
             continue
-        name = (match[1] or b"@").decode("utf-8", "replace")
+        name = _NO_NAME.sub("_", (match[1] or b"default").decode("utf-8", "replace"))
         for encoded in _properties(data) or [data]:
             yield Member(f"{name}@{match.start()}", encoded, contained=False)
 

@@ -9,6 +9,7 @@ import zlib
 from typing import Final, Protocol
 
 from roadseal.assess.inventory.collector import Context
+from roadseal.assess.inventory.walk import printable
 
 _PIECE_BYTES: Final = 1 << 20
 
@@ -79,4 +80,4 @@ class Budget:
 def safe_name(name: str) -> str:
     """Return a member's name for showing: never a path that leaves its container."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
-    return "/".join(parts).encode("utf-8", "backslashreplace").decode()[:1000] or "unnamed"
+    return printable("/".join(parts))[:1000] or "unnamed"
