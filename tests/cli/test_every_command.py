@@ -77,6 +77,19 @@ def test_the_walk_finds_what_there_is() -> None:
     assert LONG.keys() <= ALL.keys()
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("regster", "register"), ("x590", "x509"), ("qdk", "qkd")]
+)
+def test_a_mistyped_verb_is_answered_with_the_one_that_was_meant(
+    typed: str,
+    meant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([typed], monkeypatch) == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_its_help_has_an_example_of_itself_with_options_that_it_has(name: str) -> None:
     found = examples(ALL[name])
