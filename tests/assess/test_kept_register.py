@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -35,10 +36,10 @@ from roadseal.assess.inventory.finding import (
 )
 from roadseal.assess.inventory.tables import ASSET, DEPENDENCY, SCHEMA, USE
 from roadseal.assess.inventory.template import shipped_templates
-from roadseal.assess.register import Inputs, build_register
+from roadseal.assess.register import Inputs, build_register, register_bytes
 from roadseal.assess.register.difference import difference
-from roadseal.assess.register.document import Register
-from roadseal.assess.register.export import row_of
+from roadseal.assess.register.document import Register, load_register
+from roadseal.assess.register.export import export, row_of
 from roadseal.assess.register.keeping import drop_register, keep_register
 from roadseal.assess.register.kept import KeptRegister, kept_registers, open_kept
 from roadseal.assess.register.query import Query, ask
@@ -128,6 +129,40 @@ def test_a_kept_register_says_what_the_document_says(store: Store) -> None:
     assert [row_of(whole, each) for each in whole.ranked()] == [
         row_of(document, each) for each in document.ranked()
     ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "geojson"])
+def test_a_kept_register_is_written_as_the_document_is(
+    store: Store, tmp_path: Path, ending: str
+) -> None:
+    files = [tmp_path / f"{name}.{ending}" for name in ("document", "kept")]
+    for register, file in zip(both(store), files, strict=True):
+        export(register, file)
+    texts = [file.read_bytes() for file in files]
+    assert texts[0] == texts[1]
+
+
+def test_a_kept_register_is_one_document_in_pieces_too(store: Store, tmp_path: Path) -> None:
+    document, kept = both(store)
+    export(kept, tmp_path / "r.json")
+    assert (tmp_path / "r.json").read_bytes() == register_bytes(kept.whole().document)
+    loaded = load_register(tmp_path / "r.json")
+    assert [row_of(loaded, each) for each in loaded.ranked()] == [
+        row_of(document, each) for each in document.ranked()
+    ]
+
+
+def test_a_sheet_that_is_full_goes_on_in_another(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, kept = both(store)
+    monkeypatch.setattr("roadseal.assess.register.export.SHEET_ROWS", 25)
+    export(kept, tmp_path / "r.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "r.xlsx")
+    sheets = [book[name] for name in ("register", "register 2", "register 3")]
+    names = [row[0].value for sheet in sheets for row in sheet.iter_rows(min_row=2)]
+    assert names == [each["id"] for each in document.ranked()]
+    assert {sheet["A1"].value for sheet in sheets} == {"id"}
 
 
 @pytest.mark.parametrize(

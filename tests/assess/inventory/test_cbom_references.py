@@ -110,6 +110,17 @@ def test_a_reference_that_stands_twice_is_said_and_means_the_first() -> None:
     assert "stands twice" in found.repairs[0].what
 
 
+def test_a_component_that_stands_twice_word_for_word_is_one() -> None:
+    # CBOMkit has written whole lists twice.
+    key = asset("key", "related-crypto-material", "relatedCryptoMaterialProperties", size=2048)
+    found = imported(SIGNED, key, SIGNED, key, dependencies=[{"ref": "key", "dependsOn": ["sig"]}])
+    assert [each.title for each in found.findings] == [SIGNED["name"], "key"]
+    assert uses(found, "key") == uses(found, SIGNED["name"])
+    again = "it stands in the document again, word for word"
+    assert [each.what for each in found.repairs] == [again] * 2
+    assert all(each.facts["repaired"] == again for each in found.findings)
+
+
 def test_components_that_lie_too_deep_are_a_gap() -> None:
     nested = algorithm("deep", "DSA-1024", primitive="signature")
     for _ in range(MAX_DEPTH + 1):

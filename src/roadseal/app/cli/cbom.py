@@ -124,13 +124,19 @@ def import_(
     result = scan(files, Context(), SystemClock(), workers=1)
     write_whole(out, [write_scan(result)])
     found, gaps = len(result.findings), result.coverage.gaps
-    lines = [f"{counted(found, 'finding')}, {counted(len(gaps), 'gap')}"]
+    repaired = [(each, what) for each in result.findings if (what := each.facts.get("repaired"))]
+    lines = [
+        f"{counted(found, 'finding')}, {len(repaired)} of them repaired,"
+        f" {counted(len(gaps), 'gap')}"
+    ]
+    lines += [f"  {each.location.uri}: repaired, {what}" for each, what in repaired[:_SHOWN]]
     lines += [f"  {gap.location.uri}: {gap.cause.value}, {gap.detail}" for gap in gaps[:_SHOWN]]
     if not found:
         lines.append("Nothing cryptographic in it: is the file complete, and of a kind in --help?")
     row = {
         "out": str(out),
         "findings": found,
+        "repaired": len(repaired),
         "gaps": len(gaps),
         "complete": result.coverage.complete,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -84,7 +84,7 @@ def build(
     from roadseal.app.cli.v2x_progress import LateProgress
     from roadseal.assess.inventory.scan_file import load_scan
     from roadseal.assess.inventory.template import shipped_templates
-    from roadseal.assess.register import Inputs, build_register, register_bytes
+    from roadseal.assess.register import Inputs, build_register
     from roadseal.assess.register.document import Register
     from roadseal.assess.register.keeping import keep_register
     from roadseal.assess.register.writing import write_whole
@@ -115,7 +115,7 @@ def build(
         assets, origins = _estates(db, estates)
         register = Register(build_register(replace(inputs, assets=assets, estates=origins)))
     if out:
-        write_whole(out, [register_bytes(register.whole().document)])
+        write_whole(out, register.pieces())
     if as_json:
         coverage = register.document["coverage"]
         typer.echo(json.dumps({"tiers": register.counts(), "coverage": coverage}))
@@ -138,13 +138,14 @@ def show(
 
     Example: [bold]roadseal register show register.json --out register.xlsx[/]
     """
-    from roadseal.assess.register.export import export, row_of
+    from roadseal.assess.register.export import export
 
     loaded = _load(register, db)
     if out:
         export(loaded, out)
     if as_json:
-        typer.echo(json.dumps([row_of(loaded, asset) for asset in loaded.ranked()], indent=1))
+        for piece in json_rows(loaded):
+            typer.echo(piece, nl=False)
         return
     console = Console()
     show_summary(console, loaded)
@@ -297,6 +298,17 @@ def report(
 app.command("list")(list_registers)
 app.command()(rescore)
 app.command()(forget)
+
+
+def json_rows(register: AnyRegister) -> Iterator[str]:
+    """Every row as JSON, worst first, as `json.dumps` writes a list of them."""
+    from roadseal.assess.register.export import row_of
+
+    start = "[\n "
+    for asset in register.worst_first():
+        yield start + json.dumps(row_of(register, asset), indent=1).replace("\n", "\n ")
+        start = ",\n "
+    yield "[]\n" if start[0] == "[" else "\n]\n"
 
 
 def exit_code(register: AnyRegister) -> int:

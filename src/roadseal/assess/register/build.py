@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from roadseal.assess.inventory.estate import Asset
 from roadseal.assess.inventory.imports.profiles import join_profiles
 from roadseal.assess.register.attach import attach, uses_by_kind
 from roadseal.assess.register.certificates import certificate_rows
 from roadseal.assess.register.columns import columns_of
+from roadseal.assess.register.json_pieces import register_bytes
 from roadseal.assess.register.judge import FORMAT, Inputs, Looked, decimal_year, judge, use_row
 
 __all__ = ["FORMAT", "Inputs", "asset_row", "build_register", "decimal_year", "register_bytes"]
@@ -49,11 +47,6 @@ def build_register(inputs: Inputs) -> dict[str, Any]:
         "cases": list(judgement.cases()),
         "assets": [asset_row(*each) for each in zip(inputs.assets, case, strict=True)],
     }
-
-
-def register_bytes(register: Mapping[str, Any]) -> bytes:
-    """The register as JSON: the same register, the same bytes."""
-    return orjson.dumps(register, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def asset_row(asset: Asset, case: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from roadseal.assess.register.json_pieces import register_bytes
 from roadseal.assess.register.judge import FORMAT
 from roadseal.assess.register.overview import Group, Place, Wanted
 from roadseal.assess.register.shape import TIERS, check_shape
@@ -40,6 +41,10 @@ class AnyRegister(ABC):
     @abstractmethod
     def ranked(self, limit: int | None = None) -> list[Row]:
         """Assets by tier, then by median, then by how many things are broken today, then by id."""
+
+    @abstractmethod
+    def worst_first(self) -> Iterator[Row]:
+        """All assets in the order of `ranked`; read as they are asked for."""
 
     @abstractmethod
     def by_name(self) -> Iterator[Row]:
@@ -76,6 +81,10 @@ class AnyRegister(ABC):
     @abstractmethod
     def whole(self) -> Register:
         """All of it in memory."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[bytes]:
+        """Its document as JSON, piece by piece: the same register, the same bytes."""
 
     def tier(self, asset: Row) -> str:
         """``T1`` to ``T4``, or ``unassessed``."""
@@ -130,6 +139,10 @@ class Register(AnyRegister):
 
         return sorted(self.assets, key=key)[:limit]
 
+    def worst_first(self) -> Iterator[Row]:
+        """All assets in the order of `ranked`."""
+        return iter(self.ranked())
+
     def by_name(self) -> Iterator[Row]:
         """Assets by their ids, as Unicode sorts them."""
         return iter(sorted(self.assets, key=lambda asset: str(asset["id"])))
@@ -174,6 +187,10 @@ class Register(AnyRegister):
     def whole(self) -> Register:
         """All of it in memory: itself."""
         return self
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its document as JSON."""
+        yield register_bytes(self.document)
 
     def find(self, name: str) -> Row:
         """An asset by its id, or by the part of it after the estate if that is unique.

@@ -15,6 +15,7 @@ from roadseal.assess.inventory.estate.shelf import asset_of_row
 from roadseal.assess.inventory.tables import ASSET, CASE, REGISTER, STANDING
 from roadseal.assess.register.build import asset_row
 from roadseal.assess.register.document import AnyRegister, Register, Row, asset_unknown
+from roadseal.assess.register.json_pieces import object_pieces
 from roadseal.assess.register.kept_query import (
     JOINED,
     JOINED_ASSETS,
@@ -35,6 +36,8 @@ from roadseal.store import Store
 
 _STREAMED_ROWS: Final = 20_000
 _BATCH_CASES: Final = 500
+_STREAMED_CASES: Final = 1_000
+_CASES_HELD: Final = 10_000
 
 
 class KeptRegister(AnyRegister):
@@ -57,6 +60,8 @@ class KeptRegister(AnyRegister):
         if number < 0:
             return None
         if number not in self._cases:
+            if len(self._cases) >= _CASES_HELD:
+                self._cases.clear()
             wanted = sa.select(CASE.c.body).where(
                 CASE.c.register == self.key, CASE.c.number == number
             )
@@ -73,17 +78,25 @@ class KeptRegister(AnyRegister):
         """Assets by tier, then by median, then by how many things are broken today, then by id."""
         return self.ask(Query(), limit)
 
+    def worst_first(self) -> Iterator[Row]:
+        """All assets in the order of `ranked`; read as they are asked for."""
+        return self._fitting(Query(), None)
+
     def ask(self, query: Query, limit: int | None = None) -> list[Row]:
         """The assets that fit, worst first."""
-        found: list[Row] = []
+        return list(self._fitting(query, limit))
+
+    def _fitting(self, query: Query, limit: int | None) -> Iterator[Row]:
+        found = 0
         fitting = of_assets(self.key, query, self._letters)
         for numbers in self._worst_cases(query):
-            left = None if limit is None else limit - len(found)
+            left = None if limit is None else limit - found
             conditions = (*fitting, STANDING.c.case_number.in_(numbers))
-            found += self._assets(conditions, (*RANK, self._by_id()), left)
-            if len(found) == limit:
+            for asset in self._assets(conditions, (*RANK, self._by_id()), left):
+                found += 1
+                yield asset
+            if found == limit:
                 break
-        return found
 
     def _worst_cases(self, query: Query) -> Iterator[list[int]]:
         """The numbers of the cases that fit, worst first, in batches that grow.
@@ -217,25 +230,43 @@ class KeptRegister(AnyRegister):
 
     def whole(self) -> Register:
         """All of it in memory, as the document that `build_register` makes."""
-        uses: dict[bytes, int] = {}
-        wanted = sa.select(CASE.c.number, CASE.c.body).where(CASE.c.register == self.key)
-        cases: list[Row] = []
-        place: dict[int, int] = {}
-        with self.store.reading() as connection:
-            for number, body in connection.execute(wanted.order_by(CASE.c.number)):
-                place[number], case = len(cases), orjson.loads(body)
-                for part in case["parts"]:
-                    text = orjson.dumps(part["use"], option=orjson.OPT_SORT_KEYS)
-                    part["use"] = uses.setdefault(text, len(uses))
-                cases.append(case)
+        uses, place = self._numbered()
+        lists = {name: list(each) for name, each in self._lists(uses, place).items()}
+        return Register({**self.document, **lists})
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its document as JSON, read from the database as it is written."""
+        members = {**self.document, **self._lists(*self._numbered())}
+        return object_pieces(dict(sorted(members.items())))
+
+    def _lists(
+        self, uses: Mapping[bytes, int], place: Mapping[int, int]
+    ) -> dict[str, Iterator[Row]]:
+        """The long lists of the document, with the numbers of uses and cases in it."""
         in_order = (STANDING.c.estate, STANDING.c.asset)
-        assets = [
-            {**asset, "case": place.get(asset["case"], -1)}
-            for asset in self._assets((STANDING.c.register == self.key,), in_order, None)
-        ]
-        known = [orjson.loads(text) for text in uses]
-        document = {**self.document, "uses": known, "cases": cases, "assets": assets}
-        return Register(document)
+        assets = self._assets((STANDING.c.register == self.key,), in_order, None)
+        return {
+            "uses": (orjson.loads(text) for text in uses),
+            "cases": (_with_numbers(case, uses) for _, case in self._bodies()),
+            "assets": ({**asset, "case": place.get(asset["case"], -1)} for asset in assets),
+        }
+
+    def _numbered(self) -> tuple[dict[bytes, int], dict[int, int]]:
+        """Each use, and the number of each case, by when they first come."""
+        uses: dict[bytes, int] = {}
+        place: dict[int, int] = {}
+        for number, case in self._bodies():
+            place[number] = len(place)
+            for part in case["parts"]:
+                uses.setdefault(_use_key(part), len(uses))
+        return uses, place
+
+    def _bodies(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        wanted = sa.select(CASE.c.number, CASE.c.body).where(CASE.c.register == self.key)
+        with self.store.reading() as connection:
+            streamed = connection.execution_options(yield_per=_STREAMED_CASES)
+            for number, body in streamed.execute(wanted.order_by(CASE.c.number)):
+                yield number, orjson.loads(body)
 
     def _assets(
         self,
@@ -258,6 +289,15 @@ class KeptRegister(AnyRegister):
     def _by_id(self) -> Any:
         """Ids as Unicode sorts them, whatever the language of the database."""
         return ASSET.c.id if self.store.is_sqlite else sa.collate(ASSET.c.id, "C")
+
+
+def _use_key(part: Row) -> bytes:
+    return orjson.dumps(part["use"], option=orjson.OPT_SORT_KEYS)
+
+
+def _with_numbers(case: dict[str, Any], uses: Mapping[bytes, int]) -> dict[str, Any]:
+    parts = [{**part, "use": uses[_use_key(part)]} for part in case["parts"]]
+    return {**case, "parts": parts}
 
 
 def open_kept(store: Store, name: str) -> KeptRegister:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import IO
 
 from roadseal.errors import RoadsealError
 
@@ -15,10 +16,19 @@ def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     Raises:
         RoadsealError: ``file-unwritable``.
     """
+    fill_whole(path, lambda file: file.writelines(pieces))
+
+
+def fill_whole(path: Path, fill: Callable[[IO[bytes]], None]) -> None:
+    """The same for what writes into an open file by itself.
+
+    Raises:
+        RoadsealError: ``file-unwritable``.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.writelines(pieces)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -55,7 +55,7 @@ def read(data: bytes, uri: str) -> Imported:
     if version not in _KNOWN_VERSIONS:
         dialect.repairs.append(Repair("specVersion", f"{version!r} is read as 1.7 would be"))
     left: list[Gap] = []
-    components = list(_components(document, dialect, uri, left))
+    components = list(_once(_components(document, dialect, uri, left), dialect))
     links = References(document, components, dialect)
     findings = []
     for place, component, asset_type, properties in components:
@@ -103,6 +103,18 @@ def _components(
     if stack:
         why = f"it has more than {MAX_COMPONENTS:,} components"
         left.append(Gap(Location(uri), Cause.TRUNCATED, why))
+
+
+def _once(components: Iterator[Crypto], dialect: Dialect) -> Iterator[Crypto]:
+    """The components without those that stand there again, word for word, as CBOMkit has them."""
+    first: dict[str, Crypto] = {}
+    for each in components:
+        ref = text(each[1].get("bom-ref"))
+        known = first.setdefault(ref, each) if ref else each
+        if known is not each and known[1] == each[1]:
+            dialect.say_of(known[0], "it stands in the document again, word for word")
+        else:
+            yield each
 
 
 def _occurrences(component: Mapping[str, Any]) -> list[tuple[str, object]]:
