@@ -508,6 +508,8 @@ def test_binary_shapes_of_every_kind_are_read_or_refused() -> None:
         ("KML", "a.kml", []),
         ("GML", "a.gml", ["-dsco", "FORMAT=GML3.2", "-t_srs", f"EPSG:{ONTARIO}"]),
         ("GML", "a.gml", ["-dsco", "FORMAT=GML2"]),
+        ("FlatGeobuf", "a.fgb", ["-t_srs", f"EPSG:{ONTARIO}", "-nlt", "MULTIPOINT"]),
+        ("FlatGeobuf", "a.fgb", ["-lco", "SPATIAL_INDEX=NO"]),
     ],
 )
 def test_what_gdal_writes_is_read(

@@ -37,8 +37,8 @@ def import_(
     source: Annotated[
         str,
         typer.Argument(
-            help="CSV, spreadsheet, GeoJSON, KML, GML, GeoPackage, shapefile, Parquet, OSM XML, "
-            "jpo-cvmanager dump (in a zip too), or the URL of its database."
+            help="CSV, spreadsheet, GeoJSON, KML, GML, GeoPackage, shapefile, Parquet, FlatGeobuf, "
+            "OSM XML or PBF, jpo-cvmanager dump (in a zip too), or the URL of its database."
         ),
     ],
     name: Annotated[str | None, typer.Option("--as", help="Name of the estate.")] = None,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from roadseal.assess.inventory.estate.note import Action, Note, note
+from roadseal.assess.inventory.estate.osm import EQUIPMENT_COLUMN, equipment_of
 from roadseal.assess.inventory.estate.place import in_degrees, is_known_system, shape_place
 from roadseal.assess.inventory.estate.table import Table, table_of_records, unreadable
 from roadseal.assess.inventory.estate.topology import topology_features
@@ -115,10 +116,12 @@ def _of_overpass(element: Mapping[str, Any]) -> Mapping[str, Any]:
         geometry = {"type": "LineString", "coordinates": points}
     elif isinstance(place, dict):
         geometry = {"x": place.get("lon"), "y": place.get("lat")}
-    tags = element.get("tags")
+    said = element.get("tags")
+    tags = {str(key): str(value) for key, value in said.items()} if isinstance(said, dict) else {}
+    kind = {EQUIPMENT_COLUMN: known} if (known := equipment_of(tags)) else {}
     return {
         "id": f"{element.get('type')}/{element.get('id')}",
-        "properties": tags if isinstance(tags, dict) else {},
+        "properties": {**tags, **kind},
         "geometry": geometry,
     }
 

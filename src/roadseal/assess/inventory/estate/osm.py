@@ -6,7 +6,7 @@ Source: OpenStreetMap wiki, "OSM XML" and the keys ``highway``, ``crossing``, ``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
@@ -17,14 +17,25 @@ from defusedxml.ElementTree import iterparse
 from roadseal.assess.inventory.estate.note import Action, note
 from roadseal.assess.inventory.estate.table import Table, table_of_records, unreadable
 
-_EQUIPMENT: Final = {
-    "highway": {"traffic_signals", "speed_camera", "traffic_sign", "toll_gantry"},
-    "crossing": {"traffic_signals"},
-    "railway": {"level_crossing", "signal"},
-    "man_made": {"surveillance", "monitoring_station"},
-    "barrier": {"toll_booth"},
-    "traffic_sign": {"variable_message", "maxspeed;variable", "variable"},
+EQUIPMENT_COLUMN: Final = "equipment"
+EQUIPMENT: Final[Mapping[str, Mapping[str, str]]] = {
+    "highway": {
+        "traffic_signals": "traffic signals",
+        "speed_camera": "speed camera",
+        "traffic_sign": "sign",
+        "toll_gantry": "toll gantry",
+    },
+    "crossing": {"traffic_signals": "pedestrian signal"},
+    "railway": {"level_crossing": "level crossing", "signal": "railway"},
+    "man_made": {"surveillance": "camera", "monitoring_station": "detector"},
+    "barrier": {"toll_booth": "toll booth"},
+    "traffic_sign": {
+        "variable_message": "message sign",
+        "maxspeed;variable": "speed sign",
+        "variable": "message sign",
+    },
 }
+"""What is road equipment, by the key and value of a tag; the first that is there decides."""
 
 
 def read_osm(path: Path) -> Table:
@@ -42,7 +53,7 @@ def read_osm(path: Path) -> Table:
             if place:
                 places[_key(element.tag, element.get("id", ""))] = place
             tags = {tag.get("k", ""): tag.get("v", "") for tag in element.iterfind("tag")}
-            if not any(tags.get(key) in values for key, values in _EQUIPMENT.items()):
+            if not is_equipment(tags):
                 others += bool(tags)
                 continue
             record = {"@id": f"{element.tag}/{element.get('id', '')}", **tags}
@@ -51,16 +62,37 @@ def read_osm(path: Path) -> Table:
             records.append(record)
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise unreadable(path.name, f"its XML is refused ({error})") from None
+    return table_of_equipment(path.name, records, others)
+
+
+def is_equipment(tags: Mapping[str, str]) -> bool:
+    """Whether an element with these tags is road equipment."""
+    return bool(equipment_of(tags))
+
+
+def equipment_of(tags: Mapping[str, str]) -> str:
+    """What an element is, in a word; the empty one if it is no road equipment."""
+    words = (values.get(tags.get(key, "")) for key, values in EQUIPMENT.items())
+    return next(filter(None, words), "")
+
+
+def table_of_equipment(name: str, records: Sequence[Mapping[str, str]], others: int) -> Table:
+    """Make a table of road equipment, each with its tags; `others` elements were not.
+
+    Raises:
+        RoadsealError: ``estate-unreadable``.
+    """
     if not records:
         raise unreadable(
-            path.name, "it holds no road equipment", "Export highway=traffic_signals of the area."
+            name, "it holds no road equipment", "Export highway=traffic_signals of the area."
         )
     notes = (
         (note(0, "file", Action.REJECTED, "outside-selection", f"{others} elements"),)
         if others
         else ()
     )
-    return table_of_records("osm", list(records), notes=notes, place="geometry")
+    named = [{**each, EQUIPMENT_COLUMN: equipment_of(each)} for each in records]
+    return table_of_records("osm", list(named), notes=notes, place="geometry")
 
 
 def _elements(path: Path) -> Iterator[Element]:

@@ -1,14 +1,16 @@
-"""Archives as portals give them: a zip of one data set, a shapefile's parts, KMZ, gzip.
+"""Archives as portals give them: a zip of one data set, a shapefile's parts, KMZ, gzip and its kin.
 
 Of several files the likeliest kind is read, and of one kind the largest.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -20,12 +22,22 @@ from roadseal.assess.inventory.estate.table import LIMITS, Row, Table, unreadabl
 _BOOK: Final = ("[Content_Types].xml", "content.xml", "xl/")
 _PARTS: Final = (".shp", ".dbf", ".prj", ".cpg")
 _DATA: Final = (
-    ".shp", ".gpkg", ".kml", ".geojson", ".json", ".jsonl", ".ndjson", ".topojson", ".csv", ".tsv",
-    ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".geoparquet", ".gml", ".xml", ".osm", ".sql",
-    ".sqlite",
+    ".shp", ".gpkg", ".fgb", ".kml", ".geojson", ".json", ".jsonl", ".ndjson", ".topojson", ".csv",
+    ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".geoparquet", ".gml", ".xml", ".osm",
+    ".pbf", ".sql", ".sqlite",
 )  # fmt: skip
 """What may hold an estate, the likeliest first."""
 _COPY: Final = 1 << 20
+
+Packed = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+_OPENED: Final[Mapping[bytes, Callable[[Path], Packed]]] = {
+    b"BZ": bz2.BZ2File,
+    b"\xfd7": lzma.LZMAFile,
+}
+FILE_GEODATABASE: Final = (
+    "it is an Esri File Geodatabase",
+    "Convert it: ogr2ogr -f GPKG new.gpkg FILE.gdb, or export the layer as GeoJSON.",
+)
 
 Reader = Callable[[Path], Table]
 
@@ -54,6 +66,8 @@ def read_zip(path: Path, read: Reader) -> Table:
                 key=lambda each: (_DATA.index(_suffix(each)), -sizes[each], each),
                 default="",
             )
+            if not name and any(".gdb/" in each.lower() for each in archive.namelist()):
+                raise unreadable(path.name, *FILE_GEODATABASE)
             if not name:
                 raise unreadable(path.name, "it is a zip without a file of a kind that is read")
             unpacked = _unpack(archive, name, Path(folder.name), path.name)
@@ -71,19 +85,22 @@ def read_zip(path: Path, read: Reader) -> Table:
     return table
 
 
-def read_gzip(path: Path, read: Reader) -> Table:
-    """Read what a gzip file holds with `read`.
+def read_compressed(path: Path, read: Reader) -> Table:
+    """Read what a file compressed with gzip, bzip2 or xz holds with `read`.
 
     Raises:
         RoadsealError: ``estate-unreadable``, and what `read` raises.
     """
     folder = TemporaryDirectory(prefix="roadseal-estate-")
-    unpacked = Path(folder.name, path.name.removesuffix(".gz"))
+    unpacked = Path(folder.name, path.stem)
+    with path.open("rb") as file:
+        magic = file.read(2)
+    opened = _OPENED.get(magic, gzip.GzipFile)
     try:
-        with gzip.open(path) as packed:
+        with opened(path) as packed:
             _copy(packed, unpacked, path.name)
-    except (OSError, EOFError, zlib.error) as error:
-        raise unreadable(path.name, f"its gzip is damaged ({error})") from None
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise unreadable(path.name, f"its compression is damaged ({error})") from None
     return _kept(read(unpacked), folder)
 
 
@@ -112,7 +129,7 @@ def _unpack(archive: zipfile.ZipFile, name: str, folder: Path, shown: str) -> Pa
     return folder / f"estate{_suffix(name)}"
 
 
-def _copy(packed: IO[bytes] | gzip.GzipFile, to: Path, shown: str) -> None:
+def _copy(packed: IO[bytes] | Packed, to: Path, shown: str) -> None:
     left = LIMITS.unpacked_bytes
     with to.open("wb") as file:
         while octets := packed.read(_COPY):
