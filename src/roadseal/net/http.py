@@ -12,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from roadseal.errors import RoadsealError
@@ -112,6 +112,22 @@ class Response:
 
 Handler = Callable[[Request], Awaitable[Response]]
 """A service; what it raises becomes a 500 that says nothing."""
+
+
+class Channel(Protocol):
+    """Bytes both ways: a `TlsStream`, or a `PlainStream`."""
+
+    async def read(self, timeout_s: float) -> bytes:
+        """Return what has come; empty at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes."""
+        ...
+
+    async def close(self) -> None:
+        """Close; never raises for what the peer does."""
+        ...
 
 
 def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -10,11 +10,18 @@ import h11
 
 from roadseal.clock import Clock
 from roadseal.errors import RoadsealError
-from roadseal.net.http import DEFAULT_HTTP_LIMITS, HttpLimits, Response, joined_headers
-from roadseal.net.http_server import PlainStream
+from roadseal.net.http import DEFAULT_HTTP_LIMITS, Channel, HttpLimits, Response, joined_headers
+from roadseal.net.plain import PlainStream
 from roadseal.net.refusal import Reason, Refusal
 from roadseal.net.session import Negotiated
-from roadseal.net.stream import DEFAULT_LIMITS, StreamLimits, TlsRefusedError, TlsStream, connect
+from roadseal.net.stream import (
+    DEFAULT_LIMITS,
+    StreamLimits,
+    TlsRefusedError,
+    TlsStream,
+    connect,
+    connect_tcp,
+)
 from roadseal.net.tls import TlsContext
 
 
@@ -49,7 +56,7 @@ class HttpClient:
         self._limits = limits
         self._stream_limits = stream_limits
         self._lock = asyncio.Lock()
-        self._channel: TlsStream | PlainStream | None = None
+        self._channel: Channel | None = None
         self._http = h11.Connection(h11.CLIENT)
         self._used_s = 0.0
 
@@ -117,7 +124,7 @@ class HttpClient:
         async with self._lock:
             await self._drop()
 
-    async def _open(self) -> TlsStream | PlainStream:
+    async def _open(self) -> Channel:
         now_s = asyncio.get_running_loop().time()
         if now_s - self._used_s > self._limits.idle_s / 2:
             await self._drop()  # before the server does, in the middle of our request
@@ -127,12 +134,8 @@ class HttpClient:
         host, port = self._address
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._limits.head_bytes)
         if self._context is None:
-            try:
-                async with asyncio.timeout(self._stream_limits.connect_s):
-                    self._channel = PlainStream(*await asyncio.open_connection(host, port))
-            except OSError as error:  # TimeoutError is one of them
-                detail = f"{host}:{port}, {type(error).__name__}"
-                raise TlsRefusedError(Refusal(Reason.UNREACHABLE, detail)) from None
+            connection = await connect_tcp(host, port, self._stream_limits.connect_s)
+            self._channel = PlainStream(*connection)
         else:
             self._channel = await connect(
                 host,
@@ -146,7 +149,7 @@ class HttpClient:
 
     async def _exchange(
         self,
-        channel: TlsStream | PlainStream,
+        channel: Channel,
         method: str,
         target: str,
         body: bytes,
@@ -166,7 +169,7 @@ class HttpClient:
             detail = f"no answer in {self._limits.message_s:g} s"
             raise TlsRefusedError(Refusal(Reason.TIMED_OUT, detail)) from None
 
-    async def _response(self, channel: TlsStream | PlainStream) -> Response:
+    async def _response(self, channel: Channel) -> Response:
         head: h11.Response | None = None
         body = bytearray()
         while True:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Collection
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Protocol
 
 import h11
 
@@ -15,14 +13,15 @@ from roadseal.clock import Clock
 from roadseal.events import Emit, Event
 from roadseal.net.http import (
     DEFAULT_HTTP_LIMITS,
+    Channel,
     Handler,
     HttpLimits,
     Request,
     Response,
     joined_headers,
 )
-from roadseal.net.refusal import Reason, Refusal
-from roadseal.net.server import TlsServer, serve
+from roadseal.net.plain import PlainStream
+from roadseal.net.server import TlsServer, listen, serve
 from roadseal.net.session import Negotiated
 from roadseal.net.stream import DEFAULT_LIMITS, StreamLimits, TlsRefusedError, TlsStream
 from roadseal.net.tls import TlsContext
@@ -95,68 +94,7 @@ async def serve_plain_http(
         finally:
             writer.close()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(converse(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    backlog = max_connections  # as in `roadseal.net.server`
-    return TlsServer(await asyncio.start_server(accept, host, port, backlog=backlog), tasks)
-
-
-class Channel(Protocol):
-    """Bytes both ways: `TlsStream`, or `PlainStream`."""
-
-    async def read(self, timeout_s: float) -> bytes:
-        """Return what has come; empty at the end."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes."""
-        ...
-
-
-class PlainStream:
-    """A TCP connection with the manners of `TlsStream`."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self, timeout_s: float) -> bytes:
-        """Return what has come; empty at the end.
-
-        Raises:
-            TlsRefusedError: timed out, or the link is gone.
-        """
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._reader.read(65_536)
-        except TimeoutError:
-            detail = f"nothing in {timeout_s:g} s"
-            raise TlsRefusedError(Refusal(Reason.TIMED_OUT, detail)) from None
-        except OSError as error:
-            raise TlsRefusedError(Refusal(Reason.TRUNCATED, type(error).__name__)) from None
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes.
-
-        Raises:
-            TlsRefusedError: the peer does not read, or the link is gone.
-        """
-        try:
-            async with asyncio.timeout(DEFAULT_LIMITS.message_s):
-                self._writer.write(data)
-                await self._writer.drain()
-        except TimeoutError:
-            raise TlsRefusedError(Refusal(Reason.TIMED_OUT, "the peer does not read")) from None
-        except OSError as error:
-            raise TlsRefusedError(Refusal(Reason.TRUNCATED, type(error).__name__)) from None
-
-    async def close(self) -> None:
-        """Close; never raises for what the peer does."""
-        self._writer.close()
+    return await listen(converse, tasks, host=host, port=port, max_connections=max_connections)
 
 
 class _Conversation:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from typing import cast
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, cast
 
 from roadseal.clock import Clock
 from roadseal.events import Emit, Event
@@ -123,11 +123,34 @@ async def serve(
             shaking.pop(this, None)
             writer.close()
 
+    return await listen(
+        converse, tasks, host=host, port=port, max_connections=limits.max_connections
+    )
+
+
+async def listen(
+    converse: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]],
+    tasks: set[asyncio.Task[None]],
+    *,
+    host: str,
+    port: int,
+    max_connections: int,
+) -> TlsServer:
+    """Listen, and give every connection a task of its own.
+
+    Args:
+        converse: what to do with a connection; it sees to the limit.
+        tasks: holds the tasks that run.
+        host: the address to listen on.
+        port: the TCP port; 0 takes a free one.
+        max_connections: how many may wait to be taken.
+    """
+
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(converse(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     # A fleet that comes back together fills the default queue of 100: the rest waits for seconds.
-    backlog = limits.max_connections
-    return TlsServer(await asyncio.start_server(accept, host, port, backlog=backlog), tasks)
+    server = await asyncio.start_server(accept, host, port, backlog=max_connections)
+    return TlsServer(server, tasks)

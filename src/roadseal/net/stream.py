@@ -203,12 +203,7 @@ async def connect(
     Raises:
         TlsRefusedError: with the reason.
     """
-    try:
-        async with asyncio.timeout(limits.connect_s):
-            reader, writer = await asyncio.open_connection(host, port)
-    except OSError as error:  # TimeoutError is one of them
-        detail = f"{host}:{port}, {type(error).__name__}"
-        raise TlsRefusedError(Refusal(Reason.UNREACHABLE, detail)) from None
+    reader, writer = await connect_tcp(host, port, limits.connect_s)
     try:
         session = context.session(
             at=clock.now(),
@@ -221,6 +216,22 @@ async def connect(
     except BaseException:
         writer.close()
         raise
+
+
+async def connect_tcp(
+    host: str, port: int, timeout_s: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a TCP connection.
+
+    Raises:
+        TlsRefusedError: ``unreachable``.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.open_connection(host, port)
+    except OSError as error:  # TimeoutError is one of them
+        detail = f"{host}:{port}, {type(error).__name__}"
+        raise TlsRefusedError(Refusal(Reason.UNREACHABLE, detail)) from None
 
 
 async def establish(

@@ -28,7 +28,7 @@ from roadseal.errors import RoadsealError
 from roadseal.net.identity import Identity
 from roadseal.net.profile import TlsProfile
 from roadseal.net.session import Side, TlsSession
-from roadseal.net.watch import MESSAGE_HEAD_BYTES, Demands, HandshakeWatch, Outcome
+from roadseal.net.watch import MESSAGE_HEAD_BYTES, CompletedHandshake, Demands, HandshakeWatch
 
 MAX_HANDSHAKE_BYTES: Final = 65_536
 """A mutual ML-DSA-65 handshake with an intermediate needs about 16 KB in each direction."""
@@ -147,7 +147,7 @@ class TlsContext:
         return TlsSession(
             self.side,
             connection,
-            judge=lambda: watch.judge(_outcome(connection)),
+            judge=lambda: watch.judge(_completed(connection)),
             objection=lambda: watch.refusal,
             cpu_s=cpu_s,
             max_handshake_bytes=max_handshake_bytes,
@@ -178,8 +178,8 @@ def _on_certificate(
     return watch.certificate(found.to_cryptography, depth, 0 if ok else code, words)
 
 
-def _outcome(connection: SSL.Connection) -> Outcome:
-    return Outcome(
+def _completed(connection: SSL.Connection) -> CompletedHandshake:
+    return CompletedHandshake(
         version=connection.get_protocol_version_name(),
         group=str(connection.get_group_name()),
         cipher_suite=connection.get_cipher_name() or "",

@@ -52,7 +52,7 @@ class Demands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CompletedHandshake:
     """What the library says of a completed handshake."""
 
     version: str
@@ -102,22 +102,22 @@ class HandshakeWatch:
         self.refusal = self._objection(read, depth, code, words) or self.refusal
         return self.refusal is None
 
-    def judge(self, outcome: Outcome) -> Negotiated | Refusal:
+    def judge(self, done: CompletedHandshake) -> Negotiated | Refusal:
         """Compare what was negotiated with the profile: the check that nothing replaces."""
         profile = self.demands.profile
-        if outcome.version != "TLSv1.3":
-            return Refusal(Reason.WRONG_VERSION, outcome.version)
-        group = _GROUP_BY_LOWER_NAME.get(outcome.group.lower(), outcome.group)
+        if done.version != "TLSv1.3":
+            return Refusal(Reason.WRONG_VERSION, done.version)
+        group = _GROUP_BY_LOWER_NAME.get(done.group.lower(), done.group)
         if group not in profile.groups:
             return Refusal(Reason.GROUP_OUTSIDE_PROFILE, f"{group} is not in {profile.name}")
-        suite = outcome.cipher_suite
+        suite = done.cipher_suite
         if suite not in profile.cipher_suites:
             return Refusal(Reason.CIPHER_OUTSIDE_PROFILE, f"{suite} is not in {profile.name}")
-        if outcome.resumed:
+        if done.resumed:
             return Refusal(Reason.RESUMED, "a resumed session shows no certificate")
-        certificate = outcome.certificate
+        certificate = done.certificate
         nameless = certificate is None and self.demands.admits_nameless
-        if not nameless and (certificate is None or not outcome.chain):
+        if not nameless and (certificate is None or not done.chain):
             return Refusal(Reason.NO_CERTIFICATE, "no verified chain")
         ours = self.demands.side
         signatures: dict[Side, str] = {}
@@ -135,7 +135,7 @@ class HandshakeWatch:
             flights=self._flights,
             peer_names=frozenset() if certificate is None else subject_names(certificate),
             peer_certificate=certificate,
-            peer_chain=outcome.chain,
+            peer_chain=done.chain,
         )
 
     def _objection(
