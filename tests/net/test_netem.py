@@ -147,6 +147,19 @@ def test_a_run_without_the_right_ends_before_it_begins(tmp_path):
 
 @needs_root
 @needs_namespaces
+def test_namespaces_without_the_right_to_fill_them_are_not_enough():
+    check = [sys.executable, "-c", "import roadseal.net as n; n.require_netem()"]
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-net_admin", *check],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "may not set up network devices. Run it as root" in done.stderr
+
+
+@needs_root
+@needs_namespaces
 def test_a_missing_program_is_named():
     """`tc` is hidden in a mount namespace of the child's own."""
     script = (

@@ -3,8 +3,7 @@
 `connect` and `serve` carry messages over mutually authenticated TLS 1.3; a `TlsProfile` says what a
 session may be made of; `serve_http` and `HttpClient` speak HTTP/1.1 inside one. `Relay` puts a
 backhaul medium between them, `measure_handshakes` measures (through it, or through the kernel's
-netem), and `classical_secrets_opened` shows
-what a quantum adversary gets out of a recording.
+netem), and `classical_secrets_opened` shows what a quantum adversary gets out of a recording.
 """
 
 from roadseal.net.capture import KeyExchange, Reading, Recording, read_key_exchange

@@ -141,6 +141,8 @@ def _run(
     if done.returncode == 0:
         return
     said = done.stderr.strip() or f"exit {done.returncode}"
+    if "Operation not permitted" in said:
+        raise _not_permitted("set up network devices")
     for symptom, module in _MISSING_MODULES.items():
         if symptom in said:
             raise _unavailable(
@@ -156,11 +158,7 @@ def _namespace() -> NetworkNamespace:
     try:
         return NetworkNamespace()
     except PermissionError:
-        raise _unavailable(
-            "this process may not make network namespaces",
-            "Run it as root, or where the kernel lets users have namespaces, put `unshare "
-            "--map-root-user --net` before the command",
-        ) from None
+        raise _not_permitted("make network namespaces") from None
     except OSError as error:
         raise _unavailable(
             f"this kernel makes no network namespace ({error.strerror})",
@@ -179,6 +177,14 @@ def _check_programs() -> None:
 def _search_path() -> str:
     """Where people without root often do not look: iproute2 is a system program."""
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def _not_permitted(what: str) -> RoadsealError:
+    return _unavailable(
+        f"this process may not {what}",
+        "Run it as root, or where the kernel lets users have namespaces, put `unshare "
+        "--map-root-user --net` before the command",
+    )
 
 
 def _unavailable(what: str, remedy: str) -> RoadsealError:
