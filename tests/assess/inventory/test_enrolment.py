@@ -180,6 +180,23 @@ def test_what_is_not_read_is_named(name: str, start: bytes) -> None:
     assert [gap.cause for gap in gaps] == [Cause.NOT_SUPPORTED]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "nginx.conf",
+            'ssl_certificate_key "engine:pkcs11:pkcs11:token=rsu;object=k;pin-value=7Geheim";',
+        ),
+        ("wpa_supplicant.conf", 'network={\n private_key="pkcs11:id=%01?pin-value=7Geheim"\n}'),
+    ],
+)
+def test_a_key_in_a_token_is_a_gap_and_its_pin_is_not_told(name: str, text: str) -> None:
+    found, gaps = read(name, text.encode())
+    assert ["PKCS #11 token" in gap.detail for gap in gaps] == [True]
+    assert "Geheim" not in repr((found, gaps))
+    assert read("a.txt", b"pkcs11: a scheme\npkcs11:\n") == ([], [])
+
+
 def exported(value: bytes, start: str) -> str:
     """As regedit writes a binary value: two digits, commas, lines of less than 80 characters."""
     digits = [f"{octet:02x}" for octet in value]

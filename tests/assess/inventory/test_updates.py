@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
 import os
 import re
 import shutil
 import struct
 import subprocess
+import tarfile
 import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from assess_scanning import READER, algorithms, mutants, read
@@ -138,6 +143,81 @@ def test_an_update_of_mender_tells_who_signed_it(signer: Path, kind: str) -> Non
     one = told("update", (signer / "out.mender").read_bytes(), "mender")
     assert firmware_signatures(one) == {kind}
     assert one.facts["signed"] is (kind != "null")
+
+
+# --- packages -------------------------------------------------------------------------------------
+
+# made for these tests by apksigner 33, with a key of P-384, schemes 2 and 3 and not 1
+ANDROID_PACKAGE = zlib.decompress(
+    base64.b64decode(
+        "eNoL8GZmEWEAATbT6thPP702ZQDZICwMxI55KUX5mSm+iXmZaanFJXoVuTnMDBwMFXQAASgOi45ftTQHyAZhbiBOzkks"
+        "Lk4t1ktJrQAiLgNjU4ZRMApGwSgYBaNgFIyCUTAKRsEoGAWjYBTgAj/4IfQTJggt1c5ZeAfIvgHEDxgZGHyAYh5AzATk"
+        "OwDpnxnbdk9oNDB5J73maGvBmY3yypOefc0TOv686Y3Y55bmq5c3hQV0u/DsfpMw7cLuOy7N2+POuL0UCJ6g0Ob1dKGL"
+        "0M8KoJklQGzQxFhg0Ph9ATMTIxMTJ0N3tEbRvDdzphpwsXFotXmcs2VhZjbgM+QB8plDWZiFmbMSiwzkxHmNzAwNjcwN"
+        "zIwtDI2igFxzAyMjUygXQ32ZgQAbO9g0JkY2Vu1GFgYl5iQGltwb0lda5v89Jq2o/L5x7aKIRau2HPp9/6iKiZ5xh85d"
+        "k4D7x4+YuxTY1DZc2KRyuGGO42uBsxbJ5Ub/PmkYqTmk6Yo+fMWnpTBBN5d3gpu73XIzTdWT37+YLdO4VOm4rbDrJm/W"
+        "YkUDeQNZoDtk+VjEWETey/xjXzdL8lViQ7mUW43y/syqj/7I3mTOYDBIZTJgjc7TrXyu7OyZpMfx5LCDney/F38U9zVJ"
+        "L/TILX8unXXM+YqbuoKIaOveZUEHfZ8t2shkyLDd6X3li4Nlv1TzJ2wSr3Ss3jK1OGSNTGEhl9rVgjmXy2WKljRuXss4"
+        "73dizdf9Gq9mzuUBxh8HEPN+eL+PGRr/JUBcAI1f0KiPQRrQ4N74+yZTdNY/qfIMuPpfzq6/xGnC//aMX3x/b7/l6XYV"
+        "St6m4Ru2r8Bx01FF9UVtrcWbgVrWzko7f2x2upRwh57Bx+8/prmc/Ld38tI/z0q2csfOkO9432D6trTo/JS6STJrTrq7"
+        "94tVgOwaoAiCpfUDGcEfYGn9xmhaH1ZpXQIYf////68HxTOMjTWtT4hkLb5fkB+fctxislGXc+fxbZFmKle8RTK92na2"
+        "ei25evf0kcJLG2v8Lc5t1dq/4swJoJYFW7uuyNyeciIh4ZZuv0eN0bJU6dO8t5kunvQ2C5a6eFmoX+3gzR0Ti7nCLFyq"
+        "U5uPegxkWmfggqT18tQip9HabhSMglEwCkbBKBgFo2Dk9fMdA7wVgjPTFZxy8pOzFUyMArwZmUSYca8AgIEGRrBuzPUA"
+        "6Aagz9QjDJjJgDJvH+DNygaSYALCKhBDAUQAAJ22m0c="
+    )
+)
+
+
+def test_an_android_package_tells_who_signed_it_by_each_scheme() -> None:
+    found, gaps = read("app.apk", ANDROID_PACKAGE)
+    assert not gaps
+    signed = [one for one in found if one.collector == "firmware/apk"]
+    assert [one.title[-2:] for one in signed] == ["v2", "v3"]
+    assert [firmware_signatures(one) for one in signed] == [{"ecdsa-sha-512"}] * 2
+    certificates = [one for one in found if one.collector == "certificate/apk"]
+    assert [algorithms([one])[0] for one in certificates] == ["ecdsa-p384"] * 2
+    for mutant in mutants([ANDROID_PACKAGE], MUTANTS // 3):
+        for each in READER.read("app.apk", mutant, READER.matcher.scan(mutant)):
+            assert isinstance(each, Finding) or each.cause is not Cause.CRASHED
+
+
+def test_a_package_of_alpine_tells_who_signed_it(signer: Path) -> None:
+    """Its signature is an archive of its own before the others, without an end."""
+    (signer / "control").write_text("pkgname = rsu")
+    run("openssl", "dgst", "-sha1", "-sign", "key.pem", "-out", ".SIGN.RSA.rsu.rsa.pub", "control",
+        cwd=signer)  # fmt: skip
+    parts = []
+    for name in (".SIGN.RSA.rsu.rsa.pub", "control"):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            archive.add(signer / name, name)
+            end = archive.offset
+        parts.append(gzip.compress(packed.getvalue()[: end if name[0] == "." else None]))
+    one = told("rsu-1.0.apk", b"".join(parts), "alpine")
+    assert firmware_signatures(one) == {"rsa-pkcs1-sha-1", "rsa-2048"}
+
+
+def test_a_package_of_rpm_tells_who_signed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rsu.spec").write_text(
+        "Name: rsu\nVersion: 1\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n"
+        "%description\nd\n%files\n"
+    )
+    run("rpmbuild", "-bb", "--define", f"_topdir {tmp_path}", "rsu.spec", cwd=tmp_path)
+    (package,) = (tmp_path / "RPMS/noarch").glob("*.rpm")
+    assert firmware_signatures(told("a.rpm", package.read_bytes(), "rpm")) == {"null"}
+    with TemporaryDirectory(prefix="gpg-") as home:  # the path of its socket must be short
+        monkeypatch.setenv("GNUPGHOME", home)
+        run("gpg", "--batch", "--passphrase", "", "--quick-gen-key", "rsu", "ed25519", cwd=tmp_path)
+        try:
+            run("rpmsign", "--define", "_gpg_name rsu", "--define", f"__gpg {shutil.which('gpg')}",
+                "--addsign", package, cwd=tmp_path)  # fmt: skip
+        finally:
+            run("gpgconf", "--kill", "all", cwd=tmp_path)
+    found, gaps = read("a.rpm", package.read_bytes())
+    assert not gaps
+    assert [each.title for each in found] == ["OpenPGP signature"]
 
 
 # --- disks ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from roadseal.assess.inventory.certificates import (
     nss,
     small_keys,
     time_keys,
+    tokens,
     vendor_keys,
 )
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
@@ -71,6 +72,7 @@ class KeyFileCollector:
         Signature(vendor_keys.SSH_COM),
         *map(Signature, _TIME_WORDS),
         Signature(json_keys.KEY_TYPE),
+        Signature(tokens.SCHEME),
         *map(Signature, small_keys.AGE_SECRETS),
     )
     names: Sequence[str] = _TIME_KEYS + _BOUNCY_CASTLE
@@ -82,6 +84,8 @@ class KeyFileCollector:
             yield from json_keys.web_keys(source, context)
         if any(mark in source.hits for mark in small_keys.AGE_SECRETS):
             yield from small_keys.age_identities(source.uri, data, context)
+        if tokens.SCHEME in source.hits:
+            yield from tokens.named_keys(source)
         for starts, read in _BY_START:
             if data.startswith(tuple(starts)):
                 yield from read(source.uri, data, context)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Final
 
+from roadseal.assess.inventory.certificates import openpgp
 from roadseal.assess.inventory.collector import Context, Member, Output, Signature, Source
 from roadseal.assess.inventory.finding import Cause, Gap, Location
-from roadseal.assess.inventory.firmware import cpio, jffs2, outside, rpm, streams, ubi, ubifs
+from roadseal.assess.inventory.firmware import apk, cpio, jffs2, outside, rpm, streams, ubi, ubifs
 from roadseal.assess.inventory.firmware.budget import FAILURES, Budget, TooMuchError, safe_name
+from roadseal.assess.inventory.firmware.described import NOT_SIGNED, image
 from roadseal.assess.inventory.firmware.updates import with_update
 
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
@@ -82,6 +84,7 @@ def _whole(source: Source, context: Context) -> Iterator[Output]:
     budget = Budget(context)
     if head.startswith(_ZIP):
         yield from _zip(source, budget)
+        yield from apk.signing_block(source.uri, source.data)
     elif source.data[257:262] == _USTAR:
         members = _tar(io.BytesIO(source.data[:]), budget)
         yield from with_update(source.uri, members)
@@ -90,6 +93,7 @@ def _whole(source: Source, context: Context) -> Iterator[Output]:
     elif head.startswith(_AR):
         yield from _ar(source, context)
     elif head.startswith(rpm.MAGIC):
+        yield from _rpm_signature(source, context)
         packed = rpm.payload(source.data[:])
         yield from cpio.read(streams.unpack(packed, budget)[0], Budget(context))
     elif head.startswith(cpio.MAGICS) and cpio.begins(source.data[:4400]):
@@ -127,6 +131,18 @@ def _tar(stream: IO[bytes], budget: Budget) -> Iterator[Output]:
         for info in archive:
             if info.isfile() and (member := archive.extractfile(info)):
                 yield Member(safe_name(info.name), budget.read(member))
+
+
+def _rpm_signature(source: Source, context: Context) -> Iterator[Output]:
+    """Who signed a package of RPM: a row of packets of OpenPGP in its first header."""
+    where = Location(source.uri, offset=0)
+    signed = False
+    for octets in rpm.signatures(source.data[: rpm.MAX_SIGNATURE_BYTES]):
+        for one in openpgp.keys(where, octets, context):
+            signed = True
+            yield one
+    if not signed:
+        yield image(where, "rpm", "RPM package, not signed", [NOT_SIGNED], {"signed": False})
 
 
 def _compressed(source: Source, budget: Budget) -> Iterator[Output]:

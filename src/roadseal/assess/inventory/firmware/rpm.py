@@ -5,11 +5,16 @@ Source: rpm.org, "RPM V4 Package format".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 MAGIC: Final = b"\xed\xab\xee\xdb"
 
+MAX_SIGNATURE_BYTES: Final = 1 << 20
+"""How far from the begin of a package its first header is looked at."""
+
 _LEAD_BYTES: Final = 96
+_SIGNATURE_TAGS: Final = frozenset({267, 268, 1002, 1005})  # over the header, and over all
 _HEADER: Final = b"\x8e\xad\xe8\x01"
 
 
@@ -28,3 +33,16 @@ def payload(data: bytes) -> bytes:
         at += 16 + 16 * entries + octets
         at += -at % aligned
     return data[at:]
+
+
+def signatures(data: bytes) -> Iterator[bytes]:
+    """Yield the packets of OpenPGP in the first header of a package."""
+    at = _LEAD_BYTES
+    entries = int.from_bytes(data[at + 8 : at + 12])
+    store = at + 16 + 16 * entries
+    for entry in range(at + 16, min(store, len(data)), 16):
+        tag, _, offset, count = (
+            int.from_bytes(data[each : each + 4]) for each in range(entry, entry + 16, 4)
+        )
+        if tag in _SIGNATURE_TAGS:
+            yield data[store + offset : store + offset + count]

@@ -1,7 +1,8 @@
-"""Updates of SWUpdate and Mender: archives with a description, a manifest, and what signs it.
+"""Updates of SWUpdate and Mender, packages of Alpine: archives with what signs them.
 
 Sources: SWUpdate, "Update images from verified source" and "Symmetrically encrypted update images";
-Mender, "Artifact format" (mender-artifact, Documentation/artifact-format-v3.md).
+Mender, "Artifact format" (mender-artifact, Documentation/artifact-format-v3.md); Alpine
+wiki, "Apk spec".
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _VERSION, _MANIFEST, _MANIFEST_SIGNATURE = "version", "manifest", "manifest.sig"
 _TELLING: Final = frozenset(
     {_DESCRIPTION, _DESCRIPTION_SIGNATURE, _VERSION, _MANIFEST, _MANIFEST_SIGNATURE}
 )
+_ALPINE: Final = ".SIGN."
+_ALPINE_HASHES: Final = {"RSA": "sha-1", "RSA256": "sha-256", "RSA512": "sha-512"}
 _SEQUENCE: Final = b"\x30"
 _ENCRYPTED: Final = re.compile(rb"\bencrypted\"?\s*[=:]\s*\"?(true|aes-[a-z]+)")
 _MENDER: Final = re.compile(rb'\A\s*\{\s*"format"\s*:\s*"mender"')
@@ -33,12 +36,15 @@ def with_update(uri: str, members: Iterable[Output]) -> Iterator[Output]:
     """Yield the members of an archive, and after them what signs it if it is an update."""
     telling: dict[str, bytes] = {}
     for one in members:
-        if isinstance(one, Member) and one.name in _TELLING:
+        if isinstance(one, Member) and (one.name in _TELLING or one.name.startswith(_ALPINE)):
             telling.setdefault(one.name, one.data)
         yield one
     location = Location(uri, offset=0)
     if _DESCRIPTION in telling:
         yield _swupdate(location, telling)
+    elif signatures := [name for name in telling if name.startswith(_ALPINE)]:
+        for name in signatures:
+            yield _alpine(location, name, telling[name])
     elif _MANIFEST in telling and _MENDER.match(telling.get(_VERSION, b"")):
         yield _mender(location, telling)
 
@@ -76,6 +82,15 @@ def _mender(location: Location, telling: dict[str, bytes]) -> Finding:
             uses.append(AlgorithmUse("unreadable-signature", Role.FIRMWARE_SIGNATURE))
     title = f"update for Mender{'' if signature is not None else ', not signed'}"
     return image(location, "mender", title, uses, {"signed": signature is not None})
+
+
+def _alpine(location: Location, name: str, signature: bytes) -> Finding:
+    """A package of Alpine: the kind of the signature is in the name of its file (abuild-sign)."""
+    kind = name.split(".")[2]
+    digest = _ALPINE_HASHES.get(kind)
+    named = f"rsa-pkcs1-{digest}" if digest else f"alpine:{kind[:20]}"
+    uses = [AlgorithmUse(named, Role.FIRMWARE_SIGNATURE), _bare_signature(signature)]
+    return image(location, "alpine", "package of Alpine Linux", uses, {"signed": True})
 
 
 def _bare_signature(signature: bytes) -> AlgorithmUse:
