@@ -8,7 +8,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from roadseal.assess.register.build import decimal_year
 
@@ -129,7 +129,8 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
             f" likely between {100 * low:.0f} and {100 * high:.0f}; 100 is the worst for sure.",
             highlight=False,
         )
-    table = Table("what", "cryptography", "so", "risk", "spare years", "known by", box=None)
+    known = ("what", "cryptography", "so", "risk", "spare years", "known by")
+    table = Table(*_whole(*known), box=None)
     for part in told["parts"]:
         risk = f"{part['p50']:.0%} ({part['p10']:.0%}–{part['p90']:.0%})" if part["p50"] else "–"
         table.add_row(
@@ -141,7 +142,8 @@ def show_explanation(console: Console, told: Mapping[str, Any]) -> None:
             part["known"],
         )
     console.print(table)
-    inputs = Table("input", "value", "from", box=None, title="Computed from", title_justify="left")
+    columns = _whole("input", "value", "from")
+    inputs = Table(*columns, box=None, title="Computed from", title_justify="left")
     for row in told["inputs"]:
         inputs.add_row(row["input"], escape(row["value"]), f"[dim]{escape(row['source'])}[/]")
     for part in told["parts"]:
@@ -192,3 +194,8 @@ def _margin(part: Mapping[str, Any]) -> str:
     if "mosca_years_early" not in part:
         return "–"
     return f"{part['mosca_years_early']:+.0f} to {part['mosca_years_late']:+.0f}"
+
+
+def _whole(*heads: str) -> list[Column]:
+    """Columns that cut no word short, however narrow the terminal is."""
+    return [Column(head, overflow="fold") for head in heads]
