@@ -12,7 +12,13 @@ from roadseal.errors import RoadsealError
 from roadseal.pilot import approach
 from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
 from roadseal.pilot.run import approaches_of, corridor_of, run_pilot
-from roadseal.pilot.scenario_file import EMBEDDED, BackhaulLink, check_signals, load_scenario
+from roadseal.pilot.scenario_file import (
+    EMBEDDED,
+    EMBEDDED_NAME,
+    BackhaulLink,
+    check_signals,
+    load_scenario,
+)
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
 
@@ -112,6 +118,19 @@ def test_a_wrong_approach_names_its_line(tmp_path: Path, line: str, says: str) -
     with pytest.raises(RoadsealError) as caught:
         load_approach(str(file))
     assert says in str(caught.value)
+
+
+def test_a_place_that_nobody_named_is_called_as_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "Old Town"
+    folder.mkdir()
+    (folder / "run.sumocfg").write_text("<configuration/>")
+    file = folder / "scenario.toml"
+    file.write_text('network = "run.sumocfg"')
+    assert load_scenario(str(file)).name == "Old Town"
+    file.write_text('network = "run.sumocfg"\nname = "Mine"')
+    assert load_scenario(str(file)).name == "Mine"
+    file.write_text("seed = 2")
+    assert load_scenario(str(file)).name == EMBEDDED_NAME
 
 
 def test_commands_weaker_than_the_profile_are_refused(tmp_path: Path) -> None:

@@ -79,6 +79,35 @@ def test_confidence_intervals_cover_the_truth() -> None:
     assert all(count >= 400 * 0.92 for count in covered.values()), covered
 
 
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_the_mean_of_a_few_is_as_uncertain_as_it_is(n: int) -> None:
+    """Emergency vehicles are few; with the normal distribution two would cover 70 %."""
+    rng = np.random.default_rng(2)
+    figures = [mean(rng.normal(10, 2, n), provenance=MODELLED) for _ in range(2_000)]
+    covered = sum(figure is not None and figure.low <= 10 <= figure.high for figure in figures)
+    assert 0.93 < covered / 2_000 < 0.97
+
+
+@pytest.mark.parametrize(("n", "q"), [(5, 0.5), (20, 0.95), (60, 0.95), (71, 0.95), (300, 0.95)])
+def test_a_quantile_has_the_confidence_that_it_names(n: int, q: float) -> None:
+    rng = np.random.default_rng(3)
+    figures = [quantile(rng.random(n), q, provenance=MODELLED) for _ in range(2_000)]
+    covered = sum(figure is not None and figure.low <= q <= figure.high for figure in figures)
+    named = {figure.interval for figure in figures if figure}
+    assert len(named) == 1
+    percent = int(named.pop().removesuffix(" % confidence"))
+    assert percent == 95 if n >= 60 else percent < 95
+    assert percent - 2 < 100 * covered / 2_000
+    assert percent == 95 or 100 * covered / 2_000 < percent + 2
+
+
+def test_one_observation_has_no_interval() -> None:
+    for figure in (mean([4.0], provenance=MODELLED), quantile([4.0], 0.95, provenance=MODELLED)):
+        assert figure is not None
+        assert (figure.n, figure.interval, figure.is_uncertain) == (1, "one observation", True)
+    assert not exact(4.0, provenance=MODELLED).is_uncertain
+
+
 def test_nothing_observed_is_no_figure() -> None:
     assert mean([], provenance=MODELLED) is None
     assert quantile([], 0.5, provenance=MODELLED) is None

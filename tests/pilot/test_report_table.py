@@ -86,6 +86,13 @@ def test_what_intervals_cannot_tell_apart_is_best_together() -> None:
     assert best_approaches(measure(a=spread[0], b=spread[1], c=spread[2])) == {"a"}
 
 
+@pytest.mark.parametrize("interval", ["one observation", "57 % confidence"])
+def test_too_few_observations_make_nobody_best(interval: str) -> None:
+    few = between(1, 1, 1, interval)
+    assert best_approaches(measure(a=few, b=between(2, 2, 2, interval))) == frozenset()
+    assert best_approaches(measure(a=few, b=between(2, 3, 4), c=between(0, 0.5, 1))) == {"a", "c"}
+
+
 @pytest.mark.parametrize(
     "undecided",
     [

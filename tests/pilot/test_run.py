@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from roadseal.pilot.measures import Provenance, Results
+from roadseal.pilot.raw import write_raw
 from roadseal.pilot.run import PilotRun, run_pilot
 from roadseal.pilot.scenario_file import load_scenario
 
@@ -90,6 +92,30 @@ def test_every_figure_says_how_it_came_about(run: PilotRun) -> None:
 def test_the_same_seed_gives_the_same_results(run: PilotRun, cache: Path) -> None:
     again = run_pilot(SHORT, cache_dir=cache)
     assert again.results.to_json() == run.results.to_json()
+
+
+def test_the_raw_tables_give_the_figures_again(run: PilotRun, tmp_path: Path) -> None:
+    """Computed here from the files alone, as somebody would who trusts nobody."""
+    for file in write_raw(run.on_air, tmp_path):
+        assert pl.read_parquet(file)["approaches"].n_unique() == 2, file
+
+    def of(table: str, approach: str) -> pl.DataFrame:
+        rows = pl.read_parquet(tmp_path / f"{table}.parquet")
+        return rows.filter(pl.col("approaches").str.split(" ").list.contains(approach))
+
+    for name in run.results.approaches:
+        cbr = of("channel", name)["cbr"]
+        assert value(run.results, "cbr-mean", name) == pytest.approx(cbr.mean())
+        ages = of("information_age", name).sort("age_s")
+        needed = math.ceil(0.95 * int(ages["times"].sum()))
+        age_s = ages.filter(pl.col("times").cum_sum() >= needed)["age_s"][0]
+        assert value(run.results, "information-age-p95-s", name) == pytest.approx(age_s)
+        sizes = dict(of("sizes", name).select("kind", "bytes").iter_rows())
+        assert value(run.results, "cam-digest-bytes", name) == sizes["cam"]
+        assert value(run.results, "cam-mean-bytes", name) == pytest.approx(sizes["cam_mean"])
+        passed = of("passages", name)["spat_age_s"]
+        fresh = (passed < 0.5).sum() / passed.len()
+        assert value(run.results, "fresh-spat-share", name) == pytest.approx(fresh)
 
 
 def test_the_command_line_writes_everything(cache: Path, run: PilotRun, tmp_path: Path) -> None:

@@ -59,6 +59,14 @@ def test_names_of_files_may_be_any_that_sumo_can_say(tmp_path: Path, name: str) 
     assert recorded(config, tmp_path / "traces").trips["vehicle"].to_list() == ["a"]
 
 
+def test_the_cache_may_be_named_relative_to_where_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = written(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert recorded(config.relative_to(tmp_path), Path("traces")).trips.height == 1
+
+
 def test_names_are_read_as_sumo_reads_them() -> None:
     environment = {"HERE": "/data"}
     assert file_names(" a b.xml , ${HERE}/c.xml,${NONE}d%20e.xml,", environment) == [

@@ -31,7 +31,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
         return read_profile(TomlSource(file.name, file.read_text("utf-8")))
     path = Path(name_or_path)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
         raise RoadsealError(
             "unknown-profile",

@@ -15,6 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import bdtr, stdtrit
+
+CONFIDENCE = "95 % confidence"
+"""What the interval of a figure is that can be told from others."""
+
+ONE_OBSERVATION = "one observation"
+"""Of which nobody knows how far it is from the next."""
 
 
 class Provenance(StrEnum):
@@ -37,7 +44,8 @@ class Figure:
         n: how many observations it rests on.
         low: lower end of its interval.
         high: upper end.
-        interval: what the interval is: `95 % confidence`, `5–95 %`, `exact`.
+        interval: what the interval is: `95 % confidence`, or less where observations are few;
+            `one observation`, `5–95 %`, `exact`.
         provenance: how it came about.
         note: what a reader must know, or empty.
     """
@@ -49,6 +57,12 @@ class Figure:
     interval: str
     provenance: Provenance
     note: str = ""
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it rests on too few observations to be told from others."""
+        told = self.interval == ONE_OBSERVATION or self.interval.endswith("confidence")
+        return told and self.interval != CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,30 +209,48 @@ def exact(value: float, *, n: int = 1, provenance: Provenance, note: str = "") -
 
 
 def mean(values: ArrayLike, *, provenance: Provenance, note: str = "") -> Figure | None:
-    """The mean with its 95 % confidence interval (normal); `None` without observations."""
+    """The mean with its 95 % confidence interval (Student's t); `None` without observations.
+
+    One observation says nothing of its own error: its interval is called `one observation`.
+    """
     sample = np.asarray(values, dtype=float)
-    if sample.size == 0:
+    n = sample.size
+    if n == 0:
         return None
     centre = float(sample.mean())
-    half = 1.96 * float(sample.std(ddof=1)) / math.sqrt(sample.size) if sample.size > 1 else 0.0
-    label = "95 % confidence"
-    return Figure(centre, sample.size, centre - half, centre + half, label, provenance, note)
+    if n == 1:
+        return Figure(centre, n, centre, centre, ONE_OBSERVATION, provenance, note)
+    half = float(stdtrit(n - 1, 0.975)) * float(sample.std(ddof=1)) / math.sqrt(n)
+    return Figure(centre, n, centre - half, centre + half, CONFIDENCE, provenance, note)
 
 
 def quantile(
     values: ArrayLike, q: float, *, provenance: Provenance, note: str = ""
 ) -> Figure | None:
-    """A quantile with its distribution-free 95 % confidence interval (order statistics)."""
+    """A quantile with its distribution-free 95 % confidence interval (order statistics).
+
+    A few observations cannot hold a quantile with that confidence; the interval then goes to the
+    end of the sample and names the confidence that it has.
+    """
     sample = np.sort(np.asarray(values, dtype=float))
     n = sample.size
     if n == 0:
         return None
-    half = 1.96 * math.sqrt(n * q * (1 - q))
-    low = sample[max(0, math.floor(n * q - half))]
-    high = sample[min(n - 1, math.ceil(n * q + half))]
     value = float(np.quantile(sample, q, method="inverted_cdf"))
-    label = "95 % confidence"
-    return Figure(value, n, float(low), float(high), label, provenance, note)
+    if n == 1:
+        return Figure(value, n, value, value, ONE_OBSERVATION, provenance, note)
+    half = 1.96 * math.sqrt(n * q * (1 - q))
+    first, last = max(0, math.floor(n * q - half)), min(n - 1, math.ceil(n * q + half))
+    while _holds(first, last, n, q) < 0.95 and (first > 0 or last < n - 1):
+        first, last = max(0, first - 1), min(n - 1, last + 1)
+    covered = min(0.95, _holds(first, last, n, q))
+    label = f"{100 * covered:.0f} % confidence"
+    return Figure(value, n, float(sample[first]), float(sample[last]), label, provenance, note)
+
+
+def _holds(first: int, last: int, n: int, q: float) -> float:
+    """How probably the quantile lies between two of `n` observations in their order."""
+    return float(bdtr(last, n, q) - bdtr(first, n, q))
 
 
 def share(successes: int, n: int, *, provenance: Provenance, note: str = "") -> Figure | None:
@@ -229,7 +261,7 @@ def share(successes: int, n: int, *, provenance: Provenance, note: str = "") -> 
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     low, high = min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
-    return Figure(p, n, low, high, "95 % confidence", provenance, note)
+    return Figure(p, n, low, high, CONFIDENCE, provenance, note)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ def write_raw(on_air: Mapping[tuple[str, ...], OnAir], directory: Path) -> list[
     Returns:
         The files: `channel` (a row a signal and second), `first_verified` (a row an encounter),
         `passages` (a row a passage of a stop line), `trips` (a row a vehicle), `grants` (a row a
-        change of a grant), `requests` (a row a granted request).
+        change of a grant), `requests` (a row a granted request), `sizes` (a row a kind of message),
+        `information_age` (how often the last verified SPaT had an age, vehicles near and every
+        step: one row an age).
     """
     directory.mkdir(parents=True, exist_ok=True)
     tables = {
@@ -34,6 +37,8 @@ def write_raw(on_air: Mapping[tuple[str, ...], OnAir], directory: Path) -> list[
         "trips": [_named(names, each.outcome.trips) for names, each in on_air.items()],
         "grants": [_named(names, each.outcome.changes) for names, each in on_air.items()],
         "requests": [_requests(names, each) for names, each in on_air.items()],
+        "sizes": [_sizes(names, each) for names, each in on_air.items()],
+        "information_age": [_ages(names, each) for names, each in on_air.items()],
     }
     files = []
     for name, parts in tables.items():
@@ -72,6 +77,19 @@ def _requests(names: tuple[str, ...], each: OnAir) -> pl.DataFrame:
         schema={"vehicle": pl.String, "signal": pl.String, "granted_after_s": pl.Float64},
     )
     return _named(names, table)
+
+
+def _sizes(names: tuple[str, ...], each: OnAir) -> pl.DataFrame:
+    counted = {**asdict(each.sizes), "cam_mean": each.air.cam_mean_bytes}
+    table = pl.DataFrame(
+        {"kind": list(counted), "bytes": [float(size) for size in counted.values()]}
+    )
+    return _named(names, table)
+
+
+def _ages(names: tuple[str, ...], each: OnAir) -> pl.DataFrame:
+    ages_s, times = np.unique(each.air.age_s, return_counts=True)
+    return _named(names, pl.DataFrame({"age_s": ages_s, "times": times}))
 
 
 def _named(names: tuple[str, ...], table: pl.DataFrame) -> pl.DataFrame:

@@ -108,7 +108,7 @@ class _Devices(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = EMBEDDED_NAME
+    name: str = Field("", max_length=120)
     network: str = EMBEDDED
     duration_s: float = Field(600.0, ge=MIN_DURATION_S, le=86_400)
     step_s: float = Field(0.1, gt=0, le=0.1)
@@ -152,10 +152,12 @@ def load_scenario(path: str | None) -> PilotScenario:
         )
         with source.at("approaches", written):
             load_approach(name)
-    values = row.model_dump(exclude={"link", "network", "approaches"})
+    values = row.model_dump(exclude={"name", "link", "network", "approaches"})
+    network = _beside(path, row.network)
     scenario = PilotScenario(
         **values,
-        network=_beside(path, row.network),
+        name=row.name or _called(network),
+        network=network,
         approaches=approaches,
         links=tuple(BackhaulLink(**link.model_dump()) for link in row.link)
         or PilotScenario().links,
@@ -165,7 +167,12 @@ def load_scenario(path: str | None) -> PilotScenario:
 
 
 def _of_sumo(config: str) -> PilotScenario:
-    return PilotScenario(name=Path(config).absolute().parent.name, network=config)
+    return PilotScenario(name=_called(config), network=config)
+
+
+def _called(network: str) -> str:
+    """What a place is called that nobody named: as the folder of its files."""
+    return EMBEDDED_NAME if network == EMBEDDED else Path(network).absolute().parent.name
 
 
 def _check(scenario: PilotScenario, source: TomlSource) -> None:

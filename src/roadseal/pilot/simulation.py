@@ -164,7 +164,7 @@ def simulate(
     for file in scenario.inputs:
         check_well_formed(file)
     with tempfile.TemporaryDirectory(prefix="roadseal-sumo-", dir=scratch_dir) as scratch:
-        directory = Path(scratch)
+        directory = Path(scratch).absolute()  # SUMO looks beside its configuration otherwise
         config = _stage(scenario, directory / "scenario")
         arguments = _arguments(config, directory, seed, step_s, with_traces)
         try:

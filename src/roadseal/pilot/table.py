@@ -179,8 +179,10 @@ def _reaches(figure: Figure, top: Figure) -> bool:
     """Whether the difference to the best may be chance: the confidence intervals touch.
 
     An interval that describes a spread (`5–95 %`) says nothing about the figure's own error; then
-    only the same value counts.
+    only the same value counts. Of too few observations nothing can be told.
     """
+    if figure.is_uncertain or top.is_uncertain:
+        return True
     if all("confidence" in each.interval or each.interval == "exact" for each in (figure, top)):
         return figure.low <= top.high and top.low <= figure.high
     return figure.value == top.value

@@ -82,7 +82,8 @@ def _price(results: Results, measure: Measure | None, before: str, after: str) -
     groups: list[tuple[Figure, list[str]]] = []
     for name, figure in _figures(results, measure).items():
         for first, names in groups:
-            if first.low <= figure.high and figure.low <= first.high:
+            uncertain = first.is_uncertain or figure.is_uncertain
+            if uncertain or (first.low <= figure.high and figure.low <= first.high):
                 names.append(name)
                 break
         else:
