@@ -93,7 +93,11 @@ def test_what_an_operator_kept_of_earlier_runs_is_not_written_over(
     "program",
     ['<param key="file" value="../kept.xml"/>', '<param key="device.ssm.file" value="kept.xml"/>'],
 )
-def test_what_devices_write_is_not_written_over_either(tmp_path: Path, program: str) -> None:
+def test_what_devices_write_is_not_written_over_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     routes = ROUTES.replace("<routes>", f'<routes><vType id="t">{program}</vType>')
     config = written(tmp_path, routes=routes.replace('id="a"', 'id="a" type="t"'))
     places = [config.parent / "kept.xml", config.parent.parent / "kept.xml"]
@@ -103,6 +107,7 @@ def test_what_devices_write_is_not_written_over_either(tmp_path: Path, program: 
     config.write_text(config.read_text().replace("</configuration>", options))
     recorded(config, tmp_path / "traces")
     assert [kept.read_text() for kept in places] == ["kept", "kept"]
+    assert not list((tmp_path / "here").iterdir())
 
 
 def test_a_scenario_that_writes_to_a_fixed_place_is_refused(tmp_path: Path) -> None:

@@ -189,6 +189,8 @@ def _arguments(
         "tripinfo-output.write-unfinished": "true",
         "statistic-output": directory / "statistics.xml",
         "error-log": directory / "errors.txt",
+        "device.ssm.file": directory / "ssm.xml",  # by default they are written where one is
+        "device.toc.file": directory / "toc.xml",
         "no-step-log": "true",
         "no-warnings": "true",  # they would tear the progress bar; incidents are counted
         "duration-log.disable": "true",
