@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from typing import Final
 
 from roadseal.assess.inventory.certificates import bouncy_castle, nss
+from roadseal.assess.inventory.certificates.keybox import is_keybox
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
 from roadseal.assess.inventory.finding import Finding
 from roadseal.assess.inventory.firmware import (
@@ -78,9 +79,10 @@ class ImageCollector:
 
 
 def _is_read_elsewhere(source: Source) -> bool:
-    if source.data[:8].startswith(_READ_ELSEWHERE) or source.data[8:12] == b"KBXf":
-        return True
-    return nss.is_database(source.data)
+    head = source.data[:8]
+    return (
+        head.startswith(_READ_ELSEWHERE) or is_keybox(source.data) or nss.is_database(source.data)
+    )
 
 
 def _images(source: Source, context: Context) -> Iterator[Output]:
