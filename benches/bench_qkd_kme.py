@@ -27,7 +27,7 @@ from roadseal.clock import SystemClock
 from roadseal.net import HYBRID, Authority, Side, TlsContext
 from roadseal.operate.qkd.client import Etsi014Client
 from roadseal.operate.qkd.kme import KmeSettings
-from roadseal.operate.qkd.kme.server import answer_evenly, start_kme
+from roadseal.operate.qkd.kme.server import KmeTls, answer_evenly, start_kme
 from roadseal.operate.qkd.store import KeyStore
 
 CLOCK = SystemClock()
@@ -45,14 +45,14 @@ def kme(
     identity, roots = authority.issue(me, now=CLOCK.now()), [authority.certificate]
 
     async def run() -> None:
+        server_tls = TlsContext(Side.SERVER, HYBRID, [identity], roots)
         server = await start_kme(
             KmeSettings(me, saes),
             store,
             {name: ("127.0.0.1", port) for name, port in ports.items() if name != me},
-            server=TlsContext(Side.SERVER, HYBRID, [identity], roots),
-            client=TlsContext(Side.CLIENT, HYBRID, [identity], roots),
+            KmeTls(server_tls, TlsContext(Side.CLIENT, HYBRID, [identity], roots), server_tls),
             clock=CLOCK,
-            sync_port=ports[me],
+            sync=("127.0.0.1", ports[me]),
         )
         start = CLOCK.cpu_s()
         pipe.send(server.port)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from roadseal.clock import SystemClock
 from roadseal.net import Authority
+from roadseal.operate.qkd.kme.config import read_config
 
 ROADSEAL = str(Path(sys.executable).parent / "roadseal")
 
@@ -106,6 +110,31 @@ def test_a_block_in_hexadecimal_is_recognised_and_imported_when_said_so(site):
     told = roadseal(where, "kme", "zeroise", "--config", "KME_A.toml", "--yes", "--json")
     assert json.loads(told)["kme"] == "KME_A"
     assert json.loads(told)["files"] > 0
+
+
+def test_peers_are_heard_at_their_own_address_and_nowhere_else(site):
+    where, port, _ = site
+    file = where / "KME_A.toml"
+    text = file.read_text()
+    sync = int(re.search(r'^sync = "127.0.0.1:(\d+)"', text, re.M)[1])
+    file.write_text(text.replace(f"127.0.0.1:{sync}", f"127.0.0.2:{sync}", 1))
+
+    async def reached(*address):
+        with contextlib.suppress(ConnectionRefusedError):
+            _, writer = await asyncio.open_connection(*address)
+            writer.close()
+            return True
+        return False
+
+    async def run():
+        kme = await read_config(file).start(clock=SystemClock())
+        try:
+            ends = (("127.0.0.1", port), ("127.0.0.2", sync), ("127.0.0.1", sync))
+            return [await reached(*end) for end in ends]
+        finally:
+            await kme.close()
+
+    assert asyncio.run(run()) == [True, True, False]
 
 
 def test_two_kmes_serve_clients_and_pass_the_doctor(site):

@@ -23,7 +23,7 @@ from roadseal.operate.qkd.channel import ChannelSettings, HybridChannel, QkdKey,
 from roadseal.operate.qkd.client import Etsi014Client
 from roadseal.operate.qkd.detections import draw
 from roadseal.operate.qkd.distil import Abort, Distilled, Receiver, Sender, Settings, distil
-from roadseal.operate.qkd.kme.server import KmePair, start_pair
+from roadseal.operate.qkd.kme.pair import KmePair, start_pair
 from roadseal.operate.qkd.link import LinkModel
 from roadseal.operate.qkd.mixing import EXPORTER, EXPORTER_BYTES
 from roadseal.operate.qkd.operating import OperatingPoint, optimise

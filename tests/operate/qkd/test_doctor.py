@@ -11,7 +11,7 @@ import pytest
 from roadseal.clock import SystemClock
 from roadseal.net import HttpClient, Response, serve_plain_http
 from roadseal.operate.qkd.doctor import CHECKS, Outcome, Patient, examine
-from roadseal.operate.qkd.kme.server import start_pair
+from roadseal.operate.qkd.kme.pair import start_pair
 
 
 def examined(tmp_path, spoil=None):

@@ -17,7 +17,7 @@ from roadseal.events import EventLog
 from roadseal.net import CLASSICAL
 from roadseal.operate.qkd.client import Etsi014Client, Etsi014Error
 from roadseal.operate.qkd.etsi014 import Capability
-from roadseal.operate.qkd.kme.server import start_pair
+from roadseal.operate.qkd.kme.pair import start_pair
 from roadseal.operate.qkd.store import KeyStore
 
 SAES = {"SAE_A": "KME_A", "SAE_A2": "KME_A", "SAE_B": "KME_B", "urn:sae:b/2": "KME_B"}

@@ -20,7 +20,7 @@ import pytest
 from roadseal.clock import SystemClock
 from roadseal.errors import RoadsealError
 from roadseal.operate.qkd.client import Etsi014Error
-from roadseal.operate.qkd.kme.server import start_pair
+from roadseal.operate.qkd.kme.pair import start_pair
 from roadseal.operate.qkd.store import LEASE_CELLS, KeyStore, journal
 from roadseal.operate.qkd.store.allotment import Allotment
 from roadseal.operate.qkd.store.cells import CELL_BYTES, Span

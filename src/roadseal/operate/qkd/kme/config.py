@@ -18,7 +18,7 @@ from roadseal.net import HYBRID, PROFILES, Side, TlsContext, TlsProfile
 from roadseal.net.pem import load_identity, load_roots
 from roadseal.operate.qkd.etsi014 import Capability
 from roadseal.operate.qkd.kme import KmeSettings
-from roadseal.operate.qkd.kme.server import KmeServer, start_kme
+from roadseal.operate.qkd.kme.server import KmeServer, KmeTls, start_kme
 from roadseal.operate.qkd.store import KeyStore
 
 _CODE = "qkd-kme-config"
@@ -93,20 +93,21 @@ class KmeConfig:
         """
         identity = load_identity(self.certificate, self.key)
         roots = load_roots(self.roots)
-        server = TlsContext(Side.SERVER, self.profile, [identity], roots)
+        tls = KmeTls(
+            TlsContext(Side.SERVER, self.profile, [identity], roots),
+            TlsContext(Side.CLIENT, HYBRID, [identity], roots),
+            TlsContext(Side.SERVER, HYBRID, [identity], roots),
+        )
         store = self.open_store()
         try:
             return await start_kme(
                 self.settings,
                 store,
                 self.peers,
-                server=server,
-                client=TlsContext(Side.CLIENT, HYBRID, [identity], roots),
-                sync_server=TlsContext(Side.SERVER, HYBRID, [identity], roots),
+                tls,
                 clock=clock,
-                host=self.listen[0],
-                port=self.listen[1],
-                sync_port=self.sync[1],
+                listen=self.listen,
+                sync=self.sync,
                 emit=emit,
             )
         except OSError as error:
