@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from roadseal.events import Event
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
@@ -24,6 +27,12 @@ def say(text: str, row: Mapping[str, object], *, as_json: bool) -> None:
         write_json_line(row)
     else:
         Console().print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def tell(event: Event) -> None:
+    """An `Emit` that says what happened, on standard error."""
+    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
+    typer.echo(f"{event.kind} {event.subject} {facts}".rstrip(), err=True)
 
 
 def write_json_line(value: object) -> None:

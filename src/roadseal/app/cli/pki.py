@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roadseal.app.cli.database import Database, PkiDatabase
-from roadseal.app.cli.output import AsJson, counted, say
+from roadseal.app.cli.output import AsJson, counted, say, tell
 from roadseal.app.cli.pki_agent import agent_app
 from roadseal.app.cli.pki_ceremony import approvals, approve, ceremony
 from roadseal.app.cli.pki_common import (
@@ -21,7 +21,6 @@ from roadseal.app.cli.pki_common import (
     open_token,
     passphrase,
     read_file,
-    tell,
     write_file,
 )
 from roadseal.app.cli.pki_expiring import expiring

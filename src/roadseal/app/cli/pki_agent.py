@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadseal.app.cli.output import AsJson
-from roadseal.app.cli.pki_common import tell
+from roadseal.app.cli.output import AsJson, tell
 
 if TYPE_CHECKING:
     from roadseal.operate.pki.unit.device import Credential

@@ -12,14 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, PkiDatabase
-from roadseal.app.cli.output import AsJson, say
+from roadseal.app.cli.output import AsJson, say, tell
 from roadseal.app.cli.pki_common import (
     ProfileName,
     open_database,
     open_token,
     passphrase,
     read_file,
-    tell,
     write_file,
 )
 from roadseal.errors import RoadsealError

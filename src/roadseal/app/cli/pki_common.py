@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from roadseal.app.cli.output import tell
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
-    from roadseal.events import Event
     from roadseal.operate.pki import Authority
     from roadseal.operate.pki.key_store import Token
     from roadseal.store import Store
@@ -45,12 +45,6 @@ def open_authority(store: Store, name: str, profile: str) -> Authority:
         emit=tell,
         token=open_token(),
     )
-
-
-def tell(event: Event) -> None:
-    """Say on stderr what changes trust."""
-    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
-    typer.echo(f"{event.kind} {event.subject} {facts}".rstrip(), err=True)
 
 
 def passphrase() -> bytes:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from roadseal.app.cli.database import PkiDatabase
-from roadseal.app.cli.pki_common import DAY_S, Name, ProfileName, open_authority, tell
+from roadseal.app.cli.output import tell
+from roadseal.app.cli.pki_common import DAY_S, Name, ProfileName, open_authority
 from roadseal.errors import RoadsealError
 
 _CONNECTIONS = 900  # below what a process may have open by default

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from roadseal.app.cli.output import AsJson, say
+from roadseal.app.cli.output import AsJson, say, tell
 from roadseal.errors import RoadsealError
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ def serve(config: Config) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-        def tell(event: Event) -> None:
+        def tell_rare(event: Event) -> None:
             if event.kind not in ("tls.opened", "qkd.delivered"):
-                facts = " ".join(f"{k}={v}" for k, v in event.facts.items())
-                console.print(f"{event.kind} {event.subject} {facts}", markup=False)
+                tell(event)
 
-        server = await found.start(clock=SystemClock(), emit=tell)
+        server = await found.start(clock=SystemClock(), emit=tell_rare)
         console.print(
             f"{found.settings.kme_id} serves SAEs on port {server.port} and its peers on "
             f"port {server.sync_port}, TLS profile {found.profile.name}.",

@@ -14,14 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, ScmsDatabase
-from roadseal.app.cli.output import AsJson, say, write_json_line
+from roadseal.app.cli.output import AsJson, say, tell, write_json_line
 from roadseal.app.cli.scms_common import (
     Out,
     System,
     Which,
     demand_known,
     open_authorities,
-    warn,
     write_file,
 )
 from roadseal.app.cli.v2x_input import iso
@@ -194,8 +193,8 @@ def serve(
         async def handle(request: Request) -> Response:
             return await service(request)
 
-        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=warn)
-        making = asyncio.create_task(make_batches(us.ra, clock, batch_every, warn)) if us else None
+        server = await serve_plain_http(handle, clock=clock, host=host, port=port, emit=tell)
+        making = asyncio.create_task(make_batches(us.ra, clock, batch_every, tell)) if us else None
         # Lists name the address, and only now a free port is known.
         address = access_point or f"http://{host}:{server.port}"
         service = HttpService(clock, address, eu=eu, us=us)

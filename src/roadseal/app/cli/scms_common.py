@@ -14,7 +14,6 @@ from roadseal.errors import RoadsealError
 from roadseal.events import unheard
 
 if TYPE_CHECKING:
-    from roadseal.events import Event
     from roadseal.operate.pki.v2x.eu_system import EuSystem
     from roadseal.operate.pki.v2x.keyring import Keyring
     from roadseal.operate.pki.v2x.us_system import UsSystem
@@ -75,12 +74,6 @@ def open_authorities(db: str) -> Opened:
 
     store = open_store(db, SCHEMA)
     return Opened(store, Keyring(store, _passphrase, os.urandom))
-
-
-def warn(event: Event) -> None:
-    """Say on stderr what a server could not do."""
-    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
-    typer.echo(f"{event.kind} {event.subject} {facts}".rstrip(), err=True)
 
 
 def demand_known(algorithm: str) -> None:
