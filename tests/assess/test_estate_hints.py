@@ -6,6 +6,7 @@ of our own.
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -114,6 +115,25 @@ def test_a_column_whose_every_value_is_a_kind_needs_no_name_for_it(tmp_path: Pat
         ("x/3", "pedestrian-signal"),
     ]
     assert done.assets[0].name == "Sol, Rua do & Nova, Rua"
+
+
+def test_of_an_archive_the_file_that_is_called_after_signals_is_read(tmp_path: Path) -> None:
+    # The General Traffic Signal Specification: a zip of tables.
+    with zipfile.ZipFile(tmp_path / "gtss.zip", "w") as archive:
+        archive.writestr(
+            "signals.txt",
+            "signal_id,agency_id,street_name1,street_name2,latitude,longitude\n"
+            "1,1,Main St,Second St,40.712776,-74.005974\n2,1,Main St,Third St,40.72,-74.01\n",
+        )
+        archive.writestr("agency.txt", "agency_id,agency_name,agency_url\n1,City,x\n" * 99)
+        archive.writestr("phases.txt", "signal_id,phase,movement\n1,2,NBT\n" * 99)
+    table = read_source(tmp_path / "gtss.zip")
+    done = import_table(table, guess_mapping(table).mapping, "x")
+    assert [(each.id, each.name, each.kind) for each in done.assets] == [
+        ("x/1", "Main St & Second St", Kind.SIGNAL),
+        ("x/2", "Main St & Third St", Kind.SIGNAL),
+    ]
+    assert {each.rule for each in done.notes} == {"other-files"}
 
 
 # --- columns that speak of something else ---------------------------------------------------------
@@ -232,6 +252,11 @@ def test_a_column_called_after_the_thing_holds_its_reference(tmp_path: Path) -> 
     assert first.name == "八德路 光復北路"
 
 
+@pytest.mark.parametrize("column", ["CameraID", "VMSID", "Signal-Nr", "AmpelId", "RSU ref"])
+def test_the_number_of_a_thing_goes_before_the_count_of_a_portal(column: str) -> None:
+    assert column_likeness(column, "id") > column_likeness("OBJECTID", "id")
+
+
 def test_a_column_of_phrases_names_the_rows_where_none_is_called_a_name(tmp_path: Path) -> None:
     text = "Signal ID,Wo,lat,lon\n1,Ring / Markt,52.1,13.1\n2,Ring / Tor,52.2,13.2\n"
     assert [each.name for each in imported(tmp_path, "x.csv", text).assets] == [
@@ -272,3 +297,49 @@ def test_words_are_found_in_scripts_that_join_them() -> None:
     assert column_likeness("신호등구분", "kind") == pytest.approx(1.0, abs=0.1)
     assert column_likeness("WGS84緯度座標", "latitude") >= 0.6
     assert kind_of_title("대구광역시_신호등_20230323") == "signal"
+
+
+# --- what interfaces answer -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "first", "place"),
+    [
+        (  # OData: Singapore's Land Transport Authority
+            '{"odata.metadata": "x", "value": ['
+            '{"CameraID": "1001", "Latitude": 1.29531, "Longitude": 103.87114},'
+            '{"CameraID": "1002", "Latitude": 1.31954, "Longitude": 103.87856}]}',
+            "camera", "x/1001", (1.29531, 103.87114),
+        ),
+        (  # a list within a list
+            '{"items": [{"timestamp": "t", "cameras": ['
+            '{"camera_id": "4703", "location": {"latitude": 1.357, "longitude": 103.694}},'
+            '{"camera_id": "4704", "location": {"latitude": 1.36, "longitude": 103.7}}]}]}',
+            "camera", "x/4703", (1.357, 103.694),
+        ),
+        (  # Taiwan's Transport Data eXchange
+            '{"AuthorityCode": "TNN", "VMSs": ['
+            '{"VMSID": "V-1", "PositionLon": 120.20113, "PositionLat": 22.99021},'
+            '{"VMSID": "V-2", "PositionLon": 120.21113, "PositionLat": 22.98021}]}',
+            "sign", "x/V-1", (22.99021, 120.20113),
+        ),
+        (  # NGSI-LD
+            '[{"id": "urn:ngsi-ld:TrafficLight:1", "type": "TrafficLight",'
+            '"name": {"type": "Property", "value": "A / B"}, "location": {"type": "GeoProperty",'
+            '"value": {"type": "Point", "coordinates": [-3.8, 43.46]}}}]',
+            "signal", "x/urn:ngsi-ld:TrafficLight:1", (43.46, -3.8),
+        ),
+        (  # SensorThings, as Hamburg's signals are
+            '{"value": [{"@iot.id": 7, "name": "TLF-Knoten 279", "properties": '
+            '{"trafficLightsId": "279"}, "Locations": [{"location": {"type": "Feature", '
+            '"geometry": {"type": "Point", "coordinates": [9.98, 53.55]}}}]}]}',
+            "signal", "x/279", (53.55, 9.98),
+        ),
+    ],
+)  # fmt: skip
+def test_answers_of_interfaces(
+    tmp_path: Path, text: str, kind: str, first: str, place: tuple[float, float]
+) -> None:
+    asset = imported(tmp_path, "answer.json", text).assets[0]
+    assert (str(asset.kind), asset.id) == (kind, first)
+    assert (asset.latitude, asset.longitude) == place

@@ -61,6 +61,12 @@ class PlaceProposal:
         longitude = self._choice.pick(
             "longitude", lambda each: each.share(_is_degrees(180)) > 0.9, at_least=0.6
         )
+        if not (latitude and longitude):
+            self._choice.forget("latitude", "longitude")
+            latitude, longitude = (
+                self._choice.pick(axis, lambda each: each.share(_is_fine_degrees) > 0.8)
+                for axis in ("latitude", "longitude")
+            )
         if latitude and longitude and latitude.filled and longitude.filled:
             north = [parse_degrees(cell) or 0.0 for cell in islice(latitude.filled, 2_000)]
             if sum(abs(each) > 90 for each in north) > len(north) / 2:

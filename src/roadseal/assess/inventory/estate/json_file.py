@@ -1,6 +1,7 @@
-"""GeoJSON, GeoJSON a line, TopoJSON, Esri JSON, Overpass JSON and plain lists of records.
+"""GeoJSON, GeoJSON a line, TopoJSON, Esri JSON, what interfaces answer, and lists of records.
 
-Source: RFC 7946; its predecessor of 2008 for the member ``crs``; Esri "Feature set" objects.
+Source: RFC 7946; its predecessor of 2008 for the member ``crs``; Esri "Feature set" objects; OGC
+18-088 (SensorThings); ETSI GS CIM 009 (NGSI-LD).
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from roadseal.assess.inventory.estate.topology import topology_features
 PLACE_COLUMN: Final = "geometry"
 """Where the place of a feature stands, as WKT in degrees."""
 
+_THING: Final = "@iot.id"
+"""By this a thing of SensorThings is known."""
+_LIST_DEPTH: Final = 4
+_LOOKED_INTO: Final = 3  # of a list's items, for a list within it
 _EPSG: Final = re.compile(r"(?:EPSG|epsg)\D*(?:\d+\.\d+:|::?)?(\d{4,6})\s*$")
 
 
@@ -32,7 +37,10 @@ def read_json(path: Path) -> Table:
     """
     root = _load(path)
     features, srid = _features(root), _srid(root)
+    said = root.get("name") if isinstance(root, dict) else None
     if features is None:
+        said, features = _longest_list("", root)
+    if not features:
         raise unreadable(
             path.name, "it holds neither features nor a list of records", "Export it as GeoJSON."
         )
@@ -41,7 +49,6 @@ def read_json(path: Path) -> Table:
     if records and not is_known_system(srid):
         notes = (note(0, "file", Action.DOUBTED, "projection", f"EPSG:{srid}"),)
     placed = any(PLACE_COLUMN in record for record in records)
-    said = root.get("name") if isinstance(root, dict) else None
     return table_of_records(
         "geojson",
         records,
@@ -88,6 +95,21 @@ def _features(root: Any) -> list[Any] | None:
         case {"data": list(records)} | {"results": list(records)} | {"records": list(records)}:
             return records
     return None
+
+
+def _longest_list(name: str, value: Any, depth: int = 0) -> tuple[str, list[Any]]:
+    """The longest list of objects in what an interface answers, and what it is called there."""
+    found = [("", list[Any]())]
+    inside: list[tuple[str, Any]] = []
+    if isinstance(value, list):
+        inside = [(name, each) for each in value[:_LOOKED_INTO]]
+        if any(isinstance(each, dict) for each in value):
+            found.append((name, value))
+    elif isinstance(value, dict):
+        inside = [(str(key), each) for key, each in value.items()]
+    if depth < _LIST_DEPTH:
+        found += [_longest_list(*each, depth + 1) for each in inside]
+    return max(found, key=lambda each: len(each[1]))
 
 
 def _of_socrata(columns: list[Any], rows: list[Any]) -> list[Any]:
@@ -144,11 +166,24 @@ def _record(feature: Mapping[str, Any], srid: int) -> Mapping[str, str]:
     if not isinstance(properties, dict):
         properties = {key: value for key, value in feature.items() if key != "geometry"}
     record = {str(key): _text(value) for key, value in properties.items()}
+    if _THING in feature:
+        geometry = _geometry_within(feature.get("Locations"), 0)
+        record = {"name": _text(feature.get("name")), _THING: _text(feature[_THING]), **record}
     if "id" in feature and "id" not in record and properties is not feature:
         record["id"] = _text(feature["id"])
     if place := in_degrees(shape_place(geometry), srid):
         record[PLACE_COLUMN] = place.wkt
     return record
+
+
+def _geometry_within(value: Any, depth: int) -> Any:
+    """The first geometry of the locations of a thing, which may lie in a feature."""
+    if isinstance(value, dict) and "coordinates" in value:
+        return value
+    inside = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    if depth < _LIST_DEPTH:
+        return next(filter(None, (_geometry_within(each, depth + 1) for each in inside)), None)
+    return None
 
 
 def _text(value: Any) -> str:
@@ -163,5 +198,7 @@ def _text(value: Any) -> str:
             return str(int(value))
         case int() | float():
             return str(value)
+        case {"type": str(), "value": inner}:  # an attribute of NGSI
+            return _text(inner)
         case _:
             return orjson.dumps(value).decode()

@@ -12,8 +12,10 @@ from importlib import resources
 from typing import Any, Final
 
 _SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]|(?:ID|NR|NO)\b)")
 _SIGNS: Final = {"٫": ".", "．": ".", "٬": "", "，": ",", "،": ",", "º": "°", "˚": "°", "−": "-"}
+_REFERENCE: Final = 0.88
+"""So well does the number of a thing fit: better than a portal's OBJECTID."""
 _CUT_CHARS: Final = 10
 """So long is a name of dBASE, which cuts the longer ones."""
 _TELLING_CHARS: Final = 4
@@ -93,8 +95,10 @@ def _reference_likeness(tokens: set[str]) -> float:
     """``Signal-Nr``, ``AmpelId``: the number of a thing; ``Semáforo``: the thing itself."""
     kinds = _tokens("kind") - set(words("title")["dumb"]) | {"traffic"}
     references = {"id", "no", "nr", "num", "number", "code", "ref", "key"}
+    if len(tokens) == 1 and (joined := next(iter(tokens))) not in kinds:
+        return _REFERENCE if joined.endswith("id") and joined[:-2] in kinds else 0.0  # VMSID
     if tokens & kinds and tokens <= kinds | references:
-        return 0.85 if tokens & references else 0.5
+        return _REFERENCE if tokens & references else 0.5
     return 0.0
 
 

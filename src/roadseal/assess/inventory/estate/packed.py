@@ -1,6 +1,7 @@
-"""Archives as portals give them: a zip of one data set, a shapefile's parts, KMZ, gzip and its kin.
+"""Archives as portals give them: a zip of a data set, a shapefile's parts, KMZ, gzip and its kin.
 
-Of several files the likeliest kind is read, and of one kind the largest.
+Of several files the likeliest kind is read; of one kind that which is called after signals, then
+the largest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, Final
 
+from roadseal.assess.inventory.estate.lexicon import kind_of_title
 from roadseal.assess.inventory.estate.note import Action, note
 from roadseal.assess.inventory.estate.table import LIMITS, Row, Table, unreadable
 
@@ -34,6 +36,7 @@ _OPENED: Final[Mapping[bytes, Callable[[Path], Packed]]] = {
     b"BZ": bz2.BZ2File,
     b"\xfd7": lzma.LZMAFile,
 }
+_SOUGHT: Final = ("signal", "pedestrian-signal", "rsu")
 FILE_GEODATABASE: Final = (
     "it is an Esri File Geodatabase",
     "Convert it: ogr2ogr -f GPKG new.gpkg FILE.gdb, or export the layer as GeoJSON.",
@@ -63,7 +66,12 @@ def read_zip(path: Path, read: Reader) -> Table:
             sizes = {each.filename: each.file_size for each in archive.infolist() if _is_data(each)}
             name = min(
                 sizes,
-                key=lambda each: (_DATA.index(_suffix(each)), -sizes[each], each),
+                key=lambda each: (
+                    _DATA.index(_suffix(each)),
+                    _strangeness(each),
+                    -sizes[each],
+                    each,
+                ),
                 default="",
             )
             if not name and any(".gdb/" in each.lower() for each in archive.namelist()):
@@ -109,6 +117,12 @@ def _is_data(entry: zipfile.ZipInfo) -> bool:
         return False
     hidden = any(part.startswith((".", "__")) for part in PurePosixPath(entry.filename).parts)
     return not entry.is_dir() and not hidden and _suffix(entry.filename) in _DATA
+
+
+def _strangeness(name: str) -> int:
+    """How little a file's name says of signals: 0 that it holds them, 1 other equipment, 2 none."""
+    kind = kind_of_title(PurePosixPath(name).stem)
+    return (0 if kind in _SOUGHT else 1) if kind else 2
 
 
 def _suffix(name: str) -> str:
