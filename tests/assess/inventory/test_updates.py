@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import os
+import random
 import re
 import shutil
 import struct
@@ -23,6 +24,8 @@ from roadseal.assess.inventory.finding import Cause, Finding, Role
 from roadseal.assess.inventory.firmware import pe
 
 MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 10
+
+NOISE = random.Random(3).randbytes(4096)
 
 
 def run(*command: str | Path, cwd: Path, given: bytes = b"") -> None:
@@ -218,6 +221,56 @@ def test_a_package_of_rpm_tells_who_signed_it(
     found, gaps = read("a.rpm", package.read_bytes())
     assert not gaps
     assert [each.title for each in found] == ["OpenPGP signature"]
+
+
+# --- kernels and boot loaders ---------------------------------------------------------------------
+
+
+def message_over(folder: Path, content: bytes, digest: str) -> bytes:
+    (folder / "content").write_bytes(content)
+    run("openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-signer", "cert.pem",
+        "-inkey", "key.pem", "-md", digest, "-in", "content", "-outform", "DER", "-out", "message",
+        cwd=folder)  # fmt: skip
+    return (folder / "message").read_bytes()
+
+
+def test_a_kernel_module_tells_who_signed_it(signer: Path) -> None:
+    """As Linux's sign-file appends it: a message, what it is, and a mark."""
+    program = shutil.which("true") or pytest.skip("no program")
+    body = Path(program).read_bytes()
+    message = message_over(signer, body, "sha512")
+    mark = b"~Module signature appended~\n"
+    signed = body + message + struct.pack(">5B3xI", 0, 0, 2, 0, 0, len(message)) + mark
+    one = told("rsu.ko", signed, "kernel-module")
+    assert firmware_signatures(one) == {"rsa-pkcs1-sha-512"}
+    assert not [each for each in read("vmlinux", body + mark + b"\0")[0] if "module" in each.title]
+
+
+def test_a_boot_image_of_mkimage_for_imx_is_not_signed(tmp_path: Path) -> None:
+    (tmp_path / "loader").write_bytes(NOISE)
+    (tmp_path / "imx.cfg").write_text(
+        "IMAGE_VERSION 2\nBOOT_FROM sd\nDATA 4 0x020c4068 0xffffffff\n"
+    )
+    run("mkimage", "-n", "imx.cfg", "-T", "imximage", "-e", "0x17800000", "-d", "loader", "u.imx",
+        cwd=tmp_path)  # fmt: skip
+    image = (tmp_path / "u.imx").read_bytes()
+    for data in (image, bytes(1024) + image):  # alone, and on a card
+        assert firmware_signatures(told("u-boot.imx", data, "imx")) == {"null"}
+
+
+def test_a_boot_image_for_imx_tells_who_signed_it(signer: Path) -> None:
+    """Vector table, image, commands: what HAB's guide has; no free tool writes it."""
+    message = message_over(signer, NOISE, "sha256")
+    block = struct.pack(">BHB", 0xD8, 4 + len(message), 0x40) + message
+    command = struct.pack(">BHBBBBBI", 0xCA, 12, 0, 1, 0xC5, 0, 0, 16)
+    sequence = struct.pack(">BHB", 0xD4, 16, 0x40) + command + block
+    table = struct.pack("<8I", 0x402000D1, 0x17801000, 0, 0, 0x177FF420, 0x177FF400,
+                        0x177FF400 + 32 + len(NOISE), 0)  # fmt: skip
+    data = table + NOISE + sequence
+    one = told("u-boot.imx", data, "imx")
+    assert firmware_signatures(one) == {"rsa-pkcs1-sha-256"}
+    _, gaps = read("u-boot.imx", data[: -len(sequence)] + bytes(64))
+    assert [gap.cause for gap in gaps] == [Cause.UNREADABLE]
 
 
 # --- disks ----------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from roadseal.assess.inventory.firmware import (
     avb,
     disk_encryption,
     esp32,
+    imx,
+    kernel_module,
     mcuboot,
     outside,
     rauc,
@@ -34,6 +36,8 @@ _ANYWHERE: Final[Mapping[bytes, _Read]] = {
     avb.MAGIC: avb.verified_boot,
     disk_encryption.LUKS: disk_encryption.luks,
     disk_encryption.VERITY: disk_encryption.verity,
+    kernel_module.MARK: kernel_module.module,
+    **dict.fromkeys(imx.TABLES, imx.boot_image),
     uefi.X509: uefi.signature_list,
     uefi.SHA256: uefi.signature_list,
 }
