@@ -14,7 +14,7 @@ from typing import Any, Final
 _SEPARATORS: Final = re.compile(r"(?:[^\w@.]|_)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]|(?:ID|NR|NO)\b)")
 _SIGNS: Final = {"٫": ".", "．": ".", "٬": "", "，": ",", "،": ",", "º": "°", "˚": "°", "−": "-"}
-_REFERENCE: Final = 0.88
+_REFERENCE: Final = 0.9
 """So well does the number of a thing fit: better than a portal's OBJECTID."""
 _CUT_CHARS: Final = 10
 """So long is a name of dBASE, which cuts the longer ones."""
