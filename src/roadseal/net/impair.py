@@ -16,6 +16,10 @@ can deliver bytes when Linux's TCP over such a link would have. The model, per s
   last of a burst by a retransmission timeout, RTT + max(200 ms, 4 × jitter) (RFC 6298 with the
   lower bound that Linux uses), which doubles when the retransmission is lost as well. A lost
   acknowledgement costs nothing, since the next one covers it.
+
+Not modelled: delayed acknowledgements, and the HyStart of Linux's CUBIC, which leaves slow start
+early where jitter looks like a queue; long transfers are too fast for it. docs/backhaul.md compares
+the model with the kernel.
 """
 
 from __future__ import annotations
