@@ -48,6 +48,27 @@ def test_a_signature_is_named(home: Path, how: str, key: str, name: str) -> None
     assert algorithms([found]) == [name]
 
 
+def test_packets_without_armour_are_known_by_themselves(home: Path) -> None:
+    """As debsigs, SWUpdate and opkg have them: under any name."""
+    for options in (
+        ("-u", "rsa2048@x", "--detach-sign", "text"),
+        ("-u", "ed25519@x", "--detach-sign", "text"),
+        ("-r", "box@x", "-e", "text"),
+        ("-c", "text"),
+        ("--export", "rsa2048@x"),
+        ("--export", "box@x"),
+    ):
+        packets = gpg(home, "-o", "-", *options)
+        expected = algorithms(read("a.gpg", packets)[0])
+        assert expected
+        found, gaps = read("_gpgorigin", packets)
+        assert not gaps
+        assert algorithms(found) == expected
+    for text in ("\u00a9 2026, the makers of the unit", "\u0089 \u00a0"):
+        for encoding in ("utf-8", "latin-1"):
+            assert read("notes", text.encode(encoding) * 20) == ([], [])
+
+
 def test_an_encrypted_message_names_its_recipients_and_its_password(home: Path) -> None:
     listed = gpg(home, "--list-keys", "--with-colons", "box@x").decode().splitlines()
     subkey = next(line.split(":")[3] for line in listed if line.startswith("sub:"))

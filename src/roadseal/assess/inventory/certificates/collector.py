@@ -10,6 +10,7 @@ from roadseal.assess.inventory.certificates import bouncy_castle, ieee1609, open
 from roadseal.assess.inventory.certificates.der_file import der_file
 from roadseal.assess.inventory.certificates.keybox import MAGIC, MAGIC_AT, is_keybox, keybox
 from roadseal.assess.inventory.certificates.keystore import JCEKS_MAGIC, JKS_MAGIC, keystore
+from roadseal.assess.inventory.certificates.openpgp_start import STARTS, is_openpgp
 from roadseal.assess.inventory.certificates.pem_file import BEGIN, pem_blocks
 from roadseal.assess.inventory.certificates.texts import is_wrapped
 from roadseal.assess.inventory.collector import Context, Output, Signature, Source
@@ -61,6 +62,7 @@ class CertificateCollector:
         Signature(JKS_MAGIC, 0),
         Signature(JCEKS_MAGIC, 0),
         Signature(MAGIC, MAGIC_AT),
+        *(Signature(start, 0) for start in STARTS),
         *(Signature(start, 0) for start in _DER_STARTS + _SMALL_DER_STARTS),
         *(Signature(start, 0) for start in ieee1609.STARTS + ieee1609.MESSAGE_STARTS),
     )
@@ -95,7 +97,10 @@ class CertificateCollector:
         elif head.startswith(ieee1609.MESSAGE_STARTS):
             if ieee1609.looks_like_message(source.data[: ieee1609.MAX_BYTES]):
                 yield from ieee1609.certificates(source.uri, source.data[:])
-        elif suffix in {"gpg", "pgp"} and BEGIN not in source.hits:
+        elif BEGIN not in source.hits and (
+            suffix in {"gpg", "pgp"}
+            or (head.startswith(STARTS) and is_openpgp(source.data[:_HEAD_BYTES]))
+        ):
             yield from openpgp.keys(Location(source.uri), source.data[:], context, base=0)
         elif is_keybox(source.data):
             yield from keybox(source, context)
