@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,34 @@ def test_the_page_does_not_scroll_sideways(visit) -> None:
     visit.page.check("#every-interval")
     wide = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
+
+
+def test_eight_approaches_of_long_names_stay_on_a_phone(browser, tmp_path: Path) -> None:
+    """Users add their own; the table scrolls then, not the page."""
+    sample = sample_results()
+    names = {
+        f"approach-{'x' * 50}{n}": f"A long title that somebody thought of, {n}" for n in "abcdefgh"
+    }
+    first = next(iter(sample.approaches))
+    measures = [
+        replace(row, values=dict.fromkeys(names, row.values.get(first))) for row in sample.measures
+    ]
+    drills = [
+        replace(drill, approach=name)
+        for drill in sample.drills
+        if drill.approach == first
+        for name in names
+    ]
+    results = replace(
+        sample, approaches=names, measures=measures, curves=[], drills=drills, emergency=[]
+    )
+    corridor = read_corridor(EMBEDDED_NET, name="W" * 120, source="OpenStreetMap, ODbL")
+    write_report(results, corridor, sample_links(corridor), tmp_path / "many.html")
+    visit = Visit(browser, (tmp_path / "many.html").as_uri(), PHONE)
+    wide = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+    assert axe_playwright.Axe().run(visit.page).violations_count == 0
+    visit.context.close()
 
 
 def test_no_word_of_a_chart_leaves_its_card_or_covers_another(visit) -> None:
