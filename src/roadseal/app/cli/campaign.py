@@ -24,7 +24,7 @@ from roadseal.app.cli.campaign_network import check_rotation, named_rotation, ne
 from roadseal.app.cli.campaign_simulated import EPILOGUE, REHEARSED, rehearse, simulate, site_of
 from roadseal.app.cli.campaign_view import show_forecast, show_report
 from roadseal.app.cli.database import Database, FleetDatabase
-from roadseal.app.cli.output import AsJson, say
+from roadseal.app.cli.output import AsJson, counted, say
 from roadseal.errors import RoadsealError, why_unreadable
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def enlist(
     if est_only:
         enlist_foreign(store, [one.id for one in devices])
     row = {"devices": count, "est_only": est_only}
-    say(f"{count} devices enlisted", row, as_json=as_json)
+    say(f"{counted(count, 'device')} enlisted", row, as_json=as_json)
 
 
 @app.command()

@@ -202,7 +202,8 @@ def makers(
     count = Makers(store, authority).trust(roots[0], listed)
     maker = roots[0].subject.rfc4514_string()
     row = {"maker": maker, "devices": count}
-    say(f"{count} devices may enrol with certificates of {maker}", row, as_json=as_json)
+    text = f"{counted(count, 'device')} may enrol with certificates of {maker}"
+    say(text, row, as_json=as_json)
 
 
 @app.command()

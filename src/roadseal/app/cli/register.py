@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadseal.app.cli.database import Database, EstateDatabase
-from roadseal.app.cli.output import AsJson, say
+from roadseal.app.cli.output import AsJson, counted, say
 from roadseal.app.cli.register_kept import (
     assess_store,
     forget,
@@ -211,9 +211,8 @@ def diff(
                 escape("; ".join(each.reasons)),
             )
         console = Console()
-        console.print(
-            f"[bold]{len(changes)}[/] assets changed, [bold]{len(worse)}[/] for the worse"
-        )
+        changed = counted(len(changes), "asset")
+        console.print(f"[bold]{changed}[/] changed, [bold]{len(worse)}[/] for the worse")
         console.print(table)
     raise typer.Exit(1 if worse else 0)
 
