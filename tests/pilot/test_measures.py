@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadseal.pilot.difference import differences
+from roadseal.pilot.difference import differences, settings
 from roadseal.pilot.measures import (
     Curve,
     DrillResult,
@@ -138,6 +138,12 @@ def test_differences_name_measure_and_approach() -> None:
     assert differences(results(), results()) == []
     (row,) = differences(results(1.0), results(2.0))
     assert (row.measure, row.approach, row.texts[2]) == ("m", "classical", "+1 (+100.0%)")
+
+
+def test_runs_that_were_asked_for_different_things_say_so() -> None:
+    other = replace(results(), about={"seed": 2, "scenario": "town"})
+    assert settings(results(), other) == ["scenario: None, town", "seed: 1, 2"]
+    assert settings(results(), results(3.0)) == []
 
 
 def test_differences_of_drills_are_differences() -> None:

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from roadseal.pilot.measures import Figure, Results
 
+_ASKED = (
+    *("scenario", "network", "seed", "duration_s", "step_s"),
+    *("access", "power_dbm", "bitrate_mbps", "sumo", "roadseal"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -38,6 +43,12 @@ def differences(a: Results, b: Results) -> list[Difference]:
         for measure, approach in [key]
         if left.get(key) != right.get(key)
     ]
+
+
+def settings(a: Results, b: Results) -> list[str]:
+    """In what the runs themselves are not alike, as `seed: 1, 2`; the figures then differ too."""
+    asked = [name for name in _ASKED if a.about.get(name) != b.about.get(name)]
+    return [f"{name}: {a.about.get(name)}, {b.about.get(name)}" for name in asked]
 
 
 def _figures(results: Results) -> dict[tuple[str, str], float | None]:

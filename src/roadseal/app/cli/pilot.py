@@ -127,9 +127,10 @@ def compare(
 
     Example: [bold]roadseal pilot compare out/monday out/tuesday[/]
     """
-    from roadseal.pilot.difference import differences
+    from roadseal.pilot.difference import differences, settings
 
-    found = differences(_results(a), _results(b))
+    first, second = _results(a), _results(b)
+    found = differences(first, second)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], indent=1))
     elif not found:
@@ -139,6 +140,8 @@ def compare(
         for row in found:
             table.add_row(row.label, row.approach, *row.texts)
         Console().print(table)
+        for setting in settings(first, second):
+            Console(soft_wrap=True).print(f"The runs differ in {setting}", markup=False)
     raise typer.Exit(1 if found else 0)
 
 
