@@ -67,6 +67,10 @@ fn is_1_3(version: u16) -> bool {
     matches!(version, 0x0304 | 0xfefc | 0x7f00..=0x7fff | 0xfb17..=0xfb1e)
 }
 
+fn is_1_2(version: u16) -> bool {
+    matches!(version, 0x0303 | 0xfefd)
+}
+
 /// An alert (RFC 8446 clause 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Alert {
@@ -107,7 +111,7 @@ impl Handshake {
             message::SERVER_HELLO_DONE => self.hello_done = true,
             message::CERTIFICATE_REQUEST => self.certificate_requested = true,
             message::CERTIFICATE_VERIFY if from == Side::Client => {
-                self.client_signature = self.is_tls_1_2().then(|| Cursor(body).u16()).flatten();
+                self.client_signature = self.scheme(Cursor(body));
             }
             _ => {}
         }
@@ -148,10 +152,6 @@ impl Handshake {
     /// Whether what follows the ServerHello is encrypted.
     pub(crate) fn is_tls_1_3(&self) -> bool {
         self.server.as_ref().is_some_and(|server| is_1_3(server.version))
-    }
-
-    fn is_tls_1_2(&self) -> bool {
-        self.server.as_ref().is_none_or(|server| matches!(server.version, 0x0303 | 0xfefd))
     }
 
     fn chain(&self, body: &[u8]) -> Vec<ByteBuf> {
@@ -208,11 +208,19 @@ impl Handshake {
         self.signature(rest)
     }
 
-    fn signature(&mut self, mut rest: Cursor<'_>) -> Option<()> {
-        if self.is_tls_1_2() && rest.len() > 4 {
-            self.exchange_signature = rest.u16();
-        }
+    fn signature(&mut self, rest: Cursor<'_>) -> Option<()> {
+        self.exchange_signature = self.scheme(rest);
         Some(())
+    }
+
+    /// The scheme before a signature. It stands there since TLS 1.2; where no ServerHello says which version this
+    /// is, the lengths decide.
+    fn scheme(&self, mut signed: Cursor<'_>) -> Option<u16> {
+        let scheme = signed.u16()?;
+        match &self.server {
+            Some(server) => (is_1_2(server.version) && !signed.is_empty()).then_some(scheme),
+            None => (!signed.vector_16()?.is_empty() && signed.is_empty()).then_some(scheme),
+        }
     }
 
     /// How much memory it holds, roughly.

@@ -15,6 +15,8 @@ mod extension {
     pub const SUPPORTED_VERSIONS: u16 = 43;
     pub const SIGNATURE_ALGORITHMS_CERT: u16 = 50;
     pub const KEY_SHARE: u16 = 51;
+    /// Where `key_share` stood in the drafts of TLS 1.3 before 23.
+    pub const KEY_SHARE_OF_DRAFTS: u16 = 40;
     pub const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
     pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
@@ -137,7 +139,7 @@ impl ClientHello {
                     self.alpn.push(printable(protocol.0, 64));
                 }
             }
-            extension::KEY_SHARE => {
+            extension::KEY_SHARE | extension::KEY_SHARE_OF_DRAFTS => {
                 let mut shares = value.lax_vector_16()?;
                 while let Some(group) = shares.u16() {
                     self.key_shares.push(group);
@@ -183,7 +185,7 @@ impl ServerHello {
     fn extension(&mut self, kind: u16, mut value: Cursor<'_>) -> Option<()> {
         match kind {
             extension::SUPPORTED_VERSIONS => self.version = value.u16()?,
-            extension::KEY_SHARE => self.group = Some(value.u16()?),
+            extension::KEY_SHARE | extension::KEY_SHARE_OF_DRAFTS => self.group = Some(value.u16()?),
             extension::PRE_SHARED_KEY => self.psk = true,
             extension::ALPN => self.alpn = Some(printable(value.vector_16()?.vector_8()?.0, 64)),
             _ => {}
