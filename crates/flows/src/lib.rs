@@ -26,6 +26,7 @@ mod dissect;
 mod extensions;
 mod fragments;
 mod network;
+mod sctp;
 pub mod session;
 mod side;
 mod stations;

@@ -1,7 +1,7 @@
 //! From a frame to the transport packets in it, through tunnels.
 //!
-//! What is followed: IP in IP, GRE with IP, Ethernet, ERSPAN or PPP in it, AH, GTP-U, VXLAN, GENEVE, L2TP, Teredo,
-//! TZSP, and MPLS over UDP.
+//! What is followed: IP, Ethernet (RFC 3378, RFC 8986) and MPLS (RFC 4023) in IP, GRE with IP, Ethernet, ERSPAN or
+//! PPP in it, AH, GTP-U, VXLAN, GENEVE, L2TP, Teredo, TZSP, MPLS and SCTP over UDP.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,10 +20,16 @@ mod protocol {
     pub const IPV4: u8 = 4;
     pub const TCP: u8 = 6;
     pub const UDP: u8 = 17;
+    pub const DCCP: u8 = 33;
     pub const IPV6: u8 = 41;
     pub const GRE: u8 = 47;
     pub const ESP: u8 = 50;
     pub const AH: u8 = 51;
+    pub const ETHER_IP: u8 = 97;
+    pub const SCTP: u8 = 132;
+    pub const UDP_LITE: u8 = 136;
+    pub const MPLS: u8 = 137;
+    pub const ETHERNET: u8 = 143;
     /// Protocols that carry no cryptography of their own and no payload: ICMP, IGMP, ICMPv6, no next header, EIGRP,
     /// OSPF, PIM, VRRP (IANA registry "Protocol Numbers").
     pub const WITHOUT_INTEREST: [u8; 8] = [1, 2, 58, 59, 88, 89, 103, 112];
@@ -70,6 +76,11 @@ pub(crate) enum Body<'a> {
         data: &'a [u8],
     },
     Udp(&'a [u8]),
+    /// A datagram of DCCP or UDP-Lite.
+    Dccp(&'a [u8]),
+    UdpLite(&'a [u8]),
+    /// The chunks of an SCTP packet.
+    Sctp(&'a [u8]),
     /// IPsec: encrypted (ESP) or authenticated (AH) packets.
     Esp,
     Ah,
@@ -200,6 +211,23 @@ fn transport(
                 found(&datagram((from, to), Body::Udp(data)));
             }
         }
+        protocol::UDP_LITE => {
+            // Where UDP has its length stands how much the checksum covers (RFC 3828 clause 3.1).
+            if let Some((ports, data)) = behind_ports(payload, 4) {
+                found(&datagram(ports, Body::UdpLite(data)));
+            }
+        }
+        protocol::DCCP => {
+            if let Some((ports, data)) = dccp(payload) {
+                found(&datagram(ports, Body::Dccp(data)));
+            }
+        }
+        protocol::SCTP => {
+            // Verification tag and checksum (RFC 9260 clause 3.1).
+            if let Some((ports, chunks)) = behind_ports(payload, 8) {
+                found(&datagram(ports, Body::Sctp(chunks)));
+            }
+        }
         protocol::ESP => found(&datagram((0, 0), Body::Esp)),
         protocol::AH => {
             found(&datagram((0, 0), Body::Ah));
@@ -213,6 +241,17 @@ fn transport(
             }
         }
         protocol::IPV4 | protocol::IPV6 => deeper(Inner::Ip(payload), "ip-in-ip", path, fragments, found),
+        protocol::ETHERNET => deeper(Inner::Ethernet(payload), "ethernet-in-ip", path, fragments, found),
+        protocol::ETHER_IP => {
+            if let Some((&[0x30, _], frame)) = payload.split_first_chunk() {
+                deeper(Inner::Ethernet(frame), "ethernet-in-ip", path, fragments, found);
+            }
+        }
+        protocol::MPLS => {
+            if let Some(inner) = mpls(payload) {
+                deeper(Inner::Ip(inner), "mpls", path, fragments, found);
+            }
+        }
         protocol::GRE => {
             if let Some((inner, name)) = gre(payload) {
                 deeper(inner, name, path, fragments, found);
@@ -220,6 +259,29 @@ fn transport(
         }
         number if protocol::WITHOUT_INTEREST.contains(&number) => {}
         number => found(&datagram((0, 0), Body::Unread(number))),
+    }
+}
+
+/// What follows two ports and `len` bytes more of a header.
+fn behind_ports(packet: &[u8], len: usize) -> Option<((u16, u16), &[u8])> {
+    let mut rest = Cursor(packet);
+    let ports = (rest.u16()?, rest.u16()?);
+    rest.skip(len)?;
+    Some((ports, rest.0))
+}
+
+/// The data of a DCCP packet (RFC 4340 clause 5.1): a header that states its length in words.
+fn dccp(packet: &[u8]) -> Option<((u16, u16), &[u8])> {
+    const REQUEST: u8 = 0;
+    const RESPONSE: u8 = 1;
+    const DATA: u8 = 2;
+    const DATA_AND_ACKNOWLEDGEMENT: u8 = 4;
+    let (ports, rest) = behind_ports(packet, 0)?;
+    let &[words, _, _, _, kind] = rest.first_chunk()?;
+    let data = packet.get(usize::from(words) * 4..).filter(|_| words >= 3)?;
+    match kind >> 1 & 0x0f {
+        REQUEST | RESPONSE | DATA | DATA_AND_ACKNOWLEDGEMENT => Some((ports, data)),
+        _ => Some((ports, &[])),
     }
 }
 

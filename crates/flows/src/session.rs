@@ -20,10 +20,10 @@ pub use crate::dissect::v2x::Broadcast;
 pub use crate::dissect::wifi::Wifi;
 pub use crate::dissect::wireguard::Wireguard;
 
-/// One flow of a capture: a TCP connection, or the datagrams between two sockets.
+/// One flow of a capture: a connection of TCP, an association of SCTP, or the datagrams between two sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Flow {
-    /// `tcp`, `udp`, `ip`, or `link` between stations of a local network.
+    /// `tcp`, `udp`, `udp-lite`, `dccp`, `sctp`, `ip`, or `link` between stations of a local network.
     pub transport: &'static str,
     /// Address of who opened it, as far as that is known.
     pub client: String,
@@ -34,7 +34,7 @@ pub struct Flow {
     /// Its port.
     pub server_port: u16,
     /// The innermost tunnel it came through: `gtp-u`, `vxlan`, `geneve`, `gre`, `erspan`, `pptp`, `l2tp`, `ip-in-ip`,
-    /// `mpls`, `teredo`, `tzsp`.
+    /// `ethernet-in-ip`, `mpls`, `teredo`, `tzsp`.
     pub tunnel: Option<&'static str>,
     /// Its first frame in the capture, from 1.
     pub first_frame: u64,

@@ -8,6 +8,7 @@ use crate::dissect::Conversation;
 use crate::dissect::v2x::Broadcasts;
 use crate::fragments::Fragments;
 use crate::network::{self, Address, Body, Datagram};
+use crate::sctp::{self, Messages};
 use crate::session::{Broadcast, Flow, Gap, Session};
 use crate::side::{Both, Side};
 use crate::stations::Stations;
@@ -47,12 +48,29 @@ const RADIO_KEY: u8 = 3;
 enum Transport {
     Tcp,
     Udp,
+    UdpLite,
+    Dccp,
+    Sctp,
     Esp,
     Ah,
     Eapol,
     KeyAgreement,
     RadioKeys,
     Macsec,
+}
+
+impl Transport {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::UdpLite => "udp-lite",
+            Self::Dccp => "dccp",
+            Self::Sctp => "sctp",
+            Self::Esp | Self::Ah => "ip",
+            Self::Eapol | Self::KeyAgreement | Self::RadioKeys | Self::Macsec => "link",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +83,7 @@ struct Entry {
     bytes: u64,
     seen: Both<bool>,
     streams: Both<Stream>,
+    messages: Option<Box<Both<Messages>>>,
     conversation: Conversation,
     broken: bool,
     ended: bool,
@@ -215,6 +234,9 @@ impl Flows {
         let transport = match datagram.body {
             Body::Tcp { .. } => Transport::Tcp,
             Body::Udp(_) => Transport::Udp,
+            Body::UdpLite(_) => Transport::UdpLite,
+            Body::Dccp(_) => Transport::Dccp,
+            Body::Sctp(_) => Transport::Sctp,
             Body::Esp => Transport::Esp,
             Body::Ah => Transport::Ah,
             Body::Eapol { frame: [_, KEY_AGREEMENT, ..], .. } => Transport::KeyAgreement,
@@ -283,6 +305,8 @@ impl Entry {
         let from_server = match datagram.body {
             Body::Tcp { syn: true, ack, .. } => ack,
             Body::Eapol { from_authenticator, .. } => from_authenticator,
+            Body::Sctp([sctp::INIT, ..]) => false,
+            Body::Sctp([sctp::INIT_ACK, ..]) => true,
             _ => datagram.source.1 < 1024 && datagram.destination.1 >= 1024,
         };
         let conversation = match key.transport {
@@ -290,6 +314,9 @@ impl Entry {
             Transport::Ah => Conversation::Over(Some(Box::new(Session::Ah)), Vec::new()),
             Transport::Tcp
             | Transport::Udp
+            | Transport::UdpLite
+            | Transport::Dccp
+            | Transport::Sctp
             | Transport::Eapol
             | Transport::KeyAgreement
             | Transport::RadioKeys
@@ -304,6 +331,7 @@ impl Entry {
             bytes: 0,
             seen: Both::default(),
             streams: Both::default(),
+            messages: None,
             conversation,
             broken: false,
             ended: false,
@@ -337,9 +365,13 @@ impl Entry {
                 }
                 false
             }
-            Body::Udp(data) => {
+            Body::Udp(data) | Body::UdpLite(data) | Body::Dccp(data) => {
                 self.bytes += data.len() as u64;
                 self.udp(from, data, datagram.cut, packet)
+            }
+            Body::Sctp(packet) => {
+                self.sctp(from, packet);
+                false
             }
             Body::Eapol { frame, .. } => {
                 self.bytes += frame.len() as u64;
@@ -381,6 +413,31 @@ impl Entry {
         false
     }
 
+    fn sctp(&mut self, mut from: Side, packet: &[u8]) {
+        let messages = self.messages.get_or_insert_default();
+        let mut whole = Vec::new();
+        let mut lost = false;
+        let is_whole = sctp::chunks(packet, &mut |chunk| {
+            self.bytes += chunk.data.len() as u64;
+            if !self.conversation.is_over() {
+                lost |= !messages[from].take(chunk, &mut whole);
+            }
+        });
+        self.broken |= lost || !is_whole;
+        for message in &whole {
+            if self.conversation.is_over() {
+                break;
+            }
+            if let Some(speaker) = self.conversation.recognise_message(message) {
+                from = self.is_really(from, speaker);
+            }
+            self.conversation.read_datagram(from, &message.data);
+        }
+        if self.conversation.is_over() {
+            self.messages = None;
+        }
+    }
+
     fn read_streams(&mut self, mut from: Side) {
         if matches!(self.conversation, Conversation::Unknown { .. }) {
             let server_port = self.server().1;
@@ -409,14 +466,19 @@ impl Entry {
             self.client_is_low = !self.client_is_low;
             self.streams.swap();
             self.seen.swap();
+            if let Some(messages) = &mut self.messages {
+                messages.swap();
+            }
         }
         speaker
     }
 
     fn measure(&mut self) -> Held {
         let streams: usize = Side::BOTH.iter().map(|&side| self.streams[side].held()).sum();
+        let messages = self.messages.as_deref();
+        let messages = messages.map_or(0, |sides| Side::BOTH.iter().map(|&side| sides[side].held()).sum());
         let before = self.held;
-        self.held = streams + self.conversation.held();
+        self.held = streams + messages + self.conversation.held();
         Held { before, after: self.held }
     }
 
@@ -443,6 +505,9 @@ impl Entry {
                 records.cut(side, stream.unread());
             }
         }
+        if let Some(messages) = &self.messages {
+            self.broken |= Side::BOTH.iter().any(|&side| messages[side].is_incomplete());
+        }
         self.conversation.conclude();
         let (client, server) = (self.client(), self.server());
         let (session, mut gaps) = match self.conversation {
@@ -456,14 +521,7 @@ impl Entry {
             gaps.retain(|&gap| gap != Gap::ServerNotSeen);
         }
         Flow {
-            transport: match self.key.transport {
-                Transport::Tcp => "tcp",
-                Transport::Udp => "udp",
-                Transport::Esp | Transport::Ah => "ip",
-                Transport::Eapol | Transport::KeyAgreement | Transport::RadioKeys | Transport::Macsec => {
-                    "link"
-                }
-            },
+            transport: self.key.transport.name(),
             client: client.0.to_string(),
             client_port: client.1,
             server: server.0.to_string(),

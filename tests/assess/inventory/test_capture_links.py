@@ -52,7 +52,10 @@ TUNNELS = {
     "gtp-u": in_udp(2152, b"\x30\xff" + len(INNER).to_bytes(2, "big") + bytes(4) + INNER),
     "mpls": in_udp(6635, b"\0\x01\x11\x40" + INNER),
     "teredo": in_udp(3544, ipv6(6, SEGMENT)),
+    "mpls in IP": ipv4(137, b"\0\x01\x11\x40" + INNER),
     "ip-in-ip": ipv6(4, INNER),
+    "ethernet-in-ip": ipv6(143, FRAME),
+    "ethernet-in-ip as of RFC 3378": ipv4(97, b"\x30\0" + TAGGED),
 }
 
 
@@ -78,8 +81,8 @@ def test_ipsec_authentication_header_is_seen_and_what_it_carries_read() -> None:
 
 
 def test_protocols_that_are_not_read_are_a_gap() -> None:
-    _, gaps = read(pcap([ipv4(132, bytes(40)), ipv4(132, bytes(40)), ipv4(1, bytes(8))]))
-    assert [gap.detail for gap in gaps] == ["2 packets of IP protocol 132 (SCTP) are not read"]
+    _, gaps = read(pcap([ipv4(46, bytes(40)), ipv4(46, bytes(40)), ipv4(1, bytes(8))]))
+    assert [gap.detail for gap in gaps] == ["2 packets of IP protocol 46 (RSVP) are not read"]
 
 
 def test_frames_that_a_radio_network_encrypts_are_a_gap() -> None:

@@ -21,6 +21,10 @@ pub struct Macsec {
 }
 
 const DISTRIBUTED_KEY: u8 = 4;
+/// A check value of another length than the usual one follows.
+const CHECK_VALUE_INDICATOR: u8 = 255;
+/// Length of the check value that ends a message, by AES-CMAC with 128 bits.
+const CHECK_VALUE: usize = 16;
 const MAX_SUITES: usize = 8;
 
 impl Macsec {
@@ -40,18 +44,19 @@ impl Macsec {
         rest.skip(2)?; // version, priority of the key server
         set(&mut rest)?;
         self.agreements += 1;
-        // `None` is the check value at the end, or a cut.
-        while let Some(kind) = rest.u8() {
-            let flags = rest.u8()?;
-            let body = set(&mut rest)?;
+        let mut sets = Cursor(rest.at_most(rest.len().saturating_sub(CHECK_VALUE)));
+        while let Some(kind) = sets.u8()
+            && kind != CHECK_VALUE_INDICATOR
+            && let (Some(_flags), Some(body)) = (sets.u8(), set(&mut sets))
+        {
             if kind == DISTRIBUTED_KEY {
-                self.key(flags, body);
+                self.key(body);
             }
         }
         Some(())
     }
 
-    fn key(&mut self, _flags: u8, body: &[u8]) {
+    fn key(&mut self, body: &[u8]) {
         const DEFAULT_SUITE: &[u8] = &[0x00, 0x80, 0xc2, 0x00, 0x01, 0x00, 0x00];
         let suite = match body.len() {
             0 => {
@@ -93,7 +98,7 @@ mod tests {
             let message =
                 [&basic, &[DISTRIBUTED_KEY, 0x40, 0, body.len() as u8][..], &body, &[7; 16]].concat();
             let mut said = Macsec::default();
-            let _ = said.agreement(&message);
+            assert_eq!(said.agreement(&message), Some(()));
             assert_eq!((said.agreements, &said.suites[..]), (1, &[suite][..]));
         }
     }

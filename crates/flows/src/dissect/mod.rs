@@ -23,6 +23,7 @@ use tls::Start;
 use tls::handshake::message;
 
 use crate::cursor::Cursor;
+use crate::sctp;
 use crate::session::{Gap, Quic, Session, Tls};
 use crate::side::Side;
 use crate::stream::Stream;
@@ -201,8 +202,39 @@ impl Conversation {
         None
     }
 
+    /// As [`recognise_datagram`](Self::recognise_datagram), for a message of SCTP: TLS in records of one message each
+    /// (RFC 3436), DTLS (RFC 6083), or what its payload protocol says.
+    pub(crate) fn recognise_message(&mut self, message: &sctp::Message) -> Option<Side> {
+        let Self::Unknown { looked, application } = self else {
+            return None;
+        };
+        let data = &message.data;
+        if dtls::starts(data) {
+            *self = Self::Dtls(Box::default());
+            return tls_speaker(data.get(13).copied(), &[]);
+        }
+        if matches!(tls::starts(data), Start::Yes) {
+            *self = Self::Tls { records: Box::default(), upgraded_from: None };
+            return tls_speaker(data.get(5).copied(), data);
+        }
+        *looked += 1;
+        match message.payload() {
+            sctp::Payload::Dtls => *self = Self::Dtls(Box::default()),
+            sctp::Payload::Plain(name) => *application = application.or(Some(name)),
+            sctp::Payload::Unknown => {}
+        }
+        if matches!(self, Self::Unknown { looked: MAX_DATAGRAMS.., .. }) {
+            self.conclude();
+        }
+        None
+    }
+
     pub(crate) fn read_datagram(&mut self, from: Side, datagram: &[u8]) {
         let over = match self {
+            Self::Tls { records, .. } => {
+                records.read(from, datagram);
+                records.is_done()
+            }
             Self::Dtls(dtls) => {
                 dtls.read(from, datagram);
                 dtls.is_done()

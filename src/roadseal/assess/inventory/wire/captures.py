@@ -31,11 +31,28 @@ _MAGICS: Final = tuple(
     map(bytes.fromhex, ("0a0d0d0a", "d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "34cdb2a1"))
 )
 """How pcapng and the byte orders and units of pcap begin."""
-_OTHER_MAGICS: Final = (b"snoop\0\0\0", b"GMBU", b"RTSS")
-"""RFC 1761; Microsoft's Network Monitor 2 and 1."""
+_OTHER_CAPTURES: Final[Mapping[bytes, str]] = {
+    b"snoop\0\0\0": "snoop",  # RFC 1761
+    b"btsnoop\0": "btsnoop",
+    b"GMBU": "Network Monitor",
+    b"RTSS": "Network Monitor",
+    b"TRSNIFF data": "Sniffer",
+    b"XCP\0": "NetXRay",
+    b"\x05VNF": "Visual Networks",
+    b"\x7fver\0": "OmniPeek",
+    b"ObserverPktBuffer": "Observer",
+    b"iptrace ": "iptrace",
+    b"TR\0d\0\0\0\0": "nettl",
+    b"\x01\x10\x4c\0\x01\x05": "LANalyzer",
+    b"\xaa\xaa\xaa\xaa\x20\0\0\0": "5Views",
+    b"+---------+---------------+": "K12",
+    b"LOGG\x90\0\0\0": "Vector BLF",
+    b"MDF     4.": "ASAM MDF",
+}
+"""How captures begin that are not read, and what they are called."""
 _SUFFIXES: Final = (".pcap", ".pcapng", ".cap", ".erf")
 
-_IP_PROTOCOLS: Final = {33: "DCCP", 115: "L2TP", 132: "SCTP", 136: "UDP-Lite", 137: "MPLS"}
+_IP_PROTOCOLS: Final = {46: "RSVP", 108: "IPComp", 113: "PGM", 115: "L2TP", 135: "Mobile IPv6"}
 """Those that may carry something of interest (IANA registry "Protocol Numbers")."""
 
 _GAPS: Final = {
@@ -161,7 +178,7 @@ class _Seen:
 def _endpoint(flow: Mapping[str, Any]) -> str:
     """Where a service is: a socket, a host for IPsec, a station of a local network."""
     server: str = flow["server"]
-    return endpoint(server, flow["server_port"]) if flow["transport"] in {"tcp", "udp"} else server
+    return server if flow["transport"] in {"ip", "link"} else endpoint(server, flow["server_port"])
 
 
 def _certificates(session: Mapping[str, Any]) -> Iterator[bytes]:
@@ -248,17 +265,20 @@ class CaptureCollector:
     name = "capture"
     names: Sequence[str] = tuple(f"*{suffix}" for suffix in _SUFFIXES)
     signatures: Sequence[Signature] = tuple(
-        Signature(magic, at=0) for magic in (*_MAGICS, *_OTHER_MAGICS)
+        Signature(magic, at=0) for magic in (*_MAGICS, *_OTHER_CAPTURES)
     )
 
     def collect(self, source: Source, context: Context) -> Iterator[Output]:
         """Yield what is spoken in a capture, and the certificates that were shown in it."""
         del context  # the limits of a capture are those of `FlowReader`
-        head = bytes(source.data[:8])
+        head = bytes(source.data[: max(map(len, _OTHER_CAPTURES))])
         if not head.startswith(_MAGICS):
-            if not (head.startswith(_OTHER_MAGICS) or source.name.lower().endswith(_SUFFIXES)):
+            others = (name for magic, name in _OTHER_CAPTURES.items() if head.startswith(magic))
+            name = next(others, "")
+            if not (name or source.name.lower().endswith(_SUFFIXES)):
                 return
-            detail = "neither pcap nor pcapng: editcap -F pcapng converts other captures"
+            what = f"a capture of another form ({name})" if name else "neither pcap nor pcapng"
+            detail = f"{what}: editcap -F pcapng converts most captures"
             yield Gap(Location(source.uri), Cause.NOT_SUPPORTED, detail)
             return
         certificates: dict[bytes, int] = {}
