@@ -70,6 +70,7 @@ def from_name(name: str) -> CipherSuite:
 _EXCHANGES: Final[Mapping[str, tuple[str, str, bool]]] = {
     # exchange = key exchange, authentication, forward secret
     "RSA": ("rsa", "rsa", False),
+    "RSA_FIPS": ("rsa", "rsa", False),
     "RSA_EXPORT": ("rsa-512", "rsa", False),
     "RSA_EXPORT1024": ("rsa-1024", "rsa", False),
     "DHE_RSA": ("dh", "rsa", True),
@@ -130,8 +131,9 @@ _HASHES: Final[Mapping[str, str]] = {
     "SHA384": "sha-384",
     "SM3": "sm3",
 }
-_TLCP: Final = re.compile(r"(ECC|ECDHE|RSA)_SM4_(CBC|GCM)_(SM3|SHA256)")
-"""TLCP (GB/T 38636-2020): ``ECC`` carries the key under SM2, ``ECDHE`` agrees on it."""
+_TLCP: Final = re.compile(r"(ECC|ECDHE|IBC|IBSDH|RSA)_SM4_(CBC|GCM)_(SM3|SHA256)")
+"""TLCP (GB/T 38636-2020): ``ECC`` carries the key under SM2, ``ECDHE`` agrees on it; ``IBC`` and
+``IBSDH`` do the same with SM9."""
 _INTEGRITY_ONLY: Final = {"SHA256_SHA256": "sha-256", "SHA384_SHA384": "sha-384"}  # RFC 9150
 _AEAD_ENDS: Final = ("_GCM", "_CCM", "_CCM_8", "_POLY1305")
 
@@ -152,9 +154,9 @@ def _parse(name: str) -> CipherSuite:
     unknown = CipherSuite(name)
     if match := _TLCP.fullmatch(name):
         return _tlcp(name, *match.groups())
-    if not name.startswith("TLS_") or len(name) > 80:
+    if not name.startswith(("TLS_", "SSL_")) or len(name) > 80:
         return unknown
-    exchange, with_, rest = name.removeprefix("TLS_").partition("_WITH_")
+    exchange, with_, rest = name[4:].partition("_WITH_")
     parts: tuple[str | None, str | None, bool | None] = (None, None, None)
     if with_:
         if exchange not in _EXCHANGES:
@@ -173,9 +175,9 @@ def _parse(name: str) -> CipherSuite:
 
 
 def _tlcp(name: str, exchange: str, mode: str, hash_: str) -> CipherSuite:
-    key = "rsa" if exchange == "RSA" else "sm2"
+    key = {"RSA": "rsa", "IBC": "sm9", "IBSDH": "sm9"}.get(exchange, "sm2")
     mac = f"hmac-{_HASHES[hash_]}" if mode == "CBC" else None
-    return CipherSuite(name, key, key, f"sm4-{mode.lower()}", mac, exchange == "ECDHE")
+    return CipherSuite(name, key, key, f"sm4-{mode.lower()}", mac, exchange in {"ECDHE", "IBSDH"})
 
 
 def _split(text: str) -> tuple[str | None, str | None]:

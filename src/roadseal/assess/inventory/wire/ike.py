@@ -71,13 +71,22 @@ def _ike_v2(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
     return None
 
 
-_IKE_V1_CIPHERS = {1: "des-cbc", 2: "idea-cbc", 3: "blowfish-cbc", 5: "3des-cbc", 6: "cast5-cbc"}
+_IKE_V1_CIPHERS = {
+    1: "des-cbc",
+    2: "idea-cbc",
+    3: "blowfish-cbc",
+    5: "3des-cbc",
+    6: "cast5-cbc",
+    129: "sm4-cbc",  # GM/T 0022
+}
+_IKE_V1_KEYED_CIPHERS = {7: "aes", 8: "camellia"}
 _IKE_V1_HASHES = {
     1: "hmac-md5",
     2: "hmac-sha-1",
     4: "hmac-sha-256",
     5: "hmac-sha-384",
     6: "hmac-sha-512",
+    20: "hmac-sm3",  # GM/T 0022
 }
 _IKE_V1_AUTHENTICATION = {
     1: "psk",
@@ -95,17 +104,28 @@ def _ike_v1(transform: Mapping[str, Any]) -> tuple[str, Role] | None:
     """Attributes of RFC 2409 appendix A and of the IANA registry "Internet Key Exchange"."""
     kind, number = transform["kind"], transform["id"]
     match kind:
-        case 1 if number == 7:
-            return f"aes-{transform['key_bits'] or 128}-cbc", Role.ENCRYPTION
+        case 1 if cipher := _IKE_V1_KEYED_CIPHERS.get(number):
+            return f"{cipher}-{transform['key_bits'] or 128}-cbc", Role.ENCRYPTION
         case 1:
             return _IKE_V1_CIPHERS.get(number, f"ike-v1-encr:{number}"), Role.ENCRYPTION
         case 2:
             return _IKE_V1_HASHES.get(number, f"ike-v1-hash:{number}"), Role.INTEGRITY
         case 3:
-            # Beyond 65000 stand the same methods with extended authentication.
-            method = number - 65000 if number > 65000 else number
-            name = _IKE_V1_AUTHENTICATION.get(method, f"ike-v1-auth:{number}")
+            name = _IKE_V1_AUTHENTICATION.get(_ike_v1_method(number), f"ike-v1-auth:{number}")
             return name, Role.LIVE_AUTHENTICATION
         case 4:
             return identifiers.ike_key_exchange(number), Role.KEY_EXCHANGE
     return None
+
+
+def _ike_v1_method(number: int) -> int:
+    """The method that one with extended authentication stands on.
+
+    There are two numbers for each, one for either end that is asked for more: of all methods
+    (draft-beaulieu-ike-xauth), and of those in which only the gateway has a key
+    (draft-ietf-ipsec-isakmp-hybrid-auth).
+    """
+    if 65001 <= number <= 65010:
+        return (number - 64999) // 2
+    hybrid = {64221: 3, 64222: 3, 64223: 2, 64224: 2}
+    return hybrid.get(number, number)
