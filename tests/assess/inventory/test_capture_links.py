@@ -226,6 +226,14 @@ def test_macsec_says_its_suite_where_its_keys_are_agreed_on() -> None:
 # --- records of other kinds -----------------------------------------------------------------------
 
 
+def test_drafts_of_tls_1_3_had_their_key_share_elsewhere() -> None:
+    """Until draft 23 it was extension 40."""
+    answer = server_hello(0x1301, [(43, b"\x7f\x16"), (40, b"\0\x1d\0\0")])
+    (finding,), _ = read(pcap(tcp(8443, [("c", HELLO), ("s", tls_record(22, answer))])))
+    assert finding.facts["version"] == "1.3-draft-22"
+    assert finding.facts["group"] == "x25519"
+
+
 SSL_2_CIPHERS = bytes.fromhex("010080060040")
 SSL_2_HELLO = packets.vector(
     b"\x01\0\x02" + struct.pack(">HHH", 6, 0, 16) + SSL_2_CIPHERS + bytes(16), 2

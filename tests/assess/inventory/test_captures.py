@@ -6,6 +6,9 @@ import json
 import mmap
 import os
 import random
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import packets
@@ -131,12 +134,30 @@ def test_what_is_no_capture_is_a_gap(tmp_path: Path) -> None:
     for name, data in (
         ("x", b"snoop\0\0\0\0\0\0\2"),
         ("x.cap", b"GMBU"),
+        ("x.blf", b"LOGG\x90\0\0\0"),
         ("x.erf", b""),
         ("x.pcap", b""),
     ):
         (gap,) = COLLECTOR.collect(Source(name, data), Context())
         assert isinstance(gap, Gap)
         assert "editcap" in gap.detail
+
+
+@needs_captures
+@pytest.mark.skipif(shutil.which("editcap") is None, reason="needs editcap")
+def test_no_form_of_capture_that_wireshark_writes_is_passed_over(tmp_path: Path) -> None:
+    """Each is read, or said not to be; ERF, which begins with nothing of its own, by its name."""
+    listed = subprocess.run(["editcap", "-F"], capture_output=True, check=False, text=True)
+    forms = re.findall(r"^ +(\w+) - ", listed.stdout + listed.stderr, re.MULTILINE)
+    written = {}
+    for form in forms:
+        file = tmp_path / ("x.erf" if form == "erf" else form)
+        command = ["editcap", "-F", form, str(DATA / "tls_alert.pcap"), str(file)]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            said = list(COLLECTOR.collect(Source(file.name, file.read_bytes()), Context()))
+            written[form] = bool(said)
+    assert len(written) > 12
+    assert [form for form, said in written.items() if not said] == []
 
 
 def test_a_capture_without_packets_proves_nothing() -> None:
