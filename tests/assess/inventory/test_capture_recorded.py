@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from roadseal.assess.inventory.finding import AlgorithmUse, Finding, Gap, Role
 from roadseal.assess.inventory.wire import collect_capture
 
 RECORDED = Path(__file__).parent / "recorded"
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "2000"))
 
 
 def findings(name: str) -> dict[str, Finding]:
@@ -91,3 +94,14 @@ def test_macsec_and_the_agreement_on_its_keys(name: str, frames: str) -> None:
     agreed = [one for one in found if used(one) == ["aes-128-gcm"]]
     assert len(agreed) == 1
     assert any(one.facts.get(frames) for one in found)
+
+
+def test_mutants_of_recorded_sessions_cost_a_gap_at_most() -> None:
+    numbers = random.Random(5)
+    files = [path.read_bytes() for path in sorted(RECORDED.glob("*.pcap"))]
+    for turn in range(MUTANTS):
+        data = bytearray(files[turn % len(files)])
+        for _ in range(numbers.randrange(1, 8)):
+            data[numbers.randrange(24, len(data))] = numbers.randrange(256)
+        for one in collect_capture(bytes(data[: numbers.randrange(24, len(data))]), "mutant"):
+            assert isinstance(one, Finding | Gap)
