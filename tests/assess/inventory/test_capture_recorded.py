@@ -96,6 +96,7 @@ def test_macsec_and_the_agreement_on_its_keys(name: str, frames: str) -> None:
     assert any(one.facts.get(frames) for one in found)
 
 
+@pytest.mark.fuzz
 def test_mutants_of_recorded_sessions_cost_a_gap_at_most() -> None:
     numbers = random.Random(5)
     files = [path.read_bytes() for path in sorted(RECORDED.glob("*.pcap"))]
