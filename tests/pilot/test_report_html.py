@@ -15,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_sample import sample_links, sample_results, small_corridor
 
-from roadseal.pilot.measures import Curve, EmergencyTrip, Measure, Provenance, Results, exact
+from roadseal.pilot.measures import (
+    Curve,
+    EmergencyTrip,
+    Measure,
+    Provenance,
+    Results,
+    exact,
+    quantile,
+)
 from roadseal.pilot.report import write_report
 from roadseal.pilot.report.page import render
 
@@ -167,6 +175,17 @@ def test_numbers_that_are_none_survive_the_file_and_the_page() -> None:
     assert "∞" in page_of(results)
     again = Results.from_json(results.to_json())
     assert "Odd" in page_of(again)
+
+
+def test_an_interval_without_end_survives_the_file_and_the_page() -> None:
+    ages_s = [0.1] * 150 + [math.inf] * 4  # four never came
+    age = quantile(ages_s, 0.95, provenance=MODELLED)
+    figures = {"pqc": age, "qkd": exact(1.0, provenance=MODELLED)}
+    measure = Measure("others-delay-s", "traffic", "Age", "s", "lower", figures)
+    results = replace(empty(), measures=[measure])
+    again = Results.from_json(results.to_json())
+    assert again.measures == results.measures
+    assert ">0.100 to ∞</text>" in page_of(results)
 
 
 def test_a_difference_below_zero_is_drawn() -> None:

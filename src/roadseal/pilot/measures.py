@@ -278,7 +278,13 @@ def _plain(value: Any) -> Any:
 
 
 def _figure(row: Mapping[str, Any] | None) -> Figure | None:
-    return None if row is None else Figure(**_typed(row))
+    if row is None:
+        return None
+    figure = _typed(row)
+    if figure["value"] is not None:  # JSON has no infinity: an open end is blank
+        ends = {"low": -math.inf, "high": math.inf}
+        figure |= {end: bound for end, bound in ends.items() if figure[end] is None}
+    return Figure(**figure)
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:

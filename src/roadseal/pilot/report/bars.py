@@ -107,13 +107,15 @@ def _row(measure: Measure, approach: str) -> dict[str, Any]:
         text = _in_words(measure, approach)
         places = dict.fromkeys(("value", "low", "high", "end"), 0.0)
         return {"approach": approach, **places, "text": text, "missing": figure is None}
+    # An end at infinity, as of the age of what never came, is said and not drawn.
+    low, high = (end if math.isfinite(end) else figure.value for end in (figure.low, figure.high))
     return {
         "approach": approach,
         "value": figure.value,
-        "low": figure.low,
-        "high": figure.high,
-        "end": max(figure.value, figure.high, 0.0),
-        "text": number(figure.value),
+        "low": low,
+        "high": high,
+        "end": max(figure.value, high, 0.0),
+        "text": number(figure.value) + (" to ∞" if figure.high == math.inf else ""),
         "missing": False,
     }
 
