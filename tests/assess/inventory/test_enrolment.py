@@ -17,7 +17,7 @@ from assess_scanning import READER, algorithms, mutants, read
 from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import Cause, Finding
 
-MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 10
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 50
 
 TPM_EC = b"""-----BEGIN TSS2 PRIVATE KEY-----
 MIHwBgZngQUKAQOgAwEBAQIEQAAAAQRYAFYAIwALAAYAcgAAABAAEAADABAAIADY

@@ -13,7 +13,7 @@ from assess_scanning import READER, algorithms, mutants, read
 from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import Cause, Finding, Role
 
-MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 5
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 50
 
 
 def sample(text: str) -> bytes:

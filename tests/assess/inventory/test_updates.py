@@ -23,7 +23,7 @@ from roadseal.assess.inventory.classifier import Bearing, classify
 from roadseal.assess.inventory.finding import Cause, Finding, Role
 from roadseal.assess.inventory.firmware import pe
 
-MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 10
+MUTANTS = int(os.environ.get("ROADSEAL_FUZZ_MUTANTS", "3000")) // 50
 
 NOISE = random.Random(3).randbytes(4096)
 
