@@ -167,6 +167,13 @@ def test_a_capture_without_packets_proves_nothing() -> None:
     assert gap.detail == "the capture holds no packet"
 
 
+def test_a_capture_of_opened_connections_and_pings_proves_nothing() -> None:
+    for frames in (packets.tcp(443, []), [packets.ipv4(1, bytes(8))]):
+        (gap,) = collect_capture(packets.pcap(frames), "x.pcap")
+        assert isinstance(gap, Gap)
+        assert gap.detail == f"nothing is said in the {len(frames)} packets of the capture"
+
+
 def test_field_messages_on_the_air_are_counted_and_their_signature_is_a_claim() -> None:
     """WSMP version 3 on Ethernet and on 802.11p behind radiotap, as PC5 and DSRC units do it."""
     lines = material("v2x", "us-field", "spdus.jsonl").read_text().splitlines()[:5]

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from roadseal._core import FlowReader
@@ -83,11 +84,20 @@ def collect_capture(
     for batch in reader:
         for flow in batch:
             seen.add(flow)
-    yield from seen.findings()
-    yield from _broadcasts(reader.summary(), uri)
-    yield from _wep(reader.summary(), uri)
-    yield from seen.gaps()
-    yield from _capture_gaps(reader, uri)
+    said: Iterator[Finding | Gap] = chain(
+        seen.findings(),
+        _broadcasts(reader.summary(), uri),
+        _wep(reader.summary(), uri),
+        seen.gaps(),
+        _capture_gaps(reader, uri),
+    )
+    is_silent = True
+    for one in said:
+        is_silent = False
+        yield one
+    if is_silent:  # connections that were opened, pings: it does not show what is spoken there
+        detail = f"nothing is said in the {reader.frames} packets of the capture"
+        yield Gap(Location(uri), Cause.TRUNCATED, detail)
 
 
 @dataclass
