@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any, final
 
 __all__ = [
+    "CaptureContents",
     "CascadeCorrector",
     "CascadeResponder",
     "CertificateOutline",
@@ -245,6 +246,25 @@ class Located:
     def legacy_v2(self) -> bool: ...
     @property
     def missing(self) -> int: ...
+    @property
+    def fragments(self) -> list[int]: ...
+    @property
+    def joined(self) -> bytes | None: ...
+
+@final
+class CaptureContents:
+    """What is in a capture: secured messages, and counts of what else there is."""
+
+    @property
+    def messages(self) -> list[Located]: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def unsecured(self) -> int: ...
+    @property
+    def incomplete(self) -> int: ...
+    @property
+    def damage(self) -> str | None: ...
 
 @final
 class SignatureMatcher:
@@ -313,8 +333,8 @@ def certificate_outline(data: bytes) -> CertificateOutline | None:
 def public_key_outline(data: bytes) -> CertificateOutline | None:
     """The outline of the SubjectPublicKeyInfo at the start of `data`, or None."""
 
-def read_capture(file: bytes) -> tuple[list[Located], int, int, str | None]:
-    """Secured messages of a capture, its frames, packets without security, what ended it early."""
+def read_capture(file: bytes) -> CaptureContents:
+    """Find the secured messages of a pcap or pcapng file."""
 
 def find_messages(log: bytes) -> list[tuple[int, int]]:
     """Offset and length of every signed or encrypted message in a binary log."""

@@ -257,6 +257,50 @@ def test_messages_under_headers_of_other_systems(port: int, tmp_path: Path, trus
         assert capture[row["offset"] :].startswith(spdu)
 
 
+def fragments(protocol: int, segment: bytes, identification: int = 7) -> list[bytes]:
+    """An IP packet in fragments of 64 octets of payload, the last first."""
+    pieces = [segment[at : at + 64] for at in range(0, len(segment), 64)]
+    frames = []
+    for index, piece in enumerate(pieces):
+        frame = bytearray(ipv4(protocol, piece))
+        position = index * 8 | (0x2000 if index + 1 < len(pieces) else 0)
+        frame[18:22] = struct.pack(">HH", identification, position)
+        frames.append(bytes(frame))
+    return frames[::-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "network"),
+    [(b"", "udp"), (b"\x12\x00\x1a\x01", "geonetworking"), (b"vendor", "other")],
+)
+def test_messages_in_fragments(before: bytes, network: str, tmp_path: Path, trust: Path) -> None:
+    payload = before + FULL_MESSAGE
+    udp = struct.pack(">HHHH", 4040, 4040, 8 + len(payload), 0) + payload
+    frames = fragments(17, udp)
+    capture = pcap([geonetworking(DIGEST_MESSAGE), *frames])
+    file = write(tmp_path / "fragments.pcap", capture)
+    first, joined = rows("verify", file, "--trust", trust, code=0)
+    assert "fragments" not in first
+    last = len(frames) + 1
+    assert (joined["frame"], joined["network"], joined["length"]) == (
+        last,
+        network,
+        len(FULL_MESSAGE),
+    )
+    assert joined["fragments"] == list(range(last, 1, -1))
+    kept = 64 - 8 - len(before)  # in the first fragment, which came last
+    assert capture[joined["offset"] :].startswith(FULL_MESSAGE[:kept])
+    shown = rows("inspect", file, "--offset", joined["offset"], code=0)
+    assert [(row["length"], row["fragments"]) for row in shown] == [
+        (len(FULL_MESSAGE), joined["fragments"])
+    ]
+    # Without one of them, what they held is unknown: evidence is missing.
+    cut = write(tmp_path / "cut.pcap", pcap([geonetworking(FULL_MESSAGE), *frames[1:]]))
+    result = run("verify", cut, "--trust", trust)
+    assert "has 1 IP packet of which fragments are missing" in told(result, 3)
+    assert "1 IP packet with fragments missing" in told(run("inspect", cut), 0)
+
+
 def test_an_older_protocol_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "old.pcap", pcap([geonetworking(b"\x02\x01" + bytes(60))]))
     (row,) = rows("verify", file, code=1)

@@ -3,7 +3,7 @@
 //! Of a cut or broken chain etherparse keeps what is whole, but its iterator over that trusts the next number
 //! and reads beyond the end, without a check. So the chain is walked here.
 
-use etherparse::{IpFragOffset, LaxIpv6Slice};
+use etherparse::LaxIpv6Slice;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -14,15 +14,6 @@ const DESTINATION_OPTIONS: u8 = 60;
 /// Whether an authentication header (RFC 4302) is among them.
 pub(crate) fn is_authenticated(packet: &LaxIpv6Slice<'_>) -> bool {
     Headers::of(packet).any(|(number, _)| number == AUTHENTICATION)
-}
-
-/// Identification, offset, and whether more follow, of a packet that is a fragment.
-pub(crate) fn fragment(packet: &LaxIpv6Slice<'_>) -> Option<(u32, IpFragOffset, bool)> {
-    let (_, header) = Headers::of(packet).find(|&(number, _)| number == FRAGMENT)?;
-    let &[_, _, high, low, a, b, c, d] = header.first_chunk()?;
-    let position = u16::from_be_bytes([high, low]);
-    let offset = IpFragOffset::try_new(position >> 3).ok()?;
-    Some((u32::from_be_bytes([a, b, c, d]), offset, position & 1 == 1))
 }
 
 /// The number of each whole header, and its octets.

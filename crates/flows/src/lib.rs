@@ -24,7 +24,6 @@ pub mod answer;
 mod cursor;
 mod dissect;
 mod extensions;
-mod fragments;
 mod network;
 mod sctp;
 pub mod session;

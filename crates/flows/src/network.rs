@@ -6,12 +6,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use etherparse::{IpFragOffset, LaxIpSlice};
-use frames::Upper;
+use etherparse::LaxIpSlice;
+use frames::{Fragment, Fragments, Packet, Upper};
 
 use crate::cursor::Cursor;
 use crate::extensions;
-use crate::fragments::{FragmentOf, Fragments};
 
 /// Tunnels within tunnels that are followed.
 const MAX_DEPTH: u8 = 4;
@@ -101,14 +100,20 @@ const CAPWAP_DTLS: [u8; 4] = [1, 0, 0, 0];
 
 /// Where a packet is, on its way down.
 #[derive(Clone, Copy)]
-struct Path {
+struct Path<'a> {
+    frame: &'a Packet<'a>,
     depth: u8,
     tunnel: Option<&'static str>,
 }
 
-/// Finds the transport packets in what a link layer carries.
-pub(crate) fn walk(upper: Upper<'_>, fragments: &mut Fragments, found: &mut dyn FnMut(&Datagram<'_>)) {
-    let path = Path { depth: 0, tunnel: None };
+/// Finds the transport packets in what the link layer of `frame` carries.
+pub(crate) fn walk(
+    upper: Upper<'_>,
+    frame: &Packet<'_>,
+    fragments: &mut Fragments,
+    found: &mut dyn FnMut(&Datagram<'_>),
+) {
+    let path = Path { frame, depth: 0, tunnel: None };
     ethernet(upper, path, fragments, found);
 }
 
@@ -119,38 +124,35 @@ fn ethernet(upper: Upper<'_>, path: Path, fragments: &mut Fragments, found: &mut
 }
 
 fn ip(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut(&Datagram<'_>)) {
+    match Fragment::of(bytes) {
+        None => whole(bytes, path, fragments, found),
+        Some(fragment) => {
+            if let Some(joined) = fragments.add(&fragment, path.frame) {
+                whole(&joined.packet, path, fragments, found);
+            }
+        }
+    }
+}
+
+fn whole(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut(&Datagram<'_>)) {
     let Ok((packet, _)) = LaxIpSlice::from_slice(bytes) else {
         return;
     };
     let payload = packet.payload();
     let (source, destination) = (packet.source_addr(), packet.destination_addr());
+    let cut = payload.incomplete;
     if is_authenticated(&packet) {
         found(&Datagram {
             source: (Address::Ip(source), 0),
             destination: (Address::Ip(destination), 0),
             body: Body::Ah,
-            cut: payload.incomplete,
+            cut,
             tunnel: path.tunnel,
         });
     }
     if !payload.fragmented {
-        let cut = payload.incomplete;
-        return transport(
-            (source, destination),
-            payload.ip_number.0,
-            payload.payload,
-            cut,
-            path,
-            fragments,
-            found,
-        );
-    }
-    let Some((identification, offset, more)) = fragment(&packet) else {
-        return;
-    };
-    let of = FragmentOf { source, destination, identification, protocol: payload.ip_number.0 };
-    if let Some(whole) = fragments.add(&of, offset, more, payload.payload) {
-        transport((source, destination), of.protocol, &whole, false, path, fragments, found);
+        let number = payload.ip_number.0;
+        transport((source, destination), number, payload.payload, cut, path, fragments, found);
     }
 }
 
@@ -158,14 +160,6 @@ fn ip(bytes: &[u8], path: Path, fragments: &mut Fragments, found: &mut dyn FnMut
 fn is_authenticated(packet: &LaxIpSlice<'_>) -> bool {
     let in_v4 = packet.ipv4().is_some_and(|v4| v4.extensions().auth.is_some());
     in_v4 || packet.ipv6().is_some_and(extensions::is_authenticated)
-}
-
-fn fragment(packet: &LaxIpSlice<'_>) -> Option<(u32, IpFragOffset, bool)> {
-    if let Some(v4) = packet.ipv4() {
-        let header = v4.header();
-        return Some((header.identification().into(), header.fragments_offset(), header.more_fragments()));
-    }
-    extensions::fragment(packet.ipv6()?)
 }
 
 fn transport(
@@ -236,7 +230,7 @@ fn transport(
                 && path.depth < MAX_DEPTH
                 && let Some(inner) = payload.get((usize::from(words) + 2) * 4..)
             {
-                let path = Path { depth: path.depth + 1, tunnel: path.tunnel };
+                let path = Path { depth: path.depth + 1, ..path };
                 transport((source, destination), next, inner, cut, path, fragments, found);
             }
         }
@@ -475,7 +469,7 @@ fn deeper(
     if path.depth >= MAX_DEPTH {
         return;
     }
-    let path = Path { depth: path.depth + 1, tunnel: Some(tunnel) };
+    let path = Path { depth: path.depth + 1, tunnel: Some(tunnel), ..path };
     match inner {
         Inner::Ip(packet) => ip(packet, path, fragments, found),
         Inner::Ethernet(frame) => {

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use frames::{Packet, Upper};
+use frames::{Fragments, Message, Packet, Upper};
 
 use crate::dissect::Conversation;
 use crate::dissect::v2x::Broadcasts;
-use crate::fragments::Fragments;
 use crate::network::{self, Address, Body, Datagram};
 use crate::sctp::{self, Messages};
 use crate::session::{Broadcast, Flow, Gap, Session};
@@ -151,7 +150,6 @@ impl Flows {
         }
         // Taken out for the time of the walk, which borrows it beside the table.
         let mut fragments = std::mem::take(&mut self.fragments);
-        let mut on_the_air = false;
         frames::descend(packet, &mut |upper| {
             match upper {
                 Upper::Encrypted(body) => {
@@ -163,19 +161,19 @@ impl Flows {
                 }
                 Upper::EtherType(frames::EAPOL, frame) => self.eapol(packet, frame),
                 Upper::EtherType(frames::MACSEC, tag) => self.macsec(packet, tag),
-                _ => {}
+                Upper::Ip(_) | Upper::EtherType(frames::IPV4 | frames::IPV6, _) => {
+                    network::walk(upper, packet, &mut fragments, &mut |datagram| {
+                        self.datagram(packet, datagram)
+                    });
+                }
+                Upper::EtherType(..) | Upper::Any(_) => {
+                    if let Some(message) = frames::identify(upper) {
+                        self.broadcasts.add(packet.number, &message);
+                    }
+                }
             }
-            on_the_air |= !matches!(upper, Upper::Ip(_) | Upper::EtherType(frames::IPV4 | frames::IPV6, _));
-            network::walk(upper, &mut fragments, &mut |datagram| {
-                on_the_air |= self.datagram(packet, datagram);
-            });
         });
         self.fragments = fragments;
-        if on_the_air {
-            for located in frames::messages(packet) {
-                self.broadcasts.add(&located);
-            }
-        }
     }
 
     /// Flows that gave way to newer ones since the last call.
@@ -224,8 +222,7 @@ impl Flows {
         self.datagram(packet, &Datagram { source, destination, body, cut: false, tunnel: None });
     }
 
-    /// Answers whether the packet may hold a secured message of its own accord.
-    fn datagram(&mut self, packet: &Packet<'_>, datagram: &Datagram<'_>) -> bool {
+    fn datagram(&mut self, packet: &Packet<'_>, datagram: &Datagram<'_>) {
         let source_is_low = datagram.source <= datagram.destination;
         let (low, high) = match source_is_low {
             true => (datagram.source, datagram.destination),
@@ -245,7 +242,7 @@ impl Flows {
             Body::Macsec(_) => Transport::Macsec,
             Body::Unread(number) => {
                 *self.unread.entry(number).or_default() += 1;
-                return false;
+                return;
             }
         };
         let key = Key { low, high, transport };
@@ -260,12 +257,14 @@ impl Flows {
             self.by_age.push_back((key, packet.number));
         }
         let Some(entry) = self.entries.get_mut(&key) else {
-            return false;
+            return;
         };
-        let on_the_air = entry.take(source_is_low, datagram, packet);
+        let message = entry.take(source_is_low, datagram);
         let held = entry.measure();
         self.held = self.held + held.after - held.before;
-        on_the_air
+        if let Some(message) = message {
+            self.broadcasts.add(packet.number, &message);
+        }
     }
 
     fn make_room(&mut self) {
@@ -341,7 +340,8 @@ impl Entry {
         }
     }
 
-    fn take(&mut self, source_is_low: bool, datagram: &Datagram<'_>, packet: &Packet<'_>) -> bool {
+    /// The secured message in a datagram of a flow of such messages.
+    fn take<'a>(&mut self, source_is_low: bool, datagram: &Datagram<'a>) -> Option<Message<'a>> {
         let from = if source_is_low == self.client_is_low { Side::Client } else { Side::Server };
         self.packets += 1;
         self.seen[from] = true;
@@ -354,7 +354,7 @@ impl Entry {
                     && data.is_empty()
                     && self.streams[from].is_empty_at(sequence);
                 if self.conversation.is_over() {
-                    return false;
+                    return None;
                 }
                 if syn {
                     self.streams[from].begin(sequence);
@@ -363,36 +363,36 @@ impl Entry {
                     self.streams[from].push(sequence.wrapping_add(syn.into()), data, datagram.cut);
                     self.read_streams(from);
                 }
-                false
+                None
             }
             Body::Udp(data) | Body::UdpLite(data) | Body::Dccp(data) => {
                 self.bytes += data.len() as u64;
-                self.udp(from, data, datagram.cut, packet)
+                self.udp(from, data, datagram.cut)
             }
             Body::Sctp(packet) => {
                 self.sctp(from, packet);
-                false
+                None
             }
             Body::Eapol { frame, .. } => {
                 self.bytes += frame.len() as u64;
                 self.conversation.read_eapol(frame);
-                false
+                None
             }
             Body::Macsec(tag) => {
                 self.bytes += tag.len() as u64;
                 self.conversation.read_macsec(tag);
-                false
+                None
             }
-            Body::Esp | Body::Ah | Body::Unread(_) => false,
+            Body::Esp | Body::Ah | Body::Unread(_) => None,
         }
     }
 
-    fn udp(&mut self, mut from: Side, data: &[u8], cut: bool, packet: &Packet<'_>) -> bool {
+    fn udp<'a>(&mut self, mut from: Side, data: &'a [u8], cut: bool) -> Option<Message<'a>> {
         if self.v2x {
-            return true;
+            return frames::identify_datagram(data);
         }
         if self.conversation.is_over() {
-            return false;
+            return None;
         }
         self.broken |= cut;
         if matches!(self.conversation, Conversation::Unknown { .. }) {
@@ -402,15 +402,16 @@ impl Entry {
             }
             if matches!(self.conversation, Conversation::Unknown { .. })
                 && data.first().is_some_and(|&first| first < 0x20)
-                && frames::messages(packet).iter().any(|found| found.kind != frames::Kind::Unsecured)
+                && let Some(message) = frames::identify_datagram(data)
+                && message.kind != frames::Kind::Unsecured
             {
                 self.v2x = true;
                 self.conversation = Conversation::Over(Some(Box::new(Session::V2x)), Vec::new());
-                return true;
+                return Some(message);
             }
         }
         self.conversation.read_datagram(from, data);
-        false
+        None
     }
 
     fn sctp(&mut self, mut from: Side, packet: &[u8]) {

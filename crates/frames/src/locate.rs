@@ -1,16 +1,14 @@
 //! From a packet to the messages in it.
 
-use etherparse::{LaxSlicedPacket, TransportSlice};
-
 use crate::capture::Packet;
-use crate::geonet::{self, Body};
+use crate::fragments::{Fragment, Fragments, Piece};
+use crate::identify::{Kind, Message, Network, identify, ip_packet};
 use crate::link::{self, Upper};
-use crate::{spdu, wsmp};
 
 /// A message and where it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located<'a> {
-    /// Number of the frame, from 1.
+    /// Number of the frame, from 1; of the one that completes it, if several carry it.
     pub frame: u64,
     /// Where `bytes` begin, in bytes from the start of the capture file.
     pub offset: u64,
@@ -25,6 +23,8 @@ pub struct Located<'a> {
     /// The message from its first byte. GeoNetworking and bare messages have no length on the
     /// outside: Ethernet padding or a frame check sequence may follow.
     pub bytes: &'a [u8],
+    /// Of an IP packet that came in fragments: where they are. Then `bytes` are together nowhere in the file.
+    pub pieces: &'a [Piece],
 }
 
 impl Located<'_> {
@@ -35,36 +35,6 @@ impl Located<'_> {
     }
 }
 
-/// What carries a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// GeoNetworking (ETSI EN 302 636-4-1), on the link or in UDP.
-    GeoNetworking,
-    /// WAVE short message (IEEE 1609.3), on the link or in UDP.
-    Wsmp,
-    /// The payload of a UDP datagram.
-    Udp,
-    /// The frame itself.
-    Bare,
-}
-
-/// What a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Begins as an IEEE 1609.2 version 3 SPDU does.
-    Spdu,
-    /// Begins as an SPDU of an older version does.
-    Legacy {
-        /// Its protocol version, 1 or 2.
-        version: u8,
-    },
-    /// A GeoNetworking packet says it is secured, but no SPDU begins there.
-    Malformed,
-    /// A network packet without security: `bytes` are the WSM data, or a GeoNetworking packet
-    /// from its common header, as [`geonet_payload`](crate::geonet_payload) reads it.
-    Unsecured,
-}
-
 /// The messages of `packet` that are, or claim to be, secured.
 #[must_use]
 pub fn spdus<'a>(packet: &Packet<'a>) -> Vec<Located<'a>> {
@@ -73,96 +43,110 @@ pub fn spdus<'a>(packet: &Packet<'a>) -> Vec<Located<'a>> {
     found
 }
 
-/// All messages of `packet`, secured or not.
+/// All messages of `packet`, secured or not; of IP fragments, see [`Finder`].
 #[must_use]
 pub fn messages<'a>(packet: &Packet<'a>) -> Vec<Located<'a>> {
     let mut found = Vec::new();
+    let octets = Octets::of(packet);
     link::descend(packet, &mut |upper| {
-        if let Some(message) = identify(upper) {
-            let within = message.bytes.as_ptr() as usize - packet.captured.as_ptr() as usize;
-            found.push(Located {
-                frame: packet.number,
-                offset: packet.offset_in_file + within as u64,
-                network: message.network,
-                kind: message.kind,
-                psid: message.psid,
-                whole: packet.is_whole(),
-                bytes: message.bytes,
-            });
-        }
+        found.extend(identify(upper).map(|message| octets.locate(message)));
     });
     found
 }
 
-/// A message before it is known where it stands.
-struct Message<'a> {
-    network: Network,
-    kind: Kind,
-    psid: Option<u32>,
-    bytes: &'a [u8],
+/// Finds the messages of a capture, those in IP fragments too.
+#[derive(Debug, Default)]
+pub struct Finder {
+    fragments: Fragments,
 }
 
-fn identify(upper: Upper<'_>) -> Option<Message<'_>> {
-    match upper {
-        Upper::EtherType(link::GEONETWORKING, bytes) => geonet::body(bytes).and_then(in_geonet),
-        Upper::EtherType(link::WSMP, bytes) => wsmp::wsm(bytes).map(in_wsm),
-        Upper::EtherType(link::IPV4 | link::IPV6, bytes) | Upper::Ip(bytes) => {
-            by_structure(udp_payload(bytes)?, Network::Udp)
+/// What a [`Finder`] finds.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// A message.
+    Message(Located<'a>),
+    /// A frame, or a packet of several, in which no layer announces a message: look for
+    /// [`candidate_offsets`](crate::candidate_offsets).
+    Unannounced(Octets<'a>),
+}
+
+impl Finder {
+    /// Gives `found` what `packet` carries or completes.
+    pub fn packet(&mut self, packet: &Packet<'_>, found: &mut dyn FnMut(Found<'_>)) {
+        let octets = Octets::of(packet);
+        let mut is_told = false;
+        link::descend(packet, &mut |upper| {
+            if let Some(fragment) = ip_packet(upper).and_then(Fragment::of) {
+                is_told = true;
+                if let Some(joined) = self.fragments.add(&fragment, packet) {
+                    let octets = Octets { bytes: &joined.packet, pieces: &joined.pieces, ..octets };
+                    found(match identify(Upper::Ip(octets.bytes)) {
+                        Some(message) => Found::Message(octets.locate(message)),
+                        None => Found::Unannounced(octets),
+                    });
+                }
+            } else if let Some(message) = identify(upper) {
+                is_told = true;
+                found(Found::Message(octets.locate(message)));
+            }
+        });
+        if !is_told {
+            found(Found::Unannounced(octets));
         }
-        Upper::EtherType(..) | Upper::Encrypted(_) => None,
-        Upper::Any(bytes) => by_structure(bytes, Network::Bare),
+    }
+
+    /// How many IP packets lack fragments or have contradictory ones, so far.
+    #[must_use]
+    pub fn incomplete(&self) -> u64 {
+        self.fragments.incomplete()
     }
 }
 
-/// Payload of the UDP datagram in an IP packet, unless it is a fragment.
-fn udp_payload(bytes: &[u8]) -> Option<&[u8]> {
-    match LaxSlicedPacket::from_ip(bytes).ok()?.transport? {
-        TransportSlice::Udp(datagram) => Some(datagram.payload()),
-        _ => None,
-    }
+/// Octets of a capture: a frame, or an IP packet that came in fragments.
+#[derive(Debug, Clone, Copy)]
+pub struct Octets<'a> {
+    /// The octets.
+    pub bytes: &'a [u8],
+    /// Where the fragments are; empty for a frame.
+    pub pieces: &'a [Piece],
+    /// Number of the frame, or of the one that completes the packet.
+    pub frame: u64,
+    /// Whether the capture kept the whole frame.
+    pub whole: bool,
+    offset: u64,
 }
 
-/// What bytes are that nothing announces: only what is certain enough counts.
-fn by_structure(bytes: &[u8], network: Network) -> Option<Message<'_>> {
-    if spdu::plausible(bytes) {
-        return Some(Message { network, kind: Kind::Spdu, psid: None, bytes });
+impl<'a> Octets<'a> {
+    fn of(packet: &Packet<'a>) -> Self {
+        Self {
+            bytes: packet.captured,
+            pieces: &[],
+            frame: packet.number,
+            whole: packet.is_whole(),
+            offset: packet.offset_in_file,
+        }
     }
-    if let Some(body) = geonet::plausible_body(bytes) {
-        return in_geonet(body);
-    }
-    if let Some(message) = wsmp::wsm(bytes)
-        && message.trailing_len == 0
-        && message.data.len() == message.stated_len
-        && spdu::plausible(message.data)
-    {
-        return Some(in_wsm(message));
-    }
-    if spdu::plausible_legacy(bytes) {
-        return Some(Message { network, kind: Kind::Legacy { version: 2 }, psid: None, bytes });
-    }
-    None
-}
 
-fn in_geonet(body: Body<'_>) -> Option<Message<'_>> {
-    let (kind, bytes) = match body {
-        Body::Secured([]) => return None,
-        Body::Secured(bytes) if spdu::begins(bytes) => (Kind::Spdu, bytes),
-        Body::Secured(bytes) => match spdu::legacy_version(bytes) {
-            Some(version) => (Kind::Legacy { version }, bytes),
-            None => (Kind::Malformed, bytes),
-        },
-        Body::Unsecured(bytes) => (Kind::Unsecured, bytes),
-    };
-    Some(Message { network: Network::GeoNetworking, kind, psid: None, bytes })
-}
+    /// Where the octet at `position` stands in the file.
+    #[must_use]
+    pub fn offset_of(&self, position: usize) -> u64 {
+        match self.pieces.iter().rfind(|piece| piece.start <= position) {
+            Some(piece) => piece.offset + (position - piece.start) as u64,
+            None => self.offset + position as u64,
+        }
+    }
 
-fn in_wsm(message: wsmp::Wsm<'_>) -> Message<'_> {
-    let kind = if spdu::begins(message.data) {
-        Kind::Spdu
-    } else if message.version < 3 && spdu::legacy_version(message.data) == Some(2) {
-        Kind::Legacy { version: 2 }
-    } else {
-        Kind::Unsecured
-    };
-    Message { network: Network::Wsmp, kind, psid: message.psid, bytes: message.data }
+    fn locate(&self, message: Message<'a>) -> Located<'a> {
+        let position = message.bytes.as_ptr() as usize - self.bytes.as_ptr() as usize;
+        Located {
+            frame: self.frame,
+            offset: self.offset_of(position),
+            network: message.network,
+            kind: message.kind,
+            psid: message.psid,
+            whole: self.whole,
+            bytes: message.bytes,
+            pieces: self.pieces,
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Where secured messages lie in captures and logs.
 
+use std::borrow::Cow;
+
+use frames::Found;
 use pyo3::prelude::*;
 use spdu::message::{Content, Limits};
 
@@ -17,52 +20,55 @@ pub struct Located {
     legacy_v2: bool,
     /// Bytes of its frame that the capture did not keep.
     missing: u64,
+    /// The frames of its IP fragments, in their order in the packet; empty if it came in one frame.
+    fragments: Vec<u64>,
+    /// Its bytes, if it came in fragments: nowhere in the file are they together.
+    joined: Option<Cow<'static, [u8]>>,
 }
 
-/// The secured messages of a pcap or pcapng file, how many frames it has, how many network packets without
-/// security, and what ended the reading early.
+/// What is in a capture.
+#[pyclass(frozen, get_all, module = "roadseal._core")]
+#[derive(Default)]
+pub struct CaptureContents {
+    messages: Vec<Py<Located>>,
+    frames: u64,
+    /// Network packets without security.
+    unsecured: u64,
+    /// IP packets of which fragments are missing, or contradict each other.
+    incomplete: u64,
+    /// What ended the reading early.
+    damage: Option<String>,
+}
+
+/// Finds the secured messages of a pcap or pcapng file.
 #[pyfunction]
-pub fn read_capture(py: Python<'_>, file: &[u8]) -> (Vec<Located>, u64, u64, Option<String>) {
+pub fn read_capture(py: Python<'_>, file: &[u8]) -> PyResult<CaptureContents> {
+    let (mut contents, mut located) = (CaptureContents::default(), Vec::new());
     py.detach(|| {
-        let (mut found, mut frames, mut unsecured) = (Vec::new(), 0, 0);
+        let mut finder = frames::Finder::default();
         for packet in frames::Capture::new(file) {
             let packet = match packet {
                 Ok(packet) => packet,
-                Err(error) => return (found, frames, unsecured, Some(error.to_string())),
-            };
-            frames = packet.number;
-            let messages = frames::messages(&packet);
-            if messages.is_empty() {
-                // Under headers of vendors' own, in TCP, in tunnels: no layer announces it.
-                let unannounced = find(packet.captured);
-                found.extend(unannounced.into_iter().map(|place| locate_unannounced(place, &packet)));
-            }
-            for message in &messages {
-                match message.kind {
-                    frames::Kind::Unsecured => unsecured += 1,
-                    _ => found.push(locate(message, &packet)),
+                Err(error) => {
+                    contents.damage = Some(error.to_string());
+                    break;
                 }
-            }
+            };
+            contents.frames = packet.number;
+            finder.packet(&packet, &mut |found| match found {
+                Found::Message(message) if message.kind == frames::Kind::Unsecured => contents.unsecured += 1,
+                Found::Message(message) => located.push(locate(&message, &packet)),
+                Found::Unannounced(octets) => {
+                    // Under headers of vendors' own, in TCP, in tunnels: no layer announces it.
+                    let places = find(octets.bytes).into_iter();
+                    located.extend(places.map(|place| locate_unannounced(place, &octets, &packet)));
+                }
+            });
         }
-        (found, frames, unsecured, None)
-    })
-}
-
-fn locate_unannounced((at, length): (usize, usize), packet: &frames::Packet<'_>) -> Located {
-    Located {
-        frame: packet.number,
-        offset: packet.offset_in_file as usize + at,
-        length,
-        network: "other",
-        psid: None,
-        timestamp_ns: packet.timestamp_ns,
-        legacy_v2: false,
-        missing: missing(packet),
-    }
-}
-
-fn missing(packet: &frames::Packet<'_>) -> u64 {
-    u64::from(packet.original_len).saturating_sub(packet.captured.len() as u64)
+        contents.incomplete = finder.incomplete();
+    });
+    contents.messages = located.into_iter().map(|one| Py::new(py, one)).collect::<PyResult<_>>()?;
+    Ok(contents)
 }
 
 fn locate(message: &frames::Located<'_>, packet: &frames::Packet<'_>) -> Located {
@@ -84,7 +90,40 @@ fn locate(message: &frames::Located<'_>, packet: &frames::Packet<'_>) -> Located
         timestamp_ns: packet.timestamp_ns,
         legacy_v2: message.legacy_v2(),
         missing: missing(packet),
+        fragments: frames_of(message.pieces),
+        joined: joined(message.pieces, &message.bytes[..length]),
     }
+}
+
+fn locate_unannounced(
+    (at, length): (usize, usize),
+    octets: &frames::Octets<'_>,
+    packet: &frames::Packet<'_>,
+) -> Located {
+    Located {
+        frame: octets.frame,
+        offset: octets.offset_of(at) as usize,
+        length,
+        network: "other",
+        psid: None,
+        timestamp_ns: packet.timestamp_ns,
+        legacy_v2: false,
+        missing: missing(packet),
+        fragments: frames_of(octets.pieces),
+        joined: joined(octets.pieces, &octets.bytes[at..at + length]),
+    }
+}
+
+fn missing(packet: &frames::Packet<'_>) -> u64 {
+    u64::from(packet.original_len).saturating_sub(packet.captured.len() as u64)
+}
+
+fn frames_of(pieces: &[frames::Piece]) -> Vec<u64> {
+    pieces.iter().map(|piece| piece.frame).collect()
+}
+
+fn joined(pieces: &[frames::Piece], bytes: &[u8]) -> Option<Cow<'static, [u8]>> {
+    (!pieces.is_empty()).then(|| Cow::Owned(bytes.to_vec()))
 }
 
 /// Offset and length of every signed or encrypted message in a binary log, whatever stands between them.

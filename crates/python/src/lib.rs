@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use crate::butterfly::{butterfly_cocoons, butterfly_expansions, p256_add_base, p256_multiply_add};
     #[pymodule_export]
-    use crate::captures::{Located, find_messages, read_capture};
+    use crate::captures::{CaptureContents, Located, find_messages, read_capture};
     #[pymodule_export]
     use crate::certificates::{certificate_digest, encode_certificate, encode_to_be_signed_certificate};
     #[pymodule_export]

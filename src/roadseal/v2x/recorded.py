@@ -27,6 +27,8 @@ class RecordedMessage:
         broken: why there is no message to look at.
         note: what else is known of it.
         missing: bytes of its frame that the capture did not keep.
+        fragments: where its IP packet came in fragments, the frames of them in their order in the
+            packet. `frame` is the one that completed it, `offset` that of the message's first byte.
     """
 
     spdu: bytes = field(repr=False)
@@ -37,6 +39,7 @@ class RecordedMessage:
     broken: str | None = None
     note: str | None = None
     missing: int = 0
+    fragments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Recording:
         frames: of a capture, how many frames were read.
         damage: what ended the reading before the end of the file.
         unsecured: of a capture, how many network packets without security were passed over.
+        incomplete: of a capture, how many IP packets lack fragments or have contradictory ones.
     """
 
     kind: Kind
@@ -58,6 +62,7 @@ class Recording:
     frames: int | None = None
     damage: str | None = None
     unsecured: int = 0
+    incomplete: int = 0
 
 
 def begins_like_message(data: bytes) -> bool:

@@ -102,16 +102,25 @@ def _gunzip(data: bytes, max_bytes: int) -> tuple[bytes, str | None]:
 
 
 def _read_capture(data: bytes) -> Recording:
-    located, frames, unsecured, damage = _core.read_capture(data)
+    contents = _core.read_capture(data)
     messages = tuple(
         RecordedMessage(
-            data[found.offset : found.offset + found.length],
+            found.joined or data[found.offset : found.offset + found.length],
             found.offset,
             frame=found.frame,
             network=found.network,
             note=LEGACY_NOTE if found.legacy_v2 else None,
             missing=found.missing,
+            fragments=tuple(found.fragments),
         )
-        for found in located
+        for found in contents.messages
     )
-    return Recording("capture", data, messages, frames, damage, unsecured)
+    return Recording(
+        "capture",
+        data,
+        messages,
+        contents.frames,
+        contents.damage,
+        contents.unsecured,
+        contents.incomplete,
+    )

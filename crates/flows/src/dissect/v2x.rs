@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use frames::{Kind, Located, Network};
+use frames::{Kind, Message, Network};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use spdu::message::{Content, Limits, Signer};
@@ -42,8 +42,8 @@ pub(crate) struct Broadcasts {
 }
 
 impl Broadcasts {
-    pub(crate) fn add(&mut self, located: &Located<'_>) {
-        let one = describe(located);
+    pub(crate) fn add(&mut self, frame: u64, message: &Message<'_>) {
+        let one = describe(frame, message);
         let likeness = (one.network, one.content, one.psid, one.signature, one.signer);
         if let Some(known) = self.kinds.get_mut(&likeness) {
             known.messages += 1;
@@ -64,8 +64,8 @@ impl Broadcasts {
     }
 }
 
-fn describe(located: &Located<'_>) -> Broadcast {
-    let network = match located.network {
+fn describe(frame: u64, message: &Message<'_>) -> Broadcast {
+    let network = match message.network {
         Network::GeoNetworking => "geonetworking",
         Network::Wsmp => "wsmp",
         Network::Udp => "udp",
@@ -74,19 +74,19 @@ fn describe(located: &Located<'_>) -> Broadcast {
     let mut one = Broadcast {
         network,
         content: "malformed",
-        psid: located.psid.map(u64::from),
+        psid: message.psid.map(u64::from),
         signature: None,
         signer: None,
         messages: 1,
-        first_frame: located.frame,
+        first_frame: frame,
         certificate: None,
     };
-    match located.kind {
+    match message.kind {
         Kind::Legacy { .. } => one.content = "legacy",
         Kind::Unsecured => one.content = "unsecured",
         Kind::Malformed => {}
         Kind::Spdu => {
-            if let Ok((content, _)) = Content::parse_prefix(located.bytes, &Limits::default()) {
+            if let Ok((content, _)) = Content::parse_prefix(message.bytes, &Limits::default()) {
                 one.read(&content);
             }
         }

@@ -16,7 +16,7 @@ from roadseal.v2x.service import service_name
 BATCH = 1024
 """Messages that are judged in one call."""
 
-_ONLY_WHERE_KNOWN = ("line", "frame", "network", "note")
+_ONLY_WHERE_KNOWN = ("line", "frame", "fragments", "network", "note")
 _UNSIGNED = "unsigned"
 _CUT = "the capture kept only a part of its frame"
 _FOREIGN = "signed with an algorithm that is not verified here"
@@ -40,6 +40,7 @@ class Finding:
     offset: int
     line: int | None = None
     frame: int | None = None
+    fragments: tuple[int, ...] | None = None
     network: str | None = None
     verdict: Literal["ok", "refused"]
     reason: Reason
@@ -136,6 +137,7 @@ def _finding(file: str, message: RecordedMessage, verdict: Verdict) -> Finding:
         "offset": message.offset,
         "line": message.line,
         "frame": message.frame,
+        "fragments": message.fragments or None,
         "network": message.network,
         "length": len(message.spdu),
     }

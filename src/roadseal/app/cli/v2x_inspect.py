@@ -99,6 +99,7 @@ def _place(message: RecordedMessage) -> dict[str, Any]:
         "offset": message.offset,
         "line": message.line,
         "frame": message.frame,
+        "fragments": list(message.fragments) or None,
         "network": message.network,
     }
     return {key: value for key, value in place.items() if value is not None}
@@ -133,6 +134,8 @@ def _summarise(
     held = f"{_KINDS[recording.kind]}{frames}, {counted(len(messages), 'message')}"
     if recording.unsecured:
         held += f", {counted(recording.unsecured, 'packet')} without security"
+    if recording.incomplete:
+        held += f", {counted(recording.incomplete, 'IP packet')} with fragments missing"
     console.print(f"[bold]{escape(file)}[/]: {held}", soft_wrap=True)
     if not messages:
         return

@@ -79,7 +79,7 @@ def verify(
     second judges. --json writes one object a message.
 
     Exit codes: 0 all hold · 1 some are refused · 2 usage · 3 evidence is missing: a certificate is
-    not at hand, a file holds no message or cannot be read to its end.
+    not at hand, a file holds no message or cannot be read to its end, a capture lacks fragments.
 
     Example: [bold]roadseal v2x verify drive.pcapng --trust certificates/[/]
     """
@@ -165,6 +165,9 @@ def _gaps(recording: Recording) -> Iterator[str]:
     if recording.unsecured:
         count = counted(recording.unsecured, "packet")
         yield f"has {count} without security, which were not judged: anybody could have sent them."
+    if recording.incomplete:
+        count = counted(recording.incomplete, "IP packet")
+        yield f"has {count} of which fragments are missing or overlap: what they held is unknown."
 
 
 def _summarise(
@@ -233,5 +236,5 @@ def _explanation(finding: Finding) -> Explanation:
 def _code(findings: Sequence[Finding], recordings: Sequence[Recording]) -> int:
     holds, lacks_evidence = attrgetter("holds"), attrgetter("lacks_evidence")
     code = exit_code(findings, holds, lacks_evidence)
-    has_gaps = any(recording.damage or not recording.messages for recording in recordings)
+    has_gaps = any(each.damage or each.incomplete or not each.messages for each in recordings)
     return INCOMPLETE if code == HOLDS and has_gaps else code
