@@ -363,6 +363,28 @@ def test_two_entries_for_a_service_are_refused(second: bytes) -> None:
         assert (found.signature, found.chain, found.overall) == ("ok", expected, expected)
 
 
+@pytest.mark.parametrize("asks", [False, True], ids=["issues", "requests"])
+def test_two_groups_of_all_services_are_refused(asks: bool) -> None:
+    """Clause 6.4.8: no more than one entry indicates all, even if they differ in depth or kind."""
+    once = GroupPermissions(None, chain_length_range=-1)
+    deeper, enrolling = replace(once, min_chain_length=2), replace(once, enrol=True)
+    named = GroupPermissions([PermissionRange(service.CRL, None)])
+    for groups in ((once, named), (once, once), (once, deeper), (once, enrolling)):
+        expected = ("ok", "ok") if named in groups else ("malformed", "unknown_issuer")
+        contents = CertificateContents(
+            start=NOW,
+            duration=Duration.hours(1_000),
+            name="root",
+            issue_permissions=(once,) if asks else groups,
+            request_permissions=groups if asks else (),
+        )
+        root = self_signed(contents, SigningKey.generate(P256))
+        made = certify(root, SigningKey.generate(P256), P256)
+        verifier = Verifier(Policy(replay=False), 1)
+        added = verifier.add_root(root.certificate)
+        assert (added, verifier.verify(message(made, WITH), at=HEARD).chain) == expected
+
+
 def test_permissions_are_the_certificates_not_the_issuers() -> None:
     classical = authority(P256)
     contents = replace(CONTENTS, app_permissions=(Permission(service.CRL, b"\x01"),))

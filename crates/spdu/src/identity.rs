@@ -102,7 +102,7 @@ impl Identity {
         if certificate.id == CertificateId::Unknown || certificate.region == Some(Region::Unknown) {
             identity.chain = Reason::UnsupportedAlgorithm;
         }
-        if !points_hold(certificate) || !permissions::are_distinct(&certificate.app_permissions) {
+        if !points_hold(certificate) || !permissions_hold(certificate) {
             identity.chain = Reason::Malformed;
         }
         identity
@@ -313,6 +313,13 @@ pub(crate) fn signature_input(hash: Hash, signed: &[u8], signer: &Digest) -> Dig
     context.update(hash.digest(signed).as_ref());
     context.update(signer.as_ref());
     context.finish()
+}
+
+/// Whether what it permits can be read in one way only.
+fn permissions_hold(certificate: &Certificate<'_>) -> bool {
+    permissions::are_distinct(&certificate.app_permissions)
+        && permissions::say_all_once(&certificate.issue_permissions)
+        && permissions::say_all_once(&certificate.request_permissions)
 }
 
 /// Whether every point that came with its y lies on its curve. The canonical form, which is what gets

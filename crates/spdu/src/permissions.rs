@@ -186,6 +186,11 @@ pub(crate) fn are_distinct(permissions: &[PsidSsp]) -> bool {
     psids.windows(2).all(|pair| pair[0] != pair[1])
 }
 
+/// Whether one group at most is of all services (clause 6.4.8): "all" is what the *other* groups do not name.
+pub(crate) fn say_all_once(groups: &[GroupPermissions]) -> bool {
+    groups.iter().filter(|group| group.subjects.is_none()).count() <= 1
+}
+
 /// Whether an issuer that holds `groups` may put `permission` into a certificate `depth` steps below it.
 pub fn grants(groups: &[GroupPermissions], permission: &PsidSsp, depth: i32, enrol: bool) -> Grant {
     // "all" speaks only of services that no group names.
@@ -204,18 +209,21 @@ pub fn delegates(outer: &[GroupPermissions], inner: &[GroupPermissions]) -> bool
     let names = |groups: &[GroupPermissions], psid| groups.iter().any(|group| group.names(psid));
     inner.iter().all(|group| {
         let able = || outer.iter().filter(|candidate| candidate.reaches(group));
+        let hands_on = |range: &PsidSspRange| {
+            let named = names(outer, range.psid);
+            able().any(|candidate| (candidate.subjects.is_some() || !named) && candidate.covers(range))
+        };
         match &group.subjects {
-            // "all" is every service that the same certificate does not name: where the issuer names one, it
-            // would hand that one on without its limits.
+            // "all" is every service that the same certificate does not name, with any SSP: of those, the issuer
+            // may name some itself, and limit them.
             None => {
-                let named = outer.iter().filter_map(|group| group.subjects.as_ref()).flatten();
+                let limited = outer.iter().filter_map(|group| group.subjects.as_ref()).flatten();
                 able().any(|candidate| candidate.subjects.is_none())
-                    && named.into_iter().all(|subject| names(inner, subject.psid))
+                    && limited
+                        .filter(|subject| !names(inner, subject.psid))
+                        .all(|subject| hands_on(&PsidSspRange { psid: subject.psid, range: None }))
             }
-            Some(wanted) => wanted.iter().all(|range| {
-                let named = names(outer, range.psid);
-                able().any(|candidate| (candidate.subjects.is_some() || !named) && candidate.covers(range))
-            }),
+            Some(wanted) => wanted.iter().all(hands_on),
         }
     })
 }
@@ -393,6 +401,20 @@ mod tests {
         assert!(!delegates(&root, &[group(Some(vec![range(CAM, None)]))]));
         assert!(delegates(&root, &[group(None), group(Some(vec![limited()]))]));
         assert!(delegates(&root, &[group(Some(vec![range(DENM, None)]))]));
+    }
+
+    /// As a root in Korea is made: what it names, it does not limit.
+    #[test]
+    fn all_is_handed_on_past_a_service_that_the_issuer_names_without_limit() {
+        let named = |min, reach| at_depth(Some(vec![range(CAM, None)]), min, reach);
+        let authority = [at_depth(None, 2, 0)];
+        assert!(delegates(&[at_depth(None, 3, -1), named(1, -1)], &authority));
+        assert!(delegates(&[at_depth(None, 3, -1), named(3, 0)], &authority));
+        assert!(!delegates(&[at_depth(None, 3, -1), named(1, 1)], &authority), "not so deep");
+        assert!(!delegates(&[named(1, -1)], &authority), "it names one, and nobody gives the others");
+        let enrolling = [GroupPermissions { enrol: true, ..at_depth(None, 2, 0) }];
+        let both = GroupPermissions { enrol: true, ..at_depth(None, 3, -1) };
+        assert!(!delegates(&[both, named(1, -1)], &enrolling), "not for that kind of certificate");
     }
 
     #[test]
