@@ -120,6 +120,38 @@ def test_the_encoding_of_other_shells(encoding: str) -> None:
     assert octets_of(mark + MESSAGES[0].hex().encode(encoding)) == MESSAGES[0]
 
 
+def test_octets_in_source_code() -> None:
+    rows = [[f"0x{octet:02X}" for octet in m] for m in MESSAGES[:2]]
+    array = "const uint8_t cam_{}[] = {{ {} }};"
+    text = "\n".join(array.format(n, ",\n  ".join(row)) for n, row in enumerate(rows))
+    spdus = found_in(text)
+    assert spdus == ("text", MESSAGES[:2], [1, 1 + len(MESSAGES[0])])
+    escaped = "".join(f"\\x{octet:02x}" for octet in MESSAGES[0])
+    broken_up = '"\n    "'.join((escaped[:400], escaped[400:]))
+    assert found_in(f'char *cam = "{broken_up}";\n')[1] == MESSAGES[:1]
+    assert octets_of(array.format(0, ", ".join(rows[0])).encode()) == MESSAGES[0]
+    certificate = [f"0x{octet:x}" for octet in VEHICLE.certificate]
+    assert octets_of(", ".join(certificate).encode()) == VEHICLE.certificate
+
+
+def test_an_array_as_xxd_writes_it() -> None:
+    try:
+        ran = subprocess.run(["xxd", "-i"], input=MESSAGES[0], capture_output=True, check=True)
+    except FileNotFoundError:
+        pytest.skip("xxd is not installed")
+    assert found_in(ran.stdout) == ("text", MESSAGES[:1], [1])
+
+
+@pytest.mark.parametrize("width", [4096, 64])
+def test_an_odd_number_of_digits_is_named(width: int) -> None:
+    digits = MESSAGES[0].hex()[:-1]
+    lines = [digits[at : at + width] for at in range(0, len(digits), width)]
+    (found,) = read_recording("\n".join(lines).encode()).messages
+    assert found.broken == (
+        "it has an odd number of hexadecimal digits: one is missing, or one too many"
+    )
+
+
 def test_text_without_messages_has_none() -> None:
     digests = "\n".join("ab" * 32 + "  file" for _ in range(9))
     encoded = "\n".join(base64.b64encode(m[2:]).decode() for m in MESSAGES)

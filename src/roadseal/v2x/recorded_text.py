@@ -12,6 +12,7 @@ from typing import Final
 from roadseal import _core
 from roadseal.v2x.recorded import RecordedMessage, Recording, begins_like_message
 from roadseal.v2x.recorded_base64 import base64_runs, octets_of_base64
+from roadseal.v2x.recorded_source import source_runs
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -65,7 +66,8 @@ def octets_of(data: bytes) -> bytes:
     if is_hex(data):
         octets = _from_hex(data.decode("ascii"))
         return data if octets is None else octets
-    octets = octets_of_base64(data) or b""
+    written = [octets for _, octets in source_runs(data[:_HEAD_BYTES], _SHORTEST)]
+    octets = octets_of_base64(data) or (written[0] if len(written) == 1 else b"")
     return octets if begins_like_message(octets) or octets[:2] in _CERTIFICATE else data
 
 
@@ -229,16 +231,19 @@ def _octets_in(text: str) -> bytes | None:
 
 
 def _read_runs(data: bytes) -> Iterator[RecordedMessage]:
-    """Messages in hexadecimal among other text: tables, logs, messages for roadside units."""
+    """Messages in hexadecimal among other text: tables, logs, source code, what units forward."""
     line_of = _line_numbers(data)
-    for run in _RUN.finditer(data):
-        octets = bytes.fromhex(re.sub(rb"[ :-]", b"", run[0]).decode())
-        number = line_of(run.start())
+    for start, octets in sorted([*_hex_runs(data), *source_runs(data, _SHORTEST)]):
         found = [message.spdu for message in scan(octets)]
         if not found and begins_like_message(octets):
             found = [octets]  # the verdict says where it breaks
         for spdu in found:
-            yield RecordedMessage(spdu, run.start(), number)
+            yield RecordedMessage(spdu, start, line_of(start))
+
+
+def _hex_runs(data: bytes) -> Iterator[tuple[int, bytes]]:
+    for run in _RUN.finditer(data):
+        yield run.start(), bytes.fromhex(re.sub(rb"[ :-]", b"", run[0]).decode())
 
 
 def _line_numbers(data: bytes) -> Callable[[int], int]:
@@ -266,5 +271,8 @@ def _read_hex(data: bytes) -> Iterator[RecordedMessage]:
         for number, offset, line in lines:
             broken = f"line {number} is not hexadecimal" if line is None else None
             yield RecordedMessage(line or b"", offset, number, broken=broken)
+    elif octets is data and begins_like_message(_from_hex(data.lstrip()[:4].decode()) or b""):
+        broken = "it has an odd number of hexadecimal digits: one is missing, or one too many"
+        yield RecordedMessage(b"", offset, number, broken=broken)
     else:
         yield from scan(octets)
