@@ -146,20 +146,28 @@ class AirPki:
             self.anchors, _ = self.anchors.hear(octets, now)
         return tuple(lists)
 
-    def enrol(self, permissions: tuple[Permission, ...], algorithm: str, now: Time64) -> Bearer:
+    def enrol(
+        self,
+        permissions: tuple[Permission, ...],
+        algorithm: str,
+        now: Time64,
+        *,
+        fixed: bool = False,
+    ) -> Bearer:
         """Register a station by its factory's key, and let it enrol with the newest EA.
 
         Args:
             permissions: what its tickets may permit.
             algorithm: of its keys.
             now: when.
+            fixed: whether it stays where it is, and so gets fewer tickets at once.
 
         Raises:
             RoadsealError: ``pilot-pki``: it was refused, which is a defect here.
         """
         its_id = f"{self.name}-{next(_NUMBERS)}".encode()
         factory = SigningKey.generate(algorithm)
-        known = Station(its_id, factory.algorithm, factory.public_key, permissions)
+        known = Station(its_id, factory.algorithm, factory.public_key, permissions, fixed=fixed)
         self.system.ea.ledger.enter(known)
         return self._enrolled(its_id, factory, permissions, now)
 

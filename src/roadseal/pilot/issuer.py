@@ -103,9 +103,10 @@ class Issuer:
         return granted(self.pki.answer(request, now))
 
     def enrol(self, permissions: tuple[Permission, ...], now: Time64 | None = None) -> Bearer:
-        """A station of its own, enrolled."""
+        """A station of its own, enrolled; a roadside unit as one that stays where it is."""
         at = self.start if now is None else now
-        return self.pki.enrol(permissions, self.profile.message, at)
+        fixed = permissions == ROADSIDE_UNIT
+        return self.pki.enrol(permissions, self.profile.message, at, fixed=fixed)
 
     def request(
         self,
