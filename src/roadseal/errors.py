@@ -6,6 +6,8 @@ and every such error says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RoadsealError(Exception):
     """A mistake that the caller can mend.
@@ -24,6 +26,37 @@ class RoadsealError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}"
+
+    @property
+    def each(self) -> tuple[RoadsealError, ...]:
+        """The mistakes in it, one by one."""
+        return (self,)
+
+
+class SeveralMistakesError(RoadsealError):
+    """Several mistakes, told at once; code, message and advice are those of the first.
+
+    Args:
+        errors: at least one, in the order in which they are told.
+    """
+
+    def __init__(self, errors: Sequence[RoadsealError]) -> None:
+        first = errors[0]
+        super().__init__(first.code, first.message, advice=first.advice)
+        self._each = tuple(one for error in errors for one in error.each)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self._each))
+
+    @property
+    def each(self) -> tuple[RoadsealError, ...]:
+        """The mistakes in it, one by one."""
+        return self._each
+
+
+def all_of(errors: Sequence[RoadsealError]) -> RoadsealError:
+    """One error for all of them: itself, if there is one."""
+    return errors[0] if len(errors) == 1 else SeveralMistakesError(errors)
 
 
 def why_unreadable(error: Exception) -> str:

@@ -11,14 +11,9 @@ from roadseal.clock import Time64
 from roadseal.errors import RoadsealError
 from roadseal.pilot import approach
 from roadseal.pilot.approach import FIVE, load_approach, shipped_approaches
-from roadseal.pilot.run import approaches_of, corridor_of, run_pilot
-from roadseal.pilot.scenario_file import (
-    EMBEDDED,
-    EMBEDDED_NAME,
-    BackhaulLink,
-    check_signals,
-    load_scenario,
-)
+from roadseal.pilot.run import approaches_of, run_pilot
+from roadseal.pilot.scenario_check import check_signals, corridor_of
+from roadseal.pilot.scenario_file import EMBEDDED, EMBEDDED_NAME, BackhaulLink, load_scenario
 from roadseal.pilot.stations import Stations
 from roadseal.v2x import Header, Identification, service, sign
 
@@ -210,6 +205,71 @@ def test_a_wrong_scenario_names_its_line(tmp_path: Path, text: str, says: str) -
         load_scenario(str(file))
     assert says in str(caught.value)
     assert caught.value.advice
+
+
+def test_every_mistake_of_a_scenario_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("name = 1\n")
+    file = tmp_path / "bad.toml"
+    lines = (
+        'duration = "long"',
+        "duration_s = 5",
+        'network = "nowhere.sumocfg"',
+        "step_s = 0.03",
+        'approaches = ["classical", "nothing", "mine.toml", 4]',
+        'drills = ["q-day", "rain", "snow"]',
+        "bitrate_mbps = 7",
+        "[devices]",
+        'vehicle = "toaster"',
+        'car = "obu"',
+        "[[link]]",
+        "qkd = 3",
+        "[[link]]",
+        'medium = "smoke"',
+        'colour = "red"',
+    )
+    file.write_text("\n".join(lines))
+    with pytest.raises(RoadsealError) as caught:
+        load_scenario(str(file))
+    told = [(getattr(each, "line", None), each.code) for each in caught.value.each]
+    assert told == [
+        (1, "scenario-invalid"),
+        (2, "scenario-invalid"),
+        (3, "scenario-missing"),
+        (4, "scenario-invalid"),
+        (5, "scenario-invalid"),
+        (5, "approach-missing"),
+        (5, "approach-invalid"),
+        (6, "unknown-drill"),
+        (6, "unknown-drill"),
+        (7, "radio-bitrate"),
+        (9, "unknown-device"),
+        (10, "scenario-invalid"),
+        (11, "scenario-invalid"),  # no medium
+        (12, "scenario-invalid"),
+        (14, "unknown-medium"),
+        (15, "scenario-invalid"),
+    ]
+    assert all(each.advice for each in caught.value.each)
+    assert str(caught.value).count("bad.toml:") == len(told)
+
+
+def test_a_text_in_which_nothing_is_right_is_told_too(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text('link = [1, "two"]\ndevices = 3\napproaches = []\nseed = "one"\n')
+    with pytest.raises(RoadsealError) as caught:
+        load_scenario(str(file))
+    assert [getattr(each, "line", None) for each in caught.value.each] == [1, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("text", ["", "# a corridor\n\n"])
+def test_an_empty_file_is_no_scenario(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "empty.toml"
+    file.write_text(text)
+    with pytest.raises(RoadsealError, match="says nothing") as caught:
+        load_scenario(str(file))
+    file.write_text('network = "embedded"\n')
+    assert 'network = "embedded"' in caught.value.advice
+    assert load_scenario(str(file)) == load_scenario(None)
 
 
 def test_devices_that_a_scenario_does_not_name_stay(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,41 @@ def test_a_checked_scenario_tells_its_signals(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["name"], told["approaches"], told["signals"]) == ("mine", ["classical"], 15)
-    assert "mine.toml is a scenario" in " ".join(run("scenario", "check", file).output.split())
+    assert {"duration_s", "links"} <= set(told["defaults"])
+    assert not {"name", "approaches", "signals"} & set(told["defaults"])
+    shown = run("scenario", "check", file).output
+    assert "mine.toml is a scenario" in " ".join(shown.split())
+    from_where = {line.split("│")[1].strip(): line.split("│")[3].strip() for line in rows(shown)}
+    assert (from_where["duration_s"], from_where["name"]) == ("default", "")
+
+
+def rows(table: str) -> list[str]:
+    return [line for line in table.splitlines() if line.startswith("│")]
+
+
+def test_mistakes_in_file_and_place_are_told_together(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('seed = -1\n[[link]]\nmedium = "fibre"\nsignals = ["a", "joinedS_0", "b"]\n')
+    result = run("scenario", "check", file, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    errors = json.loads(result.stderr)["errors"]
+    assert [(each["line"], each["code"]) for each in errors] == [
+        (1, "scenario-invalid"),
+        (4, "unknown-signal"),
+        (4, "unknown-signal"),
+    ]
+    assert "'b'" in errors[2]["message"]
+    assert "joinedS_0" in errors[2]["advice"]
+    shown = subprocess.run(
+        [Path(sys.executable).with_name("roadseal"), "pilot", "scenario", "check", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.returncode, shown.stdout) == (2, "")
+    told = shown.stderr.splitlines()
+    assert [line[0] for line in told] == ["e", "→"] * 3
+    assert all(each["message"] in line for each, line in zip(errors, told[::2], strict=True))
 
 
 def test_checking_a_scenario_looks_at_its_network(tmp_path: Path) -> None:

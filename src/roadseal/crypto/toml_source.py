@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from roadseal.errors import RoadsealError
+from roadseal.errors import RoadsealError, all_of
 
 MAX_TOML_CHARS = 262_144
 """Longest TOML text that is read; a profile has two thousand characters."""
@@ -29,6 +29,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _HEADER = re.compile(r"^\s*(\[\[?)\s*(?P<name>[^\[\]].*?)\s*\]\]?\s*(#.*)?$")
 _BARE_OR_QUOTED = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"^\s*(?P<name>{_BARE_OR_QUOTED}(?:\s*\.\s*{_BARE_OR_QUOTED})*)\s*=")
+
+
+class TomlError(RoadsealError):
+    """A mistake in a TOML text.
+
+    Args:
+        line: where it stands, from 1, if that is known; the message names it too.
+    """
+
+    def __init__(self, code: str, message: str, *, advice: str, line: int | None) -> None:
+        super().__init__(code, message, advice=advice)
+        self.line = line
 
 
 @dataclass(frozen=True)
@@ -75,10 +87,16 @@ class TomlSource:
         try:
             return model.model_validate(table)
         except ValidationError as error:
-            finding = error.errors(include_url=False, include_input=False)[0]
+            raise self.explain(error, at, code)[0] from None
+
+    def explain(self, error: ValidationError, at: Path, code: str) -> list[RoadsealError]:
+        """What pydantic found in the table at `at`, each with its line and remedy."""
+        explained: list[RoadsealError] = []
+        for finding in error.errors(include_url=False, include_input=False):
             where = (*at, *finding["loc"])
             message, advice = _explain(finding["type"], where, finding["msg"])
-            raise self.error(code, where, message, advice) from None
+            explained.append(self.error(code, where, message, advice))
+        return explained
 
     @contextmanager
     def at(self, *at: str | int) -> Iterator[None]:
@@ -90,13 +108,15 @@ class TomlSource:
         try:
             yield
         except RoadsealError as error:
-            raise self.error(error.code, at, error.message, error.advice) from None
+            raise all_of(
+                [self.error(one.code, at, one.message, one.advice) for one in error.each]
+            ) from None
 
-    def error(self, code: str, at: Path, message: str, advice: str) -> RoadsealError:
+    def error(self, code: str, at: Path, message: str, advice: str) -> TomlError:
         """Make the error that points to `at`: ``file:line: message``."""
         line = self.line_of(at)
         place = f"{self.name}:{line}" if line else self.name
-        return RoadsealError(code, f"{place}: {message}", advice=advice)
+        return TomlError(code, f"{place}: {message}", advice=advice, line=line)
 
     def line_of(self, at: Path, value: str | None = None) -> int | None:
         """Return the line (from 1) of the value at `at`, or of the nearest thing that encloses it.

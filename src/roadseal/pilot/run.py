@@ -19,9 +19,9 @@ from roadseal.operate.qkd import optimise
 from roadseal.pilot.approach import Approach, load_approach, named_approaches
 from roadseal.pilot.calibration import Calibration, Handshakes
 from roadseal.pilot.comparison import compare, curves, emergency_trips
-from roadseal.pilot.corridor import Corridor, read_corridor
+from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.corridor_run import OnAir, Setting, play, secure
-from roadseal.pilot.demand import EMBEDDED_NET, embedded_scenario
+from roadseal.pilot.demand import embedded_scenario
 from roadseal.pilot.device import device
 from roadseal.pilot.drills import run_drills
 from roadseal.pilot.drills.catalogue import chosen_drills
@@ -32,7 +32,8 @@ from roadseal.pilot.measures import DrillResult, Results
 from roadseal.pilot.qkd_backhaul import BLOCK_BITS, FIBRE
 from roadseal.pilot.run_facts import about, limits, sources
 from roadseal.pilot.scenario import Scenario, read_sumocfg
-from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, check_signals, radio_of
+from roadseal.pilot.scenario_check import check_signals, corridor_of
+from roadseal.pilot.scenario_file import EMBEDDED, PilotScenario, radio_of
 from roadseal.pilot.secured_traffic import SecuredTraffic
 from roadseal.pilot.traffic import record
 
@@ -102,27 +103,6 @@ def run_pilot(
                     "A process that played the scenario ended without an answer.",
                     advice="Give it more memory; if `sumo` alone dies of the scenario, mend that.",
                 ) from error
-
-
-def corridor_of(scenario: PilotScenario, traffic: Scenario | None = None) -> Corridor:
-    """Read the place of a scenario.
-
-    Args:
-        scenario: which.
-        traffic: what SUMO is given, where it is at hand.
-
-    Raises:
-        RoadsealError: the network, or what names it, cannot be used.
-    """
-    if traffic is None and scenario.network != EMBEDDED:
-        traffic = read_sumocfg(Path(scenario.network))
-    if traffic is None:
-        corridor = read_corridor(EMBEDDED_NET, name=scenario.name, source="")
-    else:
-        corridor = read_corridor(
-            traffic.net_file, traffic.additional_files, name=scenario.name, source=traffic.source
-        )
-    return corridor
 
 
 def approaches_of(scenario: PilotScenario) -> list[Approach]:

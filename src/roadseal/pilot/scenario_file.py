@@ -9,11 +9,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roadseal.crypto.toml_mistakes import Mistakes
 from roadseal.crypto.toml_source import TomlSource
 from roadseal.errors import RoadsealError, why_unreadable
 from roadseal.net import Impairment, shipped_links
 from roadseal.pilot.approach import FIVE, load_approach, named_approaches
-from roadseal.pilot.corridor import Corridor
 from roadseal.pilot.device import device
 from roadseal.pilot.drills.catalogue import chosen_drills
 from roadseal.pilot.radio import RadioConfig
@@ -29,6 +29,8 @@ MAX_SEED = 2**31 - 1
 
 EMBEDDED_NAME = "South-east Berlin"
 """What people call it."""
+
+_A_MEDIUM = "fibre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class PilotScenario:
     cam_sample: int = 2_000
     handshakes: int = 12
     devices: Mapping[str, str] = field(default_factory=lambda: _Devices().model_dump())
-    links: tuple[BackhaulLink, ...] = (BackhaulLink("fibre", qkd=True),)
+    links: tuple[BackhaulLink, ...] = (BackhaulLink(_A_MEDIUM, qkd=True),)
     impairment: Impairment = "relay"
     drills: tuple[str, ...] = ("all",)
 
@@ -135,34 +137,50 @@ def load_scenario(path: str | None) -> PilotScenario:
             embedded corridor.
 
     Raises:
-        RoadsealError: the file is not a scenario; the error names the line and the remedy.
+        RoadsealError: the file is not a scenario; every mistake is named with its line and remedy.
+    """
+    mistakes = Mistakes()
+    scenario = examine_scenario(path, mistakes)
+    mistakes.settle()
+    return scenario
+
+
+def examine_scenario(path: str | None, mistakes: Mistakes) -> PilotScenario:
+    """As `load_scenario`, but what is wrong goes into `mistakes`, and a default into its place.
+
+    Raises:
+        RoadsealError: nothing can be made of the file.
     """
     if path is None:
         return PilotScenario()
     if path.endswith(".sumocfg"):
         return _of_sumo(path)
-    source = _source(path)
-    if source.text.lstrip().startswith("<"):  # SUMO asks for no suffix, and does not offer one
+    source = scenario_source(path)
+    if _is_xml(source):
         return _of_sumo(path)
-    row = source.validate(_File, source.parse(), (), "scenario-invalid")
-    approaches = tuple(_beside(path, name) for name in named_approaches(row.approaches))
-    for name in approaches:
-        written = next(
-            (i for i, each in enumerate(row.approaches) if _beside(path, each) == name), 0
+    if not source.parse():
+        raise RoadsealError(
+            "scenario-empty",
+            f"{path} says nothing.",
+            advice=f'Write at least network = "{EMBEDDED}", or the path of a SUMO *.sumocfg there.',
         )
-        with source.at("approaches", written):
-            load_approach(name)
-    values = row.model_dump(exclude={"name", "link", "network", "approaches"})
+    stand_ins = {"link[]": {"medium": _A_MEDIUM}, "link[].medium": _A_MEDIUM}
+    row = mistakes.validate(source, _File, "scenario-invalid", stand_ins)
+    for index, each in enumerate(row.approaches):
+        with mistakes.gather(), source.at("approaches", index):
+            for name in named_approaches([each]):
+                load_approach(_beside(path, name))
     network = _beside(path, row.network)
     scenario = PilotScenario(
-        **values,
+        **row.model_dump(exclude={"name", "link", "network", "approaches"}),
         name=row.name or _called(network),
         network=network,
-        approaches=approaches,
+        approaches=tuple(_beside(path, name) for name in named_approaches(row.approaches)),
         links=tuple(BackhaulLink(**link.model_dump()) for link in row.link)
         or PilotScenario().links,
     )
-    _check(scenario, source)
+    for check in _CHECKS:
+        check(scenario, source, mistakes)
     return scenario
 
 
@@ -175,64 +193,86 @@ def _called(network: str) -> str:
     return EMBEDDED_NAME if network == EMBEDDED else Path(network).absolute().parent.name
 
 
-def _check(scenario: PilotScenario, source: TomlSource) -> None:
-    """Refuse what the file says in form and the run could not do."""
+def _is_xml(source: TomlSource) -> bool:
+    """SUMO asks for no suffix, and does not offer one."""
+    return source.text.lstrip().startswith("<")
+
+
+def written_settings(path: str) -> frozenset[str]:
+    """The settings that a scenario's file names; all others are defaults.
+
+    Args:
+        path: of a scenario that `load_scenario` takes.
+    """
+    source = scenario_source(path)
+    if path.endswith(".sumocfg") or _is_xml(source):
+        return frozenset({"name", "network"})
+    return frozenset("links" if key == "link" else key for key in source.parse())
+
+
+def _check_network(scenario: PilotScenario, source: TomlSource, mistakes: Mistakes) -> None:
     if scenario.network != EMBEDDED and not Path(scenario.network).is_file():
-        raise source.error(
-            "scenario-missing",
-            ("network",),
-            f"There is no file {scenario.network!r}.",
-            "Give a SUMO *.sumocfg, relative to this file, or 'embedded'.",
+        mistakes.add(
+            source.error(
+                "scenario-missing",
+                ("network",),
+                f"There is no file {scenario.network!r}.",
+                "Give a SUMO *.sumocfg, relative to this file, or 'embedded'.",
+            )
         )
+
+
+def _check_step(scenario: PilotScenario, source: TomlSource, mistakes: Mistakes) -> None:
     steps = 0.1 / scenario.step_s
     if abs(steps - round(steps)) > 1e-9:
-        raise source.error(
-            "scenario-invalid",
-            ("step_s",),
-            f"step_s: 0.1 s is not a whole number of steps of {scenario.step_s:g} s.",
-            "Choose 0.1, 0.05, 0.02 or 0.01.",
+        mistakes.add(
+            source.error(
+                "scenario-invalid",
+                ("step_s",),
+                f"step_s: 0.1 s is not a whole number of steps of {scenario.step_s:g} s.",
+                "Choose 0.1, 0.05, 0.02 or 0.01.",
+            )
         )
+
+
+def _check_media(scenario: PilotScenario, source: TomlSource, mistakes: Mistakes) -> None:
     media = {link.name for link in shipped_links().values()}
     for index, link in enumerate(scenario.links):
         if link.medium not in media:
-            raise source.error(
-                "unknown-medium",
-                ("link", index, "medium"),
-                f"There is no medium {link.medium!r}.",
-                f"Choose one of: {', '.join(sorted(media))}.",
+            mistakes.add(
+                source.error(
+                    "unknown-medium",
+                    ("link", index, "medium"),
+                    f"There is no medium {link.medium!r}.",
+                    f"Choose one of: {', '.join(sorted(media))}.",
+                )
             )
+
+
+def _check_names(scenario: PilotScenario, source: TomlSource, mistakes: Mistakes) -> None:
     for kind, name in scenario.devices.items():
-        with source.at("devices", kind):
+        with mistakes.gather(), source.at("devices", kind):
             device(name)
-    with source.at("drills"):
-        chosen_drills(scenario.drills)
-    with source.at("bitrate_mbps"):
+    for drill in scenario.drills:
+        with mistakes.gather(), source.at("drills"):
+            chosen_drills([drill])
+
+
+def _check_radio(scenario: PilotScenario, source: TomlSource, mistakes: Mistakes) -> None:
+    with mistakes.gather(), source.at("bitrate_mbps"):
         radio_of(scenario)
 
 
-def check_signals(scenario: PilotScenario, corridor: Corridor, path: str | None = None) -> None:
-    """Refuse links to signals that the corridor does not have.
+_CHECKS = (_check_network, _check_step, _check_media, _check_names, _check_radio)
+"""What the file can say in form and a run could not do."""
 
-    Args:
-        scenario: whose links.
-        corridor: its place.
-        path: the scenario's file, if the error shall name the line.
+
+def scenario_source(path: str) -> TomlSource:
+    """The text of a scenario.
 
     Raises:
-        RoadsealError: ``unknown-signal``.
+        RoadsealError: it cannot be read.
     """
-    for index, link in enumerate(scenario.links):
-        for signal in link.signals:
-            try:
-                corridor.signal(signal)
-            except RoadsealError as error:
-                if path is None:
-                    raise
-                source, at = _source(path), ("link", index, "signals")
-                raise source.error(error.code, at, error.message, error.advice) from None
-
-
-def _source(path: str) -> TomlSource:
     try:
         return TomlSource(path, Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:

@@ -154,12 +154,14 @@ def _fall_silent() -> None:
 
 def _fail(fault: Exception) -> NoReturn:
     error, status = described(fault)
-    code, message, advice = (
-        escape(part) for part in (f"[{error.code}]", error.message, error.advice)
-    )
-    Console(stderr=True).print(
-        f"[bold red]error[/] {code} {message}\n[bold]→[/] {advice}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console = Console(stderr=True)
+    for one in error.each:
+        code, message, advice = (
+            escape(part) for part in (f"[{one.code}]", one.message, one.advice)
+        )
+        console.print(
+            f"[bold red]error[/] {code} {message}\n[bold]→[/] {advice}",
+            highlight=False,
+            soft_wrap=True,
+        )
     sys.exit(status)

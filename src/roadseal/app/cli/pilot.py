@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from roadseal.app.cli.faults import USAGE
 from roadseal.app.cli.output import AsJson
 from roadseal.app.cli.pilot_radio import radio
+from roadseal.crypto.toml_source import TomlError
 from roadseal.errors import RoadsealError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
@@ -149,24 +151,51 @@ def compare(
 def check(
     file: Annotated[str, typer.Argument(help="A TOML scenario.")], as_json: AsJson = False
 ) -> None:
-    """Check a scenario and show what it would run; errors name the line and the remedy.
+    """Check a scenario and show what it would run, and which of its settings are defaults.
+
+    Every mistake is told at once, with its line and the remedy; --json writes them to standard
+    error, too.
+
+    Exit codes: 0 it is a scenario · 2 it is none.
 
     Example: [bold]roadseal pilot scenario check corridor.toml[/]
     """
-    from roadseal.pilot.run import corridor_of
-    from roadseal.pilot.scenario_file import check_signals, load_scenario
-
-    scenario = load_scenario(file)
-    corridor = corridor_of(scenario)
-    check_signals(scenario, corridor, file)
-    setup = {**asdict(scenario), "signals": len(corridor.signals)}
+    try:
+        setup, written = _checked(file)
+    except RoadsealError as error:
+        if not as_json:
+            raise
+        typer.echo(
+            json.dumps({"errors": [_mistake(one) for one in error.each]}, indent=1), err=True
+        )
+        raise typer.Exit(USAGE) from None
+    defaults = [name for name in setup if name not in written]
     if as_json:
-        typer.echo(json.dumps(setup, indent=1))
+        typer.echo(json.dumps({**setup, "defaults": defaults}, indent=1))
         return
-    table = Table("setting", "value", title=f"{file} is a scenario")
+    table = Table("setting", "value", "from", title=f"{file} is a scenario")
     for name, value in setup.items():
-        table.add_row(name, str(value))
+        table.add_row(name, str(value), "default" if name in defaults else "")
     Console().print(table)
+
+
+def _checked(file: str) -> tuple[dict[str, Any], frozenset[str]]:
+    """The settings of a scenario that can run, and the names of those that do not come of defaults.
+
+    Raises:
+        RoadsealError: it cannot run; every mistake of the file is in it.
+    """
+    from roadseal.pilot.scenario_check import check_scenario
+    from roadseal.pilot.scenario_file import written_settings
+
+    scenario, corridor = check_scenario(file)
+    setup = {**asdict(scenario), "signals": len(corridor.signals)}
+    return setup, written_settings(file) | {"signals"}
+
+
+def _mistake(error: RoadsealError) -> dict[str, Any]:
+    line = error.line if isinstance(error, TomlError) else None
+    return {"code": error.code, "line": line, "message": error.message, "advice": error.advice}
 
 
 def _make_writable(directory: Path) -> None:
