@@ -218,6 +218,14 @@ def test_yes_is_read_as_the_name_of_a_services_column(tmp_path: Path) -> None:
     assert "unknown-value" not in {each.rule for each in done.notes}
 
 
+def test_a_long_file_may_be_sorted_by_what_its_rows_are(tmp_path: Path) -> None:
+    kinds_of = ["signal"] * 20_000 + ["camera"] * 2_000
+    rows = "".join(f"{n},{kind}\n" for n, kind in enumerate(kinds_of))
+    done = imported(tmp_path, "x.csv", f"asset id,type\n{rows}")
+    assert kinds(done) == {"signal": 20_000, "camera": 2_000}
+    assert not done.notes
+
+
 # --- references, names, dates ---------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from roadseal.assess.inventory.estate.sample import PARTS, Choice, Column
 from roadseal.assess.inventory.estate.table import Table
 
 SAMPLE_ROWS: Final = 20_000
+STEP: Final = 50
 _ADDRESS: Final = re.compile(
     r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?|[0-9a-fA-F:]*:[0-9a-fA-F:]+|[\w-]+(?:\.[\w-]+)+"
 )
@@ -46,8 +47,13 @@ class Guess:
 
 
 def guess_mapping(table: Table) -> Guess:
-    """Propose a mapping from the first rows of `table`; nothing is decided by it alone."""
-    sample = [cells for _, cells in islice(table.rows(), SAMPLE_ROWS)]
+    """Propose a mapping from many rows of `table`; nothing is decided by it alone.
+
+    These are its first `SAMPLE_ROWS` and one of `STEP` of the others: a long file may be sorted by
+    what its rows are.
+    """
+    rows = (cells for _, cells in table.rows())
+    sample = [*islice(rows, SAMPLE_ROWS), *islice(rows, 0, None, STEP)]
     columns = {
         name: Column(name, at, [row[at].strip() if at < len(row) else "" for row in sample])
         for at, name in enumerate(table.columns)

@@ -14,6 +14,7 @@ PARTS: Final = re.compile(r"\s*[,;/&|+()\[\]]+\s*")
 """Where a cell that names several things is cut."""
 
 _MAX_VALUES: Final = 500
+_COUNTED: Final = 10_000
 _NAMELESS: Final = frozenset({"id", "no", "nr", "num", "number", "fid", "ogcfid", "objectid"})
 
 
@@ -55,8 +56,9 @@ class Column:
         first = self.cells[0] if self.cells else ""
         if normal(self.name).replace(" ", "") not in _NAMELESS:
             return False
-        return first in ("0", "1") and self.cells == [
-            str(number) for number in range(int(first), int(first) + len(self.cells))
+        cells = self.cells[:_COUNTED]
+        return first in ("0", "1") and cells == [
+            str(number) for number in range(int(first), int(first) + len(cells))
         ]
 
     def parts(self) -> list[str]:
