@@ -15,7 +15,7 @@ DEBIAN := gcc libc6-dev libx11-6 libxext6 libxrender1 libgl1 libatomic1
 DEBIAN_DEV := chromium curl fonts-dejavu-core openssl postgresql softhsm2 tshark \
 	charon-systemd iproute2 strongswan-swanctl wireguard-go wireguard-tools \
 	cryptsetup-bin libnss3-tools lzip lzop mender-artifact osslsigncode rauc swugenerator \
-	7zip cpio lz4 mtd-utils mtools rpm squashfs-tools zstd device-tree-compiler u-boot-tools
+	7zip cpio genext2fs lz4 mtd-utils mtools rpm squashfs-tools zstd device-tree-compiler u-boot-tools
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python

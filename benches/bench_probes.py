@@ -12,8 +12,10 @@ import argparse
 import json
 import math
 import secrets
+import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,6 +38,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     arguments = parser.parse_args()
 
+    if not shutil.which("nginx"):
+        print("skipped: no nginx here; apt-get install nginx-light", file=sys.stderr)
+        return
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
         row = measure(port)
     if arguments.json:

@@ -88,6 +88,18 @@ def test_the_mean_of_a_few_is_as_uncertain_as_it_is(n: int) -> None:
     assert 0.93 < covered / 2_000 < 0.97
 
 
+def test_a_quantile_of_counted_values_is_that_of_the_values() -> None:
+    rng = np.random.default_rng(7)
+    for n in (1, 2, 20, 333, 4_000):
+        sample = rng.integers(0, 25, n) / 10
+        values, times = np.unique(sample, return_counts=True)
+        for q in (0.05, 0.5, 0.95):
+            counted = quantile(values, q, times=times, provenance=MODELLED)
+            assert counted == quantile(sample, q, provenance=MODELLED)
+            assert counted is not None
+            assert counted.value == np.quantile(sample, q, method="inverted_cdf")
+
+
 @pytest.mark.parametrize(("n", "q"), [(5, 0.5), (20, 0.95), (60, 0.95), (71, 0.95), (300, 0.95)])
 def test_a_quantile_has_the_confidence_that_it_names(n: int, q: float) -> None:
     rng = np.random.default_rng(3)

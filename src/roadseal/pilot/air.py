@@ -41,8 +41,9 @@ class Air:
         messages_per_s: messages that reach each unit in each second, shape (units, seconds).
         first_verified_s: for every encounter, from its beginning to the first verified SPaT;
             infinite where none was.
-        age_s: age of the last verified SPaT at the end of the step, for every row within `NEAR_M`;
-            infinite before the first.
+        age_s: ages that the last verified SPaT had at the end of a step, over the rows within
+            `NEAR_M`, each once and in order; infinite before the first.
+        age_times: how many rows had each.
         available: for every row within `SERVED_M`, whether a verified SPaT younger than
             `AVAILABLE_S` was there.
         verified_step: for every row, the step of the last verified SPaT; −1 before the first.
@@ -55,6 +56,7 @@ class Air:
     messages_per_s: Floats
     first_verified_s: Floats
     age_s: NDArray[np.float32]
+    age_times: NDArray[np.int64]
     available: NDArray[np.bool_]
     verified_step: NDArray[np.int32]
 
@@ -90,7 +92,8 @@ def run_air(
     draws = _Draws(seed, len(encounters.step))
     distance = encounters.distance_m
     verified_step = np.empty(len(distance), dtype=np.int32)
-    age_s = np.empty(len(distance), dtype=np.float32)
+    never = int(encounters.step.max(initial=0)) + 2  # more steps than any message can be old
+    age_times = np.zeros(never + 1, dtype=np.int64)
     available = np.empty(len(distance), dtype=bool)
     arrivals = np.zeros(load.shape)
     first_verified_s = []
@@ -118,9 +121,13 @@ def run_air(
         verified = received & _taught(at_unit, received & attached)
         last = _last_true(at_unit, verified)
         since = np.where(last >= 0, at_unit.step[np.maximum(last, 0)], np.int32(-1))
-        age = np.where(last >= 0, (at_unit.step - since + 1) * step_s + processing_s, np.inf)
-        verified_step[rows], age_s[rows], available[rows] = since, age, age <= AVAILABLE_S
+        age_steps = np.where(last >= 0, at_unit.step - since + 1, never)
+        age_times += np.bincount(age_steps[at_unit.distance_m <= NEAR_M], minlength=len(age_times))
+        fresh = age_steps * step_s + processing_s <= AVAILABLE_S
+        verified_step[rows], available[rows] = since, (last >= 0) & fresh
         first_verified_s.append(_first_verified(at_unit, verified, step_s, processing_s))
+    had = np.flatnonzero(age_times)
+    age_s = np.where(had < never, had * step_s + processing_s, np.inf)
     return Air(
         load=load,
         cbr=busy_ratio(load, radio),
@@ -128,7 +135,8 @@ def run_air(
         cam_mean_bytes=kinds.mean_cam_bytes(sent),
         messages_per_s=arrivals,
         first_verified_s=np.concatenate([np.zeros(0), *first_verified_s]),
-        age_s=age_s[distance <= NEAR_M],
+        age_s=age_s.astype(np.float32),
+        age_times=age_times[had],
         available=available[distance <= SERVED_M],
         verified_step=verified_step,
     )

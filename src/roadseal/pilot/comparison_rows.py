@@ -155,7 +155,9 @@ ROWS: tuple[Row, ...] = (
         f"Information age within {NEAR_M:.0f} m, 95th percentile",
         "s",
         "lower",
-        lambda e: quantile(e.on_air.air.age_s, 0.95, provenance=MODELLED),
+        lambda e: quantile(
+            e.on_air.air.age_s, 0.95, times=e.on_air.air.age_times, provenance=MODELLED
+        ),
     ),
     Row(
         "fresh-spat-share",

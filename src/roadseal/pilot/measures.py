@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, stdtrit
 
 CONFIDENCE = "95 % confidence"
@@ -225,18 +225,37 @@ def mean(values: ArrayLike, *, provenance: Provenance, note: str = "") -> Figure
 
 
 def quantile(
-    values: ArrayLike, q: float, *, provenance: Provenance, note: str = ""
+    values: ArrayLike,
+    q: float,
+    *,
+    provenance: Provenance,
+    note: str = "",
+    times: NDArray[np.int64] | None = None,
 ) -> Figure | None:
     """A quantile with its distribution-free 95 % confidence interval (order statistics).
 
     A few observations cannot hold a quantile with that confidence; the interval then goes to the
     end of the sample and names the confidence that it has.
+
+    Args:
+        values: the observations, in any order; with `times`, each value once and in order.
+        q: between 0 and 1.
+        provenance: how they came about.
+        note: what a reader must know.
+        times: how often each value was observed.
     """
-    sample = np.sort(np.asarray(values, dtype=float))
-    n = sample.size
+    sample = np.asarray(values, dtype=float)
+    if times is None:
+        sample, times = np.sort(sample), np.ones(sample.size, dtype=np.int64)
+    up_to = np.cumsum(times)
+    n = int(up_to[-1]) if up_to.size else 0
     if n == 0:
         return None
-    value = float(np.quantile(sample, q, method="inverted_cdf"))
+
+    def at(rank: int) -> float:
+        return float(sample[np.searchsorted(up_to, rank, side="right")])
+
+    value = at(max(0, math.ceil(n * q - 1)))
     if n == 1:
         return Figure(value, n, value, value, ONE_OBSERVATION, provenance, note)
     half = 1.96 * math.sqrt(n * q * (1 - q))
@@ -245,7 +264,7 @@ def quantile(
         first, last = max(0, first - 1), min(n - 1, last + 1)
     covered = min(0.95, _holds(first, last, n, q))
     label = f"{100 * covered:.0f} % confidence"
-    return Figure(value, n, float(sample[first]), float(sample[last]), label, provenance, note)
+    return Figure(value, n, at(first), at(last), label, provenance, note)
 
 
 def _holds(first: int, last: int, n: int, q: float) -> float:

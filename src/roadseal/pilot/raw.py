@@ -88,8 +88,7 @@ def _sizes(names: tuple[str, ...], each: OnAir) -> pl.DataFrame:
 
 
 def _ages(names: tuple[str, ...], each: OnAir) -> pl.DataFrame:
-    ages_s, times = np.unique(each.air.age_s, return_counts=True)
-    return _named(names, pl.DataFrame({"age_s": ages_s, "times": times}))
+    return _named(names, pl.DataFrame({"age_s": each.air.age_s, "times": each.air.age_times}))
 
 
 def _named(names: tuple[str, ...], table: pl.DataFrame) -> pl.DataFrame:
