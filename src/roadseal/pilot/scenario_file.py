@@ -84,7 +84,7 @@ class PilotScenario:
     bitrate_mbps: float = 6.0
     emergency_vehicles: int = 6
     cam_sample: int = 2_000
-    handshakes: int = 12
+    handshakes: int = 10
     devices: Mapping[str, str] = field(default_factory=lambda: _Devices().model_dump())
     links: tuple[BackhaulLink, ...] = (BackhaulLink(_A_MEDIUM, qkd=True),)
     impairment: Impairment = "relay"
@@ -122,7 +122,7 @@ class _File(BaseModel):
     bitrate_mbps: float = 6.0
     emergency_vehicles: int = Field(6, ge=0, le=100)
     cam_sample: int = Field(2_000, ge=100)
-    handshakes: int = Field(12, ge=2, le=1_000)
+    handshakes: int = Field(10, ge=2, le=1_000)
     devices: _Devices = _Devices()
     link: tuple[_Link, ...] = ()
     impairment: Impairment = "relay"
