@@ -142,20 +142,24 @@ class _Decompressor(Protocol):
 _Unpack = Callable[[bytes], Iterator[bytes]]
 
 
+def _pieces(stream: _Decompressor, feed: bytes) -> Iterator[bytes]:
+    """What one stream unpacks to, up to its end."""
+    while not stream.eof:
+        piece = stream.decompress(feed, max_length=_PIECE_BYTES)
+        feed = b""
+        if piece:
+            yield piece
+        elif stream.needs_input and not stream.eof:
+            raise EOFError
+
+
 def _stepwise(make: Callable[[], _Decompressor], magic: bytes) -> _Unpack:
     """Decompressors of one form; one stream may follow another."""
 
     def unpack(data: bytes) -> Iterator[bytes]:
         while data.startswith(magic):
             stream = make()
-            feed = data
-            while not stream.eof:
-                piece = stream.decompress(feed, max_length=_PIECE_BYTES)
-                feed = b""
-                if piece:
-                    yield piece
-                elif stream.needs_input and not stream.eof:
-                    raise EOFError
+            yield from _pieces(stream, data)
             data = bytes(stream.unused_data or b"")
 
     return unpack
@@ -228,14 +232,7 @@ def _lzip(data: bytes) -> Iterator[bytes]:
         dictionary = (1 << power) - eighths * ((1 << power) // 16)
         head = b"\x5d" + dictionary.to_bytes(4, "little") + b"\xff" * 8
         stream = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=1 << 28)
-        feed = head + data[6:]
-        while not stream.eof:
-            piece = stream.decompress(feed, max_length=_PIECE_BYTES)
-            feed = b""
-            if piece:
-                yield piece
-            elif stream.needs_input and not stream.eof:
-                raise EOFError
+        yield from _pieces(stream, head + data[6:])
         data = stream.unused_data[_LZIP_TRAILER_BYTES:]
 
 
